@@ -1,0 +1,137 @@
+//! Connection: the thread of one connection, from HELLO to the end of its stream.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::core::{Core, Signal};
+use crate::event::DownReason;
+use crate::message::Identity;
+use crate::proto::decoder::{Decoder, Reading};
+use crate::proto::hub::Verdict;
+use crate::proto::link::LinkId;
+use crate::transport::Stream;
+
+/// Serves the connection until it ends.
+pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
+    let mut reader = Reader { core, id, stream, decoder: Decoder::new(core.config.max_message as u32) };
+    core.write_link(id);
+    let reason = match reader.shake_hands() {
+        Ok(reading) => reader.read_all(reading),
+        Err(reason) => reason,
+    };
+    core.lock().hub.handle_gone(Instant::now(), id, reason);
+}
+
+struct Reader<'a> {
+    core: &'a Arc<Core>,
+    id: LinkId,
+    stream: &'a Stream,
+    decoder: Decoder,
+}
+
+impl Reader<'_> {
+    /// Reads up to the HELLO and asks whether its sender may come in. The reading may hold
+    /// messages behind it.
+    fn shake_hands(&mut self) -> Result<Reading, DownReason> {
+        let (reading, identity) = loop {
+            let reading = self.read()?;
+            if let Some(identity) = reading.hello {
+                break (reading, identity);
+            }
+            if let Some(violation) = reading.violation {
+                self.core.lock().hub.handle_violation(Instant::now(), self.id, violation);
+                return Err(DownReason::NotAPeer);
+            }
+        };
+        if !self.is_authorized(identity) {
+            self.core.lock().hub.handle_refused(Instant::now(), self.id);
+            return Err(DownReason::Refused);
+        }
+        let mut shared = self.core.lock();
+        match shared.hub.handle_hello(Instant::now(), self.id, identity) {
+            Verdict::Accepted => Ok(reading),
+            Verdict::Rejected => Err(DownReason::Closed),
+            Verdict::Wait => {
+                while shared.hub.is_succeeding(self.id) {
+                    shared = shared.wait(Signal::Readers, None);
+                }
+                Ok(reading)
+            }
+        }
+    }
+
+    fn is_authorized(&self, identity: Identity) -> bool {
+        let Some(hook) = &self.core.config.authorize else {
+            return true;
+        };
+        let candidate = self.core.lock().hub.candidate(self.id, identity);
+        // A hook that panics says no; the panic is its own and ends there.
+        candidate.is_some_and(|candidate| {
+            catch_unwind(AssertUnwindSafe(|| hook(&candidate))).unwrap_or(false)
+        })
+    }
+
+    fn read_all(&mut self, mut reading: Reading) -> DownReason {
+        loop {
+            let mut shared = self.core.lock();
+            let goes_on = shared.hub.handle_reading(Instant::now(), self.id, &mut reading);
+            let peer = shared.hub.peer_of(self.id);
+            drop(shared);
+            if let Some(peer) = peer {
+                self.deliver(peer, &mut reading);
+            }
+            if !goes_on {
+                return DownReason::Closed;
+            }
+            self.wait_for_acks_to_leave();
+            reading = match self.read() {
+                Ok(reading) => reading,
+                Err(reason) => return reason,
+            };
+        }
+    }
+
+    fn read(&mut self) -> Result<Reading, DownReason> {
+        match self.stream.read(self.decoder.space()) {
+            Ok(0) => Err(DownReason::Closed),
+            Ok(count) => Ok(self.decoder.handle_read(count)),
+            Err(_) => Err(DownReason::Reset),
+        }
+    }
+
+    /// Hands the messages of a reading over, and stays here while the inbox has no room.
+    fn deliver(&mut self, peer: Identity, reading: &mut Reading) {
+        let batch = std::mem::take(&mut reading.batch);
+        if batch.spans.is_empty() {
+            return self.decoder.recycle(batch.bytes);
+        }
+        let inbox = &self.core.inbox;
+        if let Some(spent) = inbox.spare() {
+            self.decoder.recycle(spent);
+        }
+        if inbox.push(self.id.slot(), peer, batch) {
+            return;
+        }
+        self.park(true);
+        inbox.wait_for_room(self.id.slot());
+        self.park(false);
+    }
+
+    fn park(&self, is_parked: bool) {
+        self.core.lock().hub.handle_parked(Instant::now(), self.id, is_parked);
+    }
+
+    /// Acknowledgements are not bounded like messages; this is what bounds them.
+    fn wait_for_acks_to_leave(&self) {
+        let mut shared = self.core.lock();
+        if !shared.hub.is_crowded_by_acks(self.id) {
+            return;
+        }
+        shared.hub.handle_parked(Instant::now(), self.id, true);
+        while shared.hub.is_crowded_by_acks(self.id) {
+            shared = shared.wait(Signal::Readers, None);
+        }
+        shared.hub.handle_parked(Instant::now(), self.id, false);
+    }
+}

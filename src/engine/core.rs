@@ -1,0 +1,250 @@
+//! Core: one socket's shared state, the lock around its hub, and who waits for what.
+//!
+//! Lock order: the hub's lock, then the inbox's. No lock is held across a read, a write, a
+//! connect, an accept, a join or a user's callback.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::net::Shutdown;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::endpoint::Endpoint;
+use crate::engine::inbox::Inbox;
+use crate::error::Error;
+use crate::message::Identity;
+use crate::proto::hub::{Hub, Shut};
+use crate::proto::link::LinkId;
+use crate::transport::{Listener, Stream};
+
+/// What threads wait for under the hub's lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Signal {
+    /// Something to write, an earlier deadline, or the end.
+    Keeper,
+    /// Room in a queue.
+    Room,
+    /// A dial that may go on, or stop.
+    Dials,
+    /// A link that may be read again.
+    Readers,
+    /// An event to tell.
+    Events,
+    /// Another number of peers, or progress of a close.
+    Peers,
+    /// A stalled link to write.
+    Drains,
+    /// The end of a pause after a failed accept.
+    Accept,
+    /// The end of a thread.
+    Threads,
+}
+
+const SIGNALS: usize = Signal::Threads as usize + 1;
+
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) me: Identity,
+    pub(crate) inbox: Inbox,
+    shared: Mutex<Shared>,
+    signals: [Condvar; SIGNALS],
+}
+
+/// What the hub's lock guards.
+pub(crate) struct Shared {
+    pub(crate) hub: Hub,
+    pub(crate) life: Life,
+    pub(crate) listeners: BTreeMap<Endpoint, Arc<Listener>>,
+    /// Links that take no more for now, for the drains to write in turn.
+    pub(crate) stalled: VecDeque<LinkId>,
+    pub(crate) drains: usize,
+    pub(crate) idle_drains: usize,
+    /// Our threads that hold this core.
+    pub(crate) threads: usize,
+    /// The streams of the links, by slot.
+    streams: Vec<Option<Arc<Stream>>>,
+    sleepers: [usize; SIGNALS],
+}
+
+/// How far a socket is on its way out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Life {
+    Open,
+    /// No new sends; what is queued leaves.
+    Closing,
+    /// Every thread ends.
+    Stopped,
+    /// The report is made.
+    Closed,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config) -> Result<Arc<Core>, Error> {
+        config.check()?;
+        let me = config.identity.unwrap_or_else(random_identity);
+        let hub = Hub::new(Instant::now(), config.clone(), me, random());
+        let core = Arc::new(Core {
+            inbox: Inbox::new(&config),
+            config,
+            me,
+            shared: Mutex::new(Shared {
+                hub,
+                life: Life::Open,
+                listeners: BTreeMap::new(),
+                stalled: VecDeque::new(),
+                drains: 0,
+                idle_drains: 0,
+                threads: 0,
+                streams: Vec::new(),
+                sleepers: [0; SIGNALS],
+            }),
+            signals: [const { Condvar::new() }; SIGNALS],
+        });
+        core.start_keeper()?;
+        Ok(core)
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let guard = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { core: self, guard: Some(guard) }
+    }
+
+    /// Wakes whoever waits for `signal`.
+    pub(crate) fn wake(&self, shared: &Shared, signal: Signal) {
+        // A wake-up costs a system call even when nobody sleeps.
+        if shared.sleepers[signal as usize] > 0 {
+            self.signals[signal as usize].notify_all();
+        }
+    }
+
+    /// Wakes everyone: the socket is on its way out.
+    pub(crate) fn wake_all(&self) {
+        self.signals.iter().for_each(Condvar::notify_all);
+    }
+}
+
+impl Shared {
+    pub(crate) fn stream(&self, id: LinkId) -> Option<Arc<Stream>> {
+        self.streams.get(id.slot())?.clone()
+    }
+
+    pub(crate) fn attach(&mut self, id: LinkId, stream: Arc<Stream>) {
+        if self.streams.len() <= id.slot() {
+            self.streams.resize(id.slot() + 1, None);
+        }
+        self.streams[id.slot()] = Some(stream);
+    }
+}
+
+/// The hub's lock, held. Letting go of it does what the hub has asked for in the meantime.
+pub(crate) struct Locked<'a> {
+    core: &'a Core,
+    guard: Option<MutexGuard<'a, Shared>>,
+}
+
+impl Locked<'_> {
+    /// Waits for `signal` until `deadline`, if there is one.
+    pub(crate) fn wait(mut self, signal: Signal, deadline: Option<Instant>) -> Self {
+        let shutdowns = self.settle();
+        if !shutdowns.is_empty() {
+            // Streams are shut down without the lock, so the state may be new: look again.
+            drop(self.guard.take());
+            shut_down(shutdowns);
+            return self.core.lock();
+        }
+        let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let mut guard = self.guard.take().expect("held until dropped");
+        guard.sleepers[signal as usize] += 1;
+        let condvar = &self.core.signals[signal as usize];
+        let mut guard = match pause {
+            None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
+            Some(pause) => {
+                let woken = condvar.wait_timeout(guard, pause);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        guard.sleepers[signal as usize] -= 1;
+        Locked { core: self.core, guard: Some(guard) }
+    }
+
+    /// Does what the hub asks for, but for the shutdowns: they are for after the lock.
+    fn settle(&mut self) -> Vec<(Arc<Stream>, Shut)> {
+        let core = self.core;
+        let shared = self.guard.as_mut().expect("held until dropped");
+        let Some(effects) = shared.hub.take_effects() else {
+            return Vec::new();
+        };
+        let shut = effects.shutdowns.into_iter();
+        let streams = shut.filter_map(|(id, how)| Some((shared.stream(id)?, how))).collect();
+        for id in effects.gone {
+            shared.streams[id.slot()] = None;
+        }
+        let wake = effects.wake;
+        let wakes = [
+            (wake.keeper, Signal::Keeper),
+            (wake.room, Signal::Room),
+            (wake.dials, Signal::Dials),
+            (wake.readers, Signal::Readers),
+            (wake.events, Signal::Events),
+            (wake.peers, Signal::Peers),
+        ];
+        for (_, signal) in wakes.into_iter().filter(|(is_asked, _)| *is_asked) {
+            core.wake(shared, signal);
+        }
+        streams
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        self.guard.as_ref().expect("held until dropped")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Shared {
+        self.guard.as_mut().expect("held until dropped")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        if self.guard.is_some() {
+            let shutdowns = self.settle();
+            drop(self.guard.take());
+            shut_down(shutdowns);
+        }
+    }
+}
+
+fn shut_down(streams: Vec<(Arc<Stream>, Shut)>) {
+    for (stream, how) in streams {
+        stream.shutdown(match how {
+            Shut::Write => Shutdown::Write,
+            Shut::Both => Shutdown::Both,
+        });
+    }
+}
+
+/// A time that far away, for timeouts that overflow the clock.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Instant::now() + timeout.min(FAR)
+}
+
+/// std has no random numbers; the keys of its hash maps are drawn from the system.
+fn random() -> u64 {
+    RandomState::new().hash_one(Instant::now())
+}
+
+fn random_identity() -> Identity {
+    let [high, low] = [random(), random()].map(u64::to_be_bytes);
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&high);
+    bytes[8..].copy_from_slice(&low);
+    Identity::new(bytes)
+}

@@ -1,0 +1,313 @@
+//! Inbox: what was received and not yet taken, bounded, each link with its share, in turn.
+//!
+//! Lock order: front, then back. Neither is held while waiting for the other side.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::config::{Config, Limit};
+use crate::error::Error;
+use crate::message::Identity;
+use crate::proto::batch::Batch;
+use crate::proto::frame::MessageId;
+
+/// What a link over its share may still bring in, so that acknowledgements and heartbeats behind
+/// its messages are found.
+const OVERFLOW: usize = 1024 * 1024;
+
+/// Spent buffers kept for the readers.
+const MAX_SPARE: usize = 2;
+
+/// Smaller buffers are not worth keeping.
+const WORTH_KEEPING: usize = 16 * 1024;
+
+pub(crate) struct Inbox {
+    limit: Limit,
+    /// The batch that is being served.
+    front: Mutex<Option<Delivery>>,
+    back: Mutex<Back>,
+    arrived: Condvar,
+    room: Condvar,
+    is_closed: AtomicBool,
+}
+
+/// A message as it leaves the inbox.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) from: Identity,
+    pub(crate) body: Vec<u8>,
+    /// Its id, if its sender wants an ACK.
+    pub(crate) id: Option<MessageId>,
+}
+
+#[derive(Default)]
+struct Back {
+    lanes: Vec<Lane>,
+    /// Lanes with something in them, in turn.
+    turn: VecDeque<usize>,
+    messages: usize,
+    bytes: usize,
+    receivers: usize,
+    parked: usize,
+    watchers: Vec<Arc<Watcher>>,
+    spare: Vec<Vec<u8>>,
+}
+
+/// What came on one link.
+#[derive(Default)]
+struct Lane {
+    deliveries: VecDeque<Delivery>,
+    messages: usize,
+    bytes: usize,
+    /// Brought in since it is over its share.
+    overflow: usize,
+}
+
+struct Delivery {
+    from: Identity,
+    batch: Batch,
+    next: usize,
+}
+
+/// One thread that waits on several sockets at once.
+#[derive(Default)]
+pub(crate) struct Watcher {
+    has_news: Mutex<bool>,
+    news: Condvar,
+}
+
+impl Inbox {
+    pub(crate) fn new(config: &Config) -> Inbox {
+        let bytes = config.inbox.bytes.min(config.memory_budget / 2);
+        Inbox {
+            limit: Limit { bytes, ..config.inbox },
+            front: Mutex::new(None),
+            back: Mutex::new(Back::default()),
+            arrived: Condvar::new(),
+            room: Condvar::new(),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts a link's messages in. Says whether its reader may read on; if not, it waits for room.
+    pub(crate) fn push(&self, lane: usize, from: Identity, batch: Batch) -> bool {
+        let mut back = self.back();
+        if back.lanes.len() <= lane {
+            back.lanes.resize_with(lane + 1, Lane::default);
+        }
+        let (messages, bytes) = (batch.spans.len(), batch.bytes.capacity());
+        if back.lanes[lane].deliveries.is_empty() {
+            back.turn.push_back(lane);
+        }
+        let was_over = back.is_over(lane, self.limit);
+        let target = &mut back.lanes[lane];
+        target.deliveries.push_back(Delivery { from, batch, next: 0 });
+        target.messages += messages;
+        target.bytes += bytes;
+        target.overflow = if was_over { target.overflow + bytes } else { 0 };
+        let may_read_on = target.overflow < OVERFLOW;
+        back.messages += messages;
+        back.bytes += bytes;
+        if back.receivers > 0 {
+            self.arrived.notify_one();
+        }
+        back.watchers.iter().for_each(|watcher| watcher.notify());
+        may_read_on || self.is_closed()
+    }
+
+    /// Waits until the link is within its share again, or the socket closes.
+    pub(crate) fn wait_for_room(&self, lane: usize) {
+        let mut back = self.back();
+        while back.is_over(lane, self.limit) && !self.is_closed() {
+            back.parked += 1;
+            back = self.room.wait(back).unwrap_or_else(PoisonError::into_inner);
+            back.parked -= 1;
+        }
+        back.lanes[lane].overflow = 0;
+    }
+
+    /// A spent buffer for a reader to read into.
+    pub(crate) fn spare(&self) -> Option<Vec<u8>> {
+        self.back().spare.pop()
+    }
+
+    pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let Some(delivery) = &mut *front else {
+                *front = Some(self.next_delivery().ok_or(self.nothing())?);
+                continue;
+            };
+            match delivery.next() {
+                // Its sender is told nothing and sends it again.
+                Some(arrived) if arrived.id.is_some() && self.is_closed() => {}
+                Some(arrived) => return Ok(arrived),
+                None => {
+                    let spent = front.take().map(|delivery| delivery.batch.bytes);
+                    self.keep_spare(spent);
+                }
+            }
+        }
+    }
+
+    /// Waits for a message until the deadline, if there is one.
+    pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
+        loop {
+            match self.try_take() {
+                Err(Error::Empty) => self.wait_for_arrival(deadline)?,
+                result => return result,
+            }
+        }
+    }
+
+    fn wait_for_arrival(&self, deadline: Option<Instant>) -> Result<(), Error> {
+        let mut back = self.back();
+        while back.turn.is_empty() && !self.is_closed() {
+            let pause = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+                Some(pause) if pause.is_zero() => return Err(Error::Timeout),
+                pause => pause,
+            };
+            back.receivers += 1;
+            back = match pause {
+                None => self.arrived.wait(back).unwrap_or_else(PoisonError::into_inner),
+                Some(pause) => {
+                    let woken = self.arrived.wait_timeout(back, pause);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            back.receivers -= 1;
+        }
+        // One wake-up may stand for several messages: pass it on.
+        if back.turn.len() > 1 && back.receivers > 0 {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    fn next_delivery(&self) -> Option<Delivery> {
+        let mut back = self.back();
+        let lane = back.turn.pop_front()?;
+        let source = &mut back.lanes[lane];
+        let delivery = source.deliveries.pop_front()?;
+        let (messages, bytes) = (delivery.batch.spans.len(), delivery.batch.bytes.capacity());
+        source.messages -= messages;
+        source.bytes -= bytes;
+        let has_more = !source.deliveries.is_empty();
+        if !has_more {
+            source.deliveries.shrink_to(8);
+        }
+        back.messages -= messages;
+        back.bytes -= bytes;
+        if has_more {
+            back.turn.push_back(lane);
+        }
+        if back.parked > 0 {
+            self.room.notify_all();
+        }
+        Some(delivery)
+    }
+
+    fn keep_spare(&self, spent: Option<Vec<u8>>) {
+        let Some(spent) = spent.filter(|spent| spent.len() >= WORTH_KEEPING) else {
+            return;
+        };
+        let mut back = self.back();
+        if back.spare.len() < MAX_SPARE {
+            back.spare.push(spent);
+        }
+    }
+
+    fn nothing(&self) -> Error {
+        match self.is_closed() {
+            true => Error::Closed,
+            false => Error::Empty,
+        }
+    }
+
+    /// No more is put in; what is there can still be taken, if nobody was promised an ACK for it.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        let back = self.back();
+        self.arrived.notify_all();
+        self.room.notify_all();
+        back.watchers.iter().for_each(|watcher| watcher.notify());
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn watch(&self, watcher: Arc<Watcher>) {
+        self.back().watchers.push(watcher);
+    }
+
+    pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
+        self.back().watchers.retain(|other| !Arc::ptr_eq(other, watcher));
+    }
+
+    fn back(&self) -> MutexGuard<'_, Back> {
+        self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Back {
+    /// Whether a lane has its share: a quarter of everything, or an equal part when many have
+    /// something. When everything is full, every lane that has something has its share.
+    fn is_over(&self, lane: usize, limit: Limit) -> bool {
+        let Some(lane) = self.lanes.get(lane).filter(|lane| !lane.deliveries.is_empty()) else {
+            return false;
+        };
+        let parts = self.turn.len().max(4);
+        let is_full = self.messages >= limit.messages || self.bytes >= limit.bytes;
+        is_full || lane.messages >= limit.messages / parts || lane.bytes >= limit.bytes / parts
+    }
+}
+
+impl Delivery {
+    fn next(&mut self) -> Option<Arrived> {
+        let span = *self.batch.spans.get(self.next)?;
+        self.next += 1;
+        let id = self.batch.id(span);
+        // A message that was read into an allocation of its own keeps it.
+        let is_alone = self.batch.spans.len() == 1 && span.len as usize >= OWN_FROM;
+        let body = match is_alone && span.range().end == self.batch.bytes.len() {
+            true => {
+                let mut bytes = std::mem::take(&mut self.batch.bytes);
+                bytes.drain(..span.start as usize);
+                bytes
+            }
+            false => self.batch.payload(span).to_vec(),
+        };
+        Some(Arrived { from: self.from, body, id })
+    }
+}
+
+/// Messages from this size on are not copied out of a batch that is theirs alone.
+const OWN_FROM: usize = 32 * 1024;
+
+impl Watcher {
+    fn notify(&self) {
+        *self.has_news.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.news.notify_one();
+    }
+
+    /// Waits for news since the last call, until the deadline.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<(), Error> {
+        let mut has_news = self.has_news.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*has_news {
+            let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            has_news = match pause {
+                None => self.news.wait(has_news).unwrap_or_else(PoisonError::into_inner),
+                Some(pause) if pause.is_zero() => return Err(Error::Timeout),
+                Some(pause) => {
+                    let woken = self.news.wait_timeout(has_news, pause);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        *has_news = false;
+        Ok(())
+    }
+}

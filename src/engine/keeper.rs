@@ -1,0 +1,58 @@
+//! Keeper: the one thread of a socket that writes what bursts left and keeps the time.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use crate::engine::core::{Core, Life, Locked, Signal};
+use crate::engine::threads::SMALL_STACK;
+use crate::error::Error;
+
+/// How often the keeper offers the processor to senders before it writes a small chunk: they
+/// are often in the middle of a burst, and the batch becomes several times larger.
+const OFFERS: usize = 2;
+
+impl Core {
+    pub(crate) fn start_keeper(self: &Arc<Core>) -> Result<(), Error> {
+        let started = self.spawn("keeper", SMALL_STACK, |member| member.core().keep());
+        started.map_err(|source| Error::Io { op: "start a thread".into(), source })
+    }
+
+    fn keep(self: &Arc<Core>) {
+        let mut shared = self.lock();
+        while shared.life < Life::Stopped {
+            let now = Instant::now();
+            if shared.hub.poll_timeout().is_some_and(|due| due <= now) {
+                shared.hub.handle_timeout(now);
+            }
+            shared = self.let_grow(shared);
+            shared = match shared.hub.poll_dirty() {
+                Some(id) => {
+                    drop(shared);
+                    self.write_link(id);
+                    self.lock()
+                }
+                None => {
+                    let due = shared.hub.poll_timeout();
+                    shared.wait(Signal::Keeper, due)
+                }
+            };
+        }
+    }
+
+    /// Gives senders that are in the middle of a burst a chance to add to a small chunk.
+    fn let_grow<'a>(&'a self, mut shared: Locked<'a>) -> Locked<'a> {
+        for _ in 0..OFFERS {
+            let Some(before) = shared.hub.is_worth_waiting() else {
+                break;
+            };
+            drop(shared);
+            thread::yield_now();
+            shared = self.lock();
+            if shared.hub.is_worth_waiting() == Some(before) {
+                break;
+            }
+        }
+        shared
+    }
+}

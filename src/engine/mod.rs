@@ -1,0 +1,14 @@
+//! Threads: they carry bytes between the core and the transport, and decide nothing.
+
+mod acceptor;
+mod connection;
+pub(crate) mod core;
+mod dialer;
+mod drain;
+pub(crate) mod inbox;
+mod keeper;
+mod shutdown;
+mod threads;
+mod writer;
+
+pub(crate) use core::Core;

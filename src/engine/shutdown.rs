@@ -1,0 +1,95 @@
+//! Shutdown: how a socket closes, step by step, each with its deadline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::engine::core::{Core, Life, Locked, Signal, deadline_after};
+use crate::proto::hub::Remains;
+
+/// What the farewell to the peers may take beyond the linger.
+const FAREWELL: Duration = Duration::from_millis(400);
+
+/// What our threads may take to end, after that.
+const LAST_THREADS: Duration = Duration::from_millis(400);
+
+/// What a close found and left.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) flushed: u64,
+    pub(crate) remains: Remains,
+}
+
+impl Core {
+    /// Closes; `None` if someone else does or did, who is waited for.
+    pub(crate) fn close(self: &Arc<Core>, linger: Duration) -> Option<Outcome> {
+        let until = deadline_after(linger);
+        let mut shared = self.lock();
+        if shared.life != Life::Open {
+            let patience = until + FAREWELL + LAST_THREADS;
+            drop(self.wait_while(shared, Signal::Peers, patience, |shared| shared.life < Life::Closed));
+            return None;
+        }
+        shared.life = Life::Closing;
+        shared.hub.begin_close();
+        let before = shared.hub.stats().written;
+        drop(shared);
+        self.inbox.close();
+        self.wake_all();
+
+        let shared = self.lock();
+        let shared = self.wait_while(shared, Signal::Peers, until, |shared| !shared.hub.is_flushed());
+        drop(shared);
+        self.close_listeners();
+        self.say_farewell(until);
+        self.stop();
+
+        let mut shared = self.lock();
+        let flushed = shared.hub.stats().written.saturating_sub(before);
+        let remains = shared.hub.drain();
+        shared.life = Life::Closed;
+        self.wake(&shared, Signal::Peers);
+        Some(Outcome { flushed, remains })
+    }
+
+    fn close_listeners(&self) {
+        let listeners = std::mem::take(&mut self.lock().listeners);
+        listeners.values().for_each(|listener| listener.close());
+        self.wake(&self.lock(), Signal::Accept);
+    }
+
+    /// Every link ends: gently, if its peer closes too in time.
+    fn say_farewell(&self, until: Instant) {
+        let now = Instant::now();
+        let until = until.max(now + FAREWELL);
+        let mut shared = self.lock();
+        shared.hub.take_leave(now, until);
+        let mut shared = self.wait_while(shared, Signal::Peers, until, |shared| shared.hub.has_links());
+        shared.hub.end_all(Instant::now());
+    }
+
+    /// Ends our threads. One that runs this very code cannot be waited for.
+    fn stop(&self) {
+        let mut shared = self.lock();
+        shared.life = Life::Stopped;
+        drop(shared);
+        self.wake_all();
+        if !self.is_own_thread() {
+            let until = Instant::now() + LAST_THREADS;
+            let shared = self.lock();
+            drop(self.wait_while(shared, Signal::Threads, until, |shared| shared.threads > 0));
+        }
+    }
+
+    fn wait_while<'a>(
+        &'a self,
+        mut shared: Locked<'a>,
+        signal: Signal,
+        until: Instant,
+        holds: impl Fn(&Locked<'a>) -> bool,
+    ) -> Locked<'a> {
+        while holds(&shared) && Instant::now() < until {
+            shared = shared.wait(signal, Some(until));
+        }
+        shared
+    }
+}

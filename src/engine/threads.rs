@@ -1,0 +1,74 @@
+//! Threads: how each of ours starts, is counted, and leaves.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::{Arc, Weak};
+use std::thread;
+
+use crate::engine::core::{Core, Life, Signal};
+
+/// Enough for threads that only carry bytes; untouched pages cost nothing.
+pub(crate) const SMALL_STACK: usize = 256 * 1024;
+
+/// For threads that resolve names or run users' hooks.
+pub(crate) const LARGE_STACK: usize = 2 * 1024 * 1024;
+
+thread_local! {
+    /// The core that this thread works for, by address; 0 for threads that are not ours.
+    static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A thread's part in its core: counted while it is there.
+pub(crate) struct Membership(Arc<Core>);
+
+impl Core {
+    /// Starts a thread that works for this core.
+    pub(crate) fn spawn(
+        self: &Arc<Core>,
+        name: &str,
+        stack: usize,
+        work: impl FnOnce(Membership) + Send + 'static,
+    ) -> io::Result<()> {
+        let member = self.join().ok_or(io::ErrorKind::NotConnected)?;
+        let builder = thread::Builder::new().name(format!("jackfield {name}")).stack_size(stack);
+        builder.spawn(move || {
+            WORKS_FOR.set(Arc::as_ptr(&member.0) as usize);
+            work(member);
+        })?;
+        Ok(())
+    }
+
+    /// Counts the calling thread in, unless the core is past that.
+    pub(crate) fn join(self: &Arc<Core>) -> Option<Membership> {
+        let mut shared = self.lock();
+        if shared.life >= Life::Stopped {
+            return None;
+        }
+        shared.threads += 1;
+        drop(shared);
+        Some(Membership(self.clone()))
+    }
+
+    pub(crate) fn is_own_thread(&self) -> bool {
+        WORKS_FOR.get() == std::ptr::from_ref(self) as usize
+    }
+}
+
+impl Membership {
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0
+    }
+
+    /// Leaves for a call that nobody can interrupt; a core that closes does not wait for it.
+    pub(crate) fn step_out(self) -> Weak<Core> {
+        Arc::downgrade(&self.0)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut shared = self.0.lock();
+        shared.threads -= 1;
+        self.0.wake(&shared, Signal::Threads);
+    }
+}

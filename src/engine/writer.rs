@@ -1,0 +1,85 @@
+//! Writer: takes one chunk to the kernel and brings back what it did not take.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::engine::core::{Core, Locked};
+use crate::proto::chunk::Chunk;
+use crate::proto::link::LinkId;
+use crate::transport::Stream;
+
+/// A write that the kernel takes nothing of for this long returns; it rounds up to its ticks.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
+
+/// How a write ended.
+pub(crate) enum Written {
+    /// All of it is with the kernel.
+    Whole,
+    /// The kernel takes no more for now: the link goes to a drain.
+    Stalled,
+    /// The link is broken.
+    Broken,
+}
+
+impl Core {
+    /// Writes what is queued on `id`, chunk after chunk, until nothing is or the link stalls.
+    pub(crate) fn write_link(self: &Arc<Core>, id: LinkId) -> Written {
+        let mut shared = self.lock();
+        while let Some(chunk) = shared.hub.poll_chunk(id) {
+            match self.carry(shared, id, chunk) {
+                (_, Written::Stalled) => return Written::Stalled,
+                (_, Written::Broken) => return Written::Broken,
+                (again, Written::Whole) => shared = again,
+            }
+        }
+        Written::Whole
+    }
+
+    /// Takes one chunk to the kernel, without the lock.
+    pub(crate) fn carry<'a>(
+        self: &'a Arc<Core>,
+        shared: Locked<'a>,
+        id: LinkId,
+        mut chunk: Chunk,
+    ) -> (Locked<'a>, Written) {
+        let stream = shared.stream(id).expect("a link with a chunk on its way has a stream");
+        drop(shared);
+        let (took, written) = write_chunk(&stream, &mut chunk);
+        let mut shared = self.lock();
+        let now = Instant::now();
+        let was_drained = shared.hub.handle_back(now, id, chunk, took);
+        let wants_drain = match written {
+            Written::Stalled if !was_drained => self.hand_to_drain(&mut shared, id),
+            _ => false,
+        };
+        if let Written::Broken = written {
+            shared.hub.handle_broken(now, id);
+        }
+        if wants_drain {
+            drop(shared);
+            self.start_drain();
+            shared = self.lock();
+        }
+        (shared, written)
+    }
+}
+
+fn write_chunk(stream: &Stream, chunk: &mut Chunk) -> (bool, Written) {
+    let mut took = false;
+    while !chunk.is_done() {
+        let (head, body) = chunk.rest();
+        match stream.write(head, body) {
+            Ok(0) => return (took, Written::Broken),
+            Ok(count) => {
+                chunk.handle_taken(count);
+                took = true;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return (took, Written::Stalled);
+            }
+            Err(_) => return (took, Written::Broken),
+        }
+    }
+    (took, Written::Whole)
+}

@@ -1,0 +1,152 @@
+//! Message and Identity: what is received, and who it came from.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The 16 bytes that name a socket to its peers.
+///
+/// Each socket draws a random one unless [`Config::identity`](crate::Config::identity) sets it.
+/// It is a claim, not a proof: use an `authorize` hook where that matters.
+///
+/// ```
+/// let id: jackfield::Identity = "000102030405060708090a0b0c0d0e0f".parse().unwrap();
+/// assert_eq!(id.as_bytes()[15], 15);
+/// assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity([u8; 16]);
+
+impl Identity {
+    /// An identity of exactly these bytes.
+    pub const fn new(bytes: [u8; 16]) -> Identity {
+        Identity(bytes)
+    }
+
+    /// The bytes as they appear on the wire.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({self})")
+    }
+}
+
+/// A string that is not 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ParseIdentityError;
+
+impl fmt::Display for ParseIdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an identity is 32 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for ParseIdentityError {}
+
+impl FromStr for Identity {
+    type Err = ParseIdentityError;
+
+    fn from_str(text: &str) -> Result<Identity, ParseIdentityError> {
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(ParseIdentityError);
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| ParseIdentityError)?;
+        Ok(Identity(number.to_be_bytes()))
+    }
+}
+
+/// A payload that several queues share.
+pub(crate) type Body = Arc<[u8]>;
+
+/// A message that was received.
+///
+/// With [`AckMode::Manual`](crate::AckMode::Manual), one that its sender wants acknowledged waits
+/// for [`ack`](Message::ack); dropped without it, its sender sends it again.
+pub struct Message {
+    from: Identity,
+    body: Vec<u8>,
+    pending: Option<Pending>,
+}
+
+/// What is to be done with an unacknowledged message: `true` acknowledges, `false` returns it.
+type Settle = Box<dyn FnOnce(bool) + Send>;
+
+struct Pending(Mutex<Option<Settle>>);
+
+impl Message {
+    pub(crate) fn new(from: Identity, body: Vec<u8>) -> Message {
+        Message { from, body, pending: None }
+    }
+
+    /// A message that is settled by `ack` or by being dropped.
+    pub(crate) fn unsettled(from: Identity, body: Vec<u8>, settle: Settle) -> Message {
+        Message { from, body, pending: Some(Pending(Mutex::new(Some(settle)))) }
+    }
+
+    /// Who sent it; [`send_to`](crate::Socket::send_to) answers.
+    pub fn from(&self) -> Identity {
+        self.from
+    }
+
+    /// Its payload.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Its payload as text; what is no UTF-8 is replaced by `U+FFFD`.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// Its payload, taken out. A message that waits for `ack` counts as dropped by this: call
+    /// `ack` first.
+    pub fn into_body(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Tells its sender that it is dealt with. Once is enough; for messages that nobody waits
+    /// to hear about, it does nothing.
+    pub fn ack(&self) {
+        if let Some(pending) = &self.pending {
+            pending.settle(true);
+        }
+    }
+}
+
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message(from {}, {} bytes)", self.from, self.body.len())
+    }
+}
+
+impl Pending {
+    fn settle(&self, is_done: bool) {
+        let settle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(settle) = settle {
+            settle(is_done);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.settle(false);
+    }
+}

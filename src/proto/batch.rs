@@ -1,0 +1,40 @@
+//! The messages of one read: their bytes, and where each begins and ends.
+
+use std::ops::Range;
+
+use crate::proto::frame::{MessageId, sixteen};
+
+/// Messages that arrived together, in order, still in the buffer that they were read into.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// Where one message's payload lies in its batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+    /// The sender wants an ACK; its message id is the 16 bytes in front of the payload.
+    pub(crate) wants_ack: bool,
+}
+
+impl Span {
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.len as usize
+    }
+}
+
+impl Batch {
+    pub(crate) fn payload(&self, span: Span) -> &[u8] {
+        &self.bytes[span.range()]
+    }
+
+    /// The message id of a span that wants an ACK.
+    pub(crate) fn id(&self, span: Span) -> Option<MessageId> {
+        let start = span.start as usize;
+        span.wants_ack
+            .then(|| MessageId(sixteen(&self.bytes[start - 16..start])))
+    }
+}

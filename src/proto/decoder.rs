@@ -1,0 +1,368 @@
+//! Decoder: bytes in any chunking to whole frames, with memory bounded by what has arrived.
+
+use std::mem;
+
+use crate::message::Identity;
+use crate::proto::batch::{Batch, Span};
+use crate::proto::frame::{
+    DATA_HEADER, DATA_REQ_HEADER, HELLO_FRAME, LENGTH, MessageId, VERSION, Violation, envelope_len,
+    kind, sixteen,
+};
+
+/// The buffer of a peer that says little, so that thousands of idle peers stay cheap.
+const SMALL_BUFFER: usize = 4 * 1024;
+
+/// The buffer of a peer that fills whatever it gets.
+const FULL_BUFFER: usize = 256 * 1024;
+
+/// A buffer that a read filled is replaced by one this many times as long.
+const GROWTH: usize = 8;
+
+/// Messages that fill less than this, or less than an eighth of the buffer, are copied out of it.
+const WORTH_HANDING_OVER: usize = 8 * 1024;
+
+/// A longer frame that is not whole after a read gets an allocation of its own.
+const LARGE_FRAME: usize = 64 * 1024;
+
+/// The farthest that a large frame's allocation is made ready ahead of the bytes that arrived.
+const LARGE_AHEAD: usize = 256 * 1024;
+
+/// Bytes buffered before HELLO is complete (PROTOCOL, Limits).
+const BEFORE_HELLO: usize = 64;
+
+/// Bytes in front of an envelope's id and payload that are no payload: the id of a DATA_REQ.
+const ID: usize = DATA_REQ_HEADER - DATA_HEADER;
+
+/// What one read brought.
+#[derive(Default, Debug)]
+pub(crate) struct Reading {
+    /// The peer's identity: once, in the reading that completed HELLO.
+    pub(crate) hello: Option<Identity>,
+    pub(crate) batch: Batch,
+    pub(crate) acks: Vec<MessageId>,
+    /// Frames of all types whose last byte came with this read.
+    pub(crate) frames: u32,
+    /// Frames that mean nothing here: an unknown type, no type, a second HELLO.
+    pub(crate) skipped: u32,
+    /// Ends the connection, after everything above was dealt with.
+    pub(crate) violation: Option<Violation>,
+}
+
+/// Turns one connection's bytes into frames.
+///
+/// Read into [`space`](Decoder::space), then tell [`handle_read`](Decoder::handle_read) how much
+/// came. What comes out, taken together, depends on the bytes alone and not on how they were cut.
+pub(crate) struct Decoder {
+    max_envelope: u32,
+    greeted: bool,
+    /// Initialised to its full length; the first `filled` bytes are the front of one frame.
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Bytes still to come of a frame of which nothing more is kept.
+    skip: usize,
+    large: Option<LargeFrame>,
+    /// A buffer that came back, as long as the current one, or empty.
+    spare: Vec<u8>,
+    violation: Option<Violation>,
+}
+
+impl Decoder {
+    /// A decoder for payloads of up to `max_message` bytes.
+    pub(crate) fn new(max_message: u32) -> Decoder {
+        Decoder {
+            max_envelope: max_message.saturating_add((1 + ID) as u32),
+            greeted: false,
+            buffer: vec![0; SMALL_BUFFER],
+            filled: 0,
+            skip: 0,
+            large: None,
+            spare: Vec::new(),
+            violation: None,
+        }
+    }
+
+    /// Where the next read goes; never empty.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        if let Some(large) = &mut self.large {
+            return &mut large.body[large.arrived..];
+        }
+        let end = if self.greeted {
+            self.buffer.len()
+        } else {
+            BEFORE_HELLO
+        };
+        &mut self.buffer[self.filled..end]
+    }
+
+    /// Takes the `n` bytes that were put at the start of [`space`](Decoder::space).
+    ///
+    /// After a violation the decoder is dead: it repeats the violation and takes nothing.
+    pub(crate) fn handle_read(&mut self, n: usize) -> Reading {
+        let mut reading = Reading {
+            violation: self.violation,
+            ..Reading::default()
+        };
+        if reading.violation.is_some() {
+            return reading;
+        }
+        if let Some(large) = &mut self.large {
+            if let Some(batch) = large.handle_read(n) {
+                self.large = None;
+                reading.batch = batch;
+                reading.frames = 1;
+            }
+            return reading;
+        }
+        self.filled += n;
+        if let Some(from) = self.begin(&mut reading) {
+            let at = self.scan(from, &mut reading);
+            self.settle(at, &mut reading);
+        }
+        reading
+    }
+
+    /// Takes the spent bytes of a batch back, so that the next buffer need not be zeroed again.
+    pub(crate) fn recycle(&mut self, bytes: Vec<u8>) {
+        if bytes.len() == self.buffer.len() {
+            self.spare = bytes;
+        }
+    }
+
+    /// Bytes of memory held, whether filled or not.
+    pub(crate) fn held(&self) -> usize {
+        let large = self.large.as_ref().map_or(0, |it| it.body.capacity());
+        self.buffer.capacity() + self.spare.capacity() + large
+    }
+
+    /// Where in the buffer the next frame starts, if HELLO is through.
+    fn begin(&mut self, reading: &mut Reading) -> Option<usize> {
+        if self.greeted {
+            let skipped_whole = self.skip > 0 && self.skip <= self.filled;
+            reading.frames += u32::from(skipped_whole);
+            return Some(self.skip);
+        }
+        match parse_hello(&self.buffer[..self.filled]) {
+            Ok(Some((identity, end))) => {
+                self.greeted = true;
+                reading.hello = Some(identity);
+                reading.frames = 1;
+                Some(end)
+            }
+            Ok(None) => None,
+            Err(violation) => {
+                self.filled = 0;
+                self.violation = Some(violation);
+                reading.violation = self.violation;
+                None
+            }
+        }
+    }
+
+    /// Takes the frames in the buffer and returns where the first unfinished one starts, or, past
+    /// the end of the bytes, where one ends of which nothing more is kept.
+    fn scan(&mut self, from: usize, reading: &mut Reading) -> usize {
+        let bytes = &self.buffer[..self.filled];
+        let mut at = from;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let head = match Head::parse(rest, self.max_envelope) {
+                Ok(Some(head)) => head,
+                Ok(None) => return at,
+                Err(violation) => {
+                    self.violation = Some(violation);
+                    reading.violation = self.violation;
+                    return bytes.len();
+                }
+            };
+            let end = at + head.frame_len();
+            let whole = end <= bytes.len();
+            match head.kind {
+                kind::DATA | kind::DATA_REQ if !whole => return at,
+                kind::DATA => reading.batch.spans.push(span(at + DATA_HEADER, end, false)),
+                kind::DATA_REQ => {
+                    let payload = at + DATA_REQ_HEADER;
+                    reading.batch.spans.push(span(payload, end, true));
+                }
+                kind::ACK => match rest.get(DATA_HEADER..DATA_HEADER + ID) {
+                    Some(id) => reading.acks.push(MessageId(sixteen(id))),
+                    None => return at,
+                },
+                kind::HEARTBEAT => {}
+                _ => reading.skipped += 1,
+            }
+            reading.frames += u32::from(whole);
+            at = end;
+        }
+    }
+
+    /// Hands the messages over and keeps the unfinished frame at `at`.
+    fn settle(&mut self, at: usize, reading: &mut Reading) {
+        self.skip = at.saturating_sub(self.filled);
+        let unfinished = &self.buffer[at.min(self.filled)..self.filled];
+        self.large = LargeFrame::begin(unfinished, self.max_envelope);
+        let keep = match self.large {
+            Some(_) => self.filled..self.filled,
+            None => self.filled - unfinished.len()..self.filled,
+        };
+
+        let size = self.next_size(keep.len());
+        let end = reading.batch.spans.last().map_or(0, |it| it.range().end);
+        let hand_over = end >= WORTH_HANDING_OVER.max(self.buffer.len() / 8);
+        if !hand_over {
+            reading.batch.bytes = self.buffer[..end].to_vec();
+        }
+        self.filled = keep.len();
+        if !hand_over && size == self.buffer.len() {
+            self.buffer.copy_within(keep, 0);
+            return;
+        }
+        let mut fresh = self.fresh_buffer(size);
+        fresh[..keep.len()].copy_from_slice(&self.buffer[keep]);
+        let spent = mem::replace(&mut self.buffer, fresh);
+        if hand_over {
+            reading.batch.bytes = spent;
+        }
+    }
+
+    fn next_size(&self, kept: usize) -> usize {
+        let size = self.buffer.len();
+        let sparse = kept == 0 && self.filled < size / 16;
+        // Behind a large frame the next is likely large too: read little more than its header.
+        if self.large.is_some() || sparse {
+            SMALL_BUFFER
+        } else if self.filled == size {
+            FULL_BUFFER.min(size * GROWTH)
+        } else {
+            size
+        }
+    }
+
+    fn fresh_buffer(&mut self, size: usize) -> Vec<u8> {
+        let spare = mem::take(&mut self.spare);
+        if spare.len() == size {
+            spare
+        } else {
+            vec![0; size]
+        }
+    }
+}
+
+/// The length and type in front of a frame, found to be acceptable.
+struct Head {
+    len: u32,
+    /// Zero, a type that nobody uses, for an envelope that has no type.
+    kind: u8,
+}
+
+impl Head {
+    fn parse(bytes: &[u8], max: u32) -> Result<Option<Head>, Violation> {
+        if bytes.len() < LENGTH {
+            return Ok(None);
+        }
+        let len = envelope_len(bytes);
+        if len > max {
+            return Err(Violation::TooLarge { len, max });
+        }
+        if len == 0 {
+            return Ok(Some(Head { len, kind: 0 }));
+        }
+        let Some(&kind) = bytes.get(LENGTH) else {
+            return Ok(None);
+        };
+        let carries_id = matches!(kind, kind::DATA_REQ | kind::ACK);
+        if carries_id && len < (1 + ID) as u32 {
+            return Err(Violation::Truncated { kind, len });
+        }
+        Ok(Some(Head { len, kind }))
+    }
+
+    fn frame_len(&self) -> usize {
+        LENGTH + self.len as usize
+    }
+}
+
+/// A DATA or DATA_REQ frame read straight into its own allocation.
+struct LargeFrame {
+    /// What follows the type byte: initialised some way ahead of `arrived`, never past `len`.
+    body: Vec<u8>,
+    arrived: usize,
+    len: usize,
+    wants_ack: bool,
+}
+
+impl LargeFrame {
+    /// The frame that `bytes` are the front of, if it is one to be read on its own.
+    fn begin(bytes: &[u8], max: u32) -> Option<LargeFrame> {
+        let head = Head::parse(bytes, max).ok().flatten()?;
+        let is_message = matches!(head.kind, kind::DATA | kind::DATA_REQ);
+        if !is_message || head.frame_len() <= LARGE_FRAME {
+            return None;
+        }
+        let body = bytes[DATA_HEADER..].to_vec();
+        let mut large = LargeFrame {
+            arrived: body.len(),
+            body,
+            len: head.frame_len() - DATA_HEADER,
+            wants_ack: head.kind == kind::DATA_REQ,
+        };
+        large.make_ready();
+        Some(large)
+    }
+
+    /// Takes `n` more bytes and returns the message once it is whole.
+    fn handle_read(&mut self, n: usize) -> Option<Batch> {
+        self.arrived += n;
+        if self.arrived < self.len {
+            self.make_ready();
+            return None;
+        }
+        let payload = if self.wants_ack { ID } else { 0 };
+        Some(Batch {
+            bytes: mem::take(&mut self.body),
+            spans: vec![span(payload, self.len, self.wants_ack)],
+        })
+    }
+
+    /// Extends the body: its capacity doubles, and only what the next read may fill is zeroed.
+    fn make_ready(&mut self) {
+        let ahead = self.arrived.clamp(LARGE_FRAME, LARGE_AHEAD);
+        let ready = self.len.min(self.arrived + ahead);
+        if ready > self.body.capacity() {
+            let capacity = self.len.min(ready.max(2 * self.arrived));
+            self.body.reserve_exact(capacity - self.body.len());
+        }
+        self.body.resize(ready.max(self.body.len()), 0);
+    }
+}
+
+/// The identity in the HELLO at the front of `bytes`, and where that frame ends.
+///
+/// What is wrong with it is said by the first byte that shows it.
+fn parse_hello(bytes: &[u8]) -> Result<Option<(Identity, usize)>, Violation> {
+    if bytes.len() < LENGTH {
+        return Ok(None);
+    }
+    let end = (envelope_len(bytes) as usize).saturating_add(LENGTH);
+    if !(HELLO_FRAME..=BEFORE_HELLO).contains(&end) {
+        return Err(Violation::BadHello);
+    }
+    if bytes.get(LENGTH).is_some_and(|&it| it != kind::HELLO) {
+        return Err(Violation::BadHello);
+    }
+    if let Some(&version) = bytes.get(DATA_HEADER).filter(|&&it| it != VERSION) {
+        return Err(Violation::Version(version));
+    }
+    let identity = bytes.get(DATA_HEADER + 1..end);
+    Ok(identity.map(|it| (Identity::new(sixteen(it)), end)))
+}
+
+fn span(start: usize, end: usize, wants_ack: bool) -> Span {
+    Span {
+        start: start as u32,
+        len: (end - start) as u32,
+        wants_ack,
+    }
+}
+
+#[cfg(test)]
+mod tests;

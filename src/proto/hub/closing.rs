@@ -1,0 +1,82 @@
+//! Closing: a socket's last work, and the account of what it could not do.
+
+use std::time::Instant;
+
+use crate::event::DownReason;
+use crate::proto::dial::DialId;
+use crate::proto::hub::Hub;
+use crate::proto::link::{LinkId, Phase};
+
+/// What a closed socket still had.
+#[derive(Default)]
+pub(crate) struct Remains {
+    /// At-least-once messages that were written and not acknowledged.
+    pub(crate) unacknowledged: Vec<Vec<u8>>,
+    /// Messages that were never given to the kernel whole.
+    pub(crate) unsent: Vec<Vec<u8>>,
+}
+
+impl Hub {
+    /// No more sends; what is queued still leaves, what arrives is not delivered any more.
+    pub(crate) fn begin_close(&mut self) {
+        self.is_closing = true;
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// Nothing waits, everything queued is written, and everything written is acknowledged.
+    pub(crate) fn is_flushed(&self) -> bool {
+        let mut links = self.links.iter().flatten();
+        self.ledger.len() == 0
+            && self.router.waiting.is_empty()
+            && links.all(|link| link.outbox.is_empty() || !link.was_up)
+            && self.peers.values().all(|peer| peer.waiting.is_empty() || peer.link.is_none())
+    }
+
+    /// Takes leave of every peer, at the latest by `until`.
+    pub(crate) fn take_leave(&mut self, now: Instant, until: Instant) {
+        self.now = self.now.max(now);
+        let dials: Vec<DialId> = self.dials.keys().copied().collect();
+        self.dials.clear();
+        self.effects.wake.dials |= !dials.is_empty();
+        for id in self.link_ids().collect::<Vec<LinkId>>() {
+            match self.link(id).map(|link| link.phase) {
+                Some(Phase::Opening | Phase::Succeeding) => self.end(id, DownReason::Disconnected),
+                _ => self.leave(id, DownReason::Disconnected, until, true),
+            }
+        }
+    }
+
+    /// Time is up: every link ends now.
+    pub(crate) fn end_all(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        for id in self.link_ids().collect::<Vec<LinkId>>() {
+            self.end(id, DownReason::Disconnected);
+        }
+    }
+
+    /// Hands back what is left, once all links are gone.
+    pub(crate) fn drain(&mut self) -> Remains {
+        let mut remains = Remains::default();
+        for entry in self.ledger.drain() {
+            let list = match entry.lost > 0 {
+                true => &mut remains.unacknowledged,
+                false => &mut remains.unsent,
+            };
+            list.push(entry.body.to_vec());
+        }
+        let parked = self.peers.values_mut().map(|peer| &mut peer.waiting);
+        for waiting in parked.chain([&mut self.router.waiting]) {
+            while let Some(item) = waiting.pop_front() {
+                self.queued_bytes -= item.body.len();
+                if item.id.is_none() {
+                    remains.unsent.push(item.body.to_vec());
+                }
+            }
+        }
+        self.stats.handed_back += (remains.unacknowledged.len() + remains.unsent.len()) as u64;
+        remains
+    }
+}

@@ -1,0 +1,248 @@
+//! Ending: how a link ends, and where the messages go that it did not deliver.
+
+use std::time::Instant;
+
+use crate::config::SendMode;
+use crate::event::{DownReason, DropReason, Event};
+use crate::message::Identity;
+use crate::proto::chunk::Unsent;
+use crate::proto::frame::MessageId;
+use crate::proto::hub::{Hub, Shut};
+use crate::proto::ledger::Entry;
+use crate::proto::link::{Link, LinkId, Phase};
+use crate::proto::peer::{Item, Peer};
+
+impl Hub {
+    /// Ends a link now. It is gone once its reader and its writer have let go of it.
+    pub(super) fn end(&mut self, id: LinkId, reason: DownReason) {
+        self.withdraw(id, reason);
+        let Some(link) = self.link_mut(id).filter(|link| link.phase != Phase::Ended) else {
+            return;
+        };
+        link.phase = Phase::Ended;
+        self.effects.shutdowns.push((id, Shut::Both));
+        self.effects.wake.readers = true;
+        self.bury(id);
+    }
+
+    /// Ends a link when everything queued (`flush`) or the frame in progress is written and the
+    /// peer has closed its side too, at the latest after `linger`.
+    pub(super) fn leave(&mut self, id: LinkId, reason: DownReason, until: Instant, flush: bool) {
+        self.withdraw(id, reason);
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        if matches!(link.phase, Phase::Ended | Phase::Leaving { .. }) {
+            return;
+        }
+        link.phase = Phase::Leaving { until, flush, finished: false };
+        self.wake_by(until);
+        self.try_finish(id);
+        self.mark_dirty(id);
+    }
+
+    /// No more messages for this link, and its peer may have another.
+    fn withdraw(&mut self, id: LinkId, reason: DownReason) {
+        self.router.remove(id);
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        link.reason.get_or_insert(reason);
+        let was_leaving = matches!(link.phase, Phase::Ended | Phase::Leaving { .. });
+        let Some(peer) = link.peer.filter(|_| !was_leaving) else {
+            return;
+        };
+        let peer = self.peer_mut(peer);
+        peer.ending += 1;
+        peer.link = peer.link.filter(|link| *link != id);
+    }
+
+    /// The reading thread is done with `id`: its stream ended, or nobody ever read it.
+    pub(crate) fn handle_gone(&mut self, now: Instant, id: LinkId, reason: DownReason) {
+        self.now = self.now.max(now);
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        link.reader_is_done = true;
+        let is_finished = matches!(link.phase, Phase::Leaving { finished: true, .. });
+        let was_broken = link.reason == Some(DownReason::Reset);
+        link.is_clean = is_finished && !was_broken && reason == DownReason::Closed;
+        self.end(id, reason);
+        self.bury(id);
+    }
+
+    /// Takes a link out for good, once nobody holds a part of it.
+    pub(super) fn bury(&mut self, id: LinkId) {
+        let is_free = self.link(id).is_some_and(|link| {
+            link.phase == Phase::Ended && link.reader_is_done && !link.outbox.is_writing()
+        });
+        let Some(mut link) = is_free.then(|| self.remove_link(id)).flatten() else {
+            return;
+        };
+        self.queued_bytes -= link.outbox.bytes();
+        let in_doubt = self.take_back(id, &mut link);
+        let reason = link.reason.unwrap_or(DownReason::Closed);
+        match link.peer.filter(|_| link.was_up) {
+            Some(peer) => {
+                self.stats.peers_down += 1;
+                self.tell(Event::PeerDown { peer, reason, in_doubt });
+            }
+            None => self.reject(link.remote, reason),
+        }
+        if let Some(peer) = link.peer {
+            self.settle_peer(peer);
+        }
+        self.redial(id, &link, reason);
+        self.pump();
+        self.effects.wake.room = true;
+        self.effects.wake.peers = true;
+    }
+
+    /// A link of `identity` is gone: its successor goes on, or the peer is away.
+    fn settle_peer(&mut self, identity: Identity) {
+        let now = self.now;
+        let peer = self.peer_mut(identity);
+        peer.ending -= 1;
+        if peer.ending > 0 {
+            return;
+        }
+        if let Some(successor) = peer.link {
+            if self.is_succeeding(successor) {
+                self.confirm(now, successor);
+                self.effects.wake.readers = true;
+            }
+            return;
+        }
+        if peer.is_blank() {
+            self.peers.remove(&identity);
+            return;
+        }
+        peer.away = Some(now);
+        self.wake_by(now + self.config.absent_ttl.min(self.config.absent_for));
+        self.forget_strangers();
+    }
+
+    /// Messages that the link did not deliver go back to the front of where they came from.
+    /// Returns how many at-most-once messages are in doubt.
+    fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
+        let unsent = link.outbox.take_back();
+        if self.is_tracked() {
+            let written = unsent.iter().filter(|one| one.written).filter_map(|one| one.id);
+            written.for_each(|message| self.ledger.handle_written(self.now, message));
+            if link.unacknowledged > 0 {
+                self.take_back_tracked(id);
+            }
+            return 0;
+        }
+        let halfway = unsent.iter().filter(|one| one.written).count() as u64;
+        let written = if link.is_clean { 0 } else { link.in_doubt() };
+        self.stats.written -= written;
+        self.stats.in_doubt += written + halfway;
+        for one in unsent.into_iter().rev().filter(|one| !one.written) {
+            self.take_back_plain(link.peer, one);
+        }
+        written + halfway
+    }
+
+    fn take_back_plain(&mut self, peer: Option<Identity>, one: Unsent) {
+        let is_bound = one.direct || self.config.send_mode == SendMode::Publish;
+        let target = peer.filter(|_| is_bound);
+        self.wait_again(target, Item { id: None, body: one.body, expires: None });
+    }
+
+    fn take_back_tracked(&mut self, link: LinkId) {
+        for id in self.ledger.release(link).into_iter().rev() {
+            let Some(entry) = self.ledger.get(id) else {
+                continue;
+            };
+            if entry.lost > self.config.max_resends {
+                self.give_up(id);
+                continue;
+            }
+            self.stats.resent += u64::from(entry.lost > 0);
+            let (target, body) = (entry.target, entry.body.clone());
+            self.wait_again(target, Item { id: Some(id), body, expires: None });
+        }
+    }
+
+    fn wait_again(&mut self, target: Option<Identity>, item: Item) {
+        self.queued_bytes += item.body.len();
+        match target {
+            None => self.router.waiting.push_front(item),
+            Some(identity) => {
+                let expires = Some(self.now + self.config.absent_ttl);
+                self.peer_mut(identity).waiting.push_front(Item { expires, ..item });
+            }
+        }
+    }
+
+    /// Hands an at-least-once message back to the application.
+    pub(super) fn give_up(&mut self, id: MessageId) {
+        let holder = self.ledger.get(id).and_then(|entry| entry.holder);
+        if let Some(link) = holder.and_then(|(link, _)| self.link_mut(link)) {
+            link.unacknowledged -= 1;
+        }
+        if let Some(entry) = self.ledger.remove(id) {
+            self.hand_back(entry);
+        }
+    }
+
+    fn hand_back(&mut self, entry: Entry) {
+        self.stats.handed_back += 1;
+        let peer = entry.last_peer();
+        let message = entry.body.to_vec();
+        self.tell(Event::GaveUp { peer, message });
+    }
+
+    /// Messages kept for peers that stayed away too long go, and then what is known of them.
+    pub(super) fn forget_absent(&mut self, now: Instant) {
+        let is_late = |item: &Item| item.expires.is_some_and(|expires| expires <= now);
+        let away = self.peers.iter_mut().filter(|(_, peer)| peer.link.is_none());
+        let late: Vec<(Identity, Vec<Item>)> = away
+            .map(|(identity, peer)| (*identity, peer.waiting.extract(is_late)))
+            .filter(|(_, items)| !items.is_empty())
+            .collect();
+        for (identity, items) in late {
+            items.into_iter().for_each(|item| self.drop_for_absent(identity, item));
+        }
+        let (limit, blank) = (self.config.absent_for, Peer::is_blank);
+        let is_over = |peer: &Peer| peer.away.is_some_and(|since| now >= since + limit);
+        let over: Vec<Identity> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| is_over(peer) || blank(peer))
+            .map(|(identity, _)| *identity)
+            .collect();
+        over.into_iter().for_each(|identity| self.forget_peer(identity));
+    }
+
+    /// Over the limit, those who have been away longest are forgotten.
+    fn forget_strangers(&mut self) {
+        let all = self.peers.iter();
+        let mut absent: Vec<(Instant, Identity)> =
+            all.filter_map(|(identity, peer)| Some((peer.away?, *identity))).collect();
+        if absent.len() <= self.config.absent_peers {
+            return;
+        }
+        absent.sort_unstable();
+        absent.truncate(absent.len() - self.config.absent_peers);
+        absent.into_iter().for_each(|(_, identity)| self.forget_peer(identity));
+    }
+
+    fn forget_peer(&mut self, identity: Identity) {
+        let Some(mut peer) = self.peers.remove(&identity) else {
+            return;
+        };
+        while let Some(item) = peer.waiting.pop_front() {
+            self.drop_for_absent(identity, item);
+        }
+    }
+
+    fn drop_for_absent(&mut self, identity: Identity, item: Item) {
+        self.queued_bytes -= item.body.len();
+        match item.id.and_then(|id| self.ledger.remove(id)) {
+            Some(entry) => self.hand_back(entry),
+            None => self.drop_messages(Some(identity), DropReason::PeerGone, 1),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Links: how a connection becomes a peer, and which of two connections to one peer stays.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::config::{Candidate, SendMode};
+use crate::endpoint::Remote;
+use crate::event::{DownReason, Event};
+use crate::message::Identity;
+use crate::proto::dial::{DialId, DialState};
+use crate::proto::hub::Hub;
+use crate::proto::link::{Link, LinkId, Phase};
+use crate::proto::outbox::Payload;
+
+/// How long a peer that shows nothing after HELLO may still refuse us.
+const CONFIRM_WITHIN: Duration = Duration::from_millis(50);
+
+/// Two dials that met within this are one accident, and both ends settle it the same way.
+const SAME_MOMENT: Duration = Duration::from_secs(1);
+
+/// What to do with a connection that the system accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Accepted {
+    Link(LinkId),
+    /// Too many: close it.
+    Refused,
+}
+
+/// What to do with a connection whose HELLO came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// Read on.
+    Accepted,
+    /// Read on once `is_succeeding` says no.
+    Wait,
+    /// It ends.
+    Rejected,
+}
+
+impl Hub {
+    pub(crate) fn handle_accepted(&mut self, now: Instant, remote: Remote) -> Accepted {
+        self.now = self.now.max(now);
+        let count = self.links.len() - self.free.len();
+        if self.is_closing || count >= self.config.max_connections {
+            self.reject(remote, DownReason::Crowded);
+            return Accepted::Refused;
+        }
+        if let Some(oldest) = self.crowded_out(remote) {
+            self.end(oldest, DownReason::Crowded);
+        }
+        Accepted::Link(self.open(now, Link::new(now, remote, None)))
+    }
+
+    /// The dialling thread has a connection; `None` if nobody wants it any more.
+    pub(crate) fn handle_dialled(&mut self, now: Instant, dial: DialId, remote: Remote) -> Option<LinkId> {
+        self.now = self.now.max(now);
+        self.dials.get(&dial)?;
+        let link = self.open(now, Link::new(now, remote, Some(dial)));
+        self.dials.get_mut(&dial)?.state = DialState::Linked(link);
+        Some(link)
+    }
+
+    fn open(&mut self, now: Instant, mut link: Link) -> LinkId {
+        link.outbox.push_hello(self.me);
+        self.wake_by(now + self.config.handshake_timeout);
+        self.add_link(link)
+    }
+
+    /// The half-open connection that gives way to a new one: the oldest of the address that has
+    /// most of them.
+    fn crowded_out(&self, newcomer: Remote) -> Option<LinkId> {
+        let half_open: Vec<(LinkId, &Link)> = self
+            .link_ids()
+            .filter_map(|id| Some((id, self.link(id)?)))
+            .filter(|(_, link)| link.phase == Phase::Opening && link.dial.is_none())
+            .collect();
+        let of = |address: Option<IpAddr>| {
+            half_open.iter().filter(move |(_, link)| address_of(link.remote) == address)
+        };
+        let address = address_of(newcomer);
+        let is_limited = address.is_some_and(|address| !address.is_loopback());
+        let crowd = if is_limited && of(address).count() >= self.config.half_open_per_address {
+            address
+        } else if half_open.len() >= self.config.half_open {
+            let addresses = half_open.iter().map(|(_, link)| address_of(link.remote));
+            addresses.max_by_key(|address| of(*address).count())?
+        } else {
+            return None;
+        };
+        of(crowd).min_by_key(|(_, link)| link.opened).map(|(id, _)| *id)
+    }
+
+    /// What an `authorize` hook is told about a link.
+    pub(crate) fn candidate(&self, id: LinkId, identity: Identity) -> Option<Candidate> {
+        let link = self.link(id)?;
+        let (remote, dialled) = (link.remote, link.dial.is_some());
+        Some(Candidate { identity, remote, dialled })
+    }
+
+    /// A HELLO of the right version came, and the hook has nothing against it.
+    pub(crate) fn handle_hello(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
+        self.now = self.now.max(now);
+        let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::Opening) else {
+            return Verdict::Rejected;
+        };
+        link.heard = now;
+        if identity == self.me {
+            self.end(id, DownReason::OurselvesDialled);
+            return Verdict::Rejected;
+        }
+        if self.is_closing && self.is_flushed() {
+            self.end(id, DownReason::Disconnected);
+            return Verdict::Rejected;
+        }
+        if let Some(rival) = self.peers.get(&identity).and_then(|peer| peer.link) {
+            if !self.displaces(now, id, rival, identity) {
+                self.cover_dial(id, identity);
+                self.end(id, DownReason::Duplicate);
+                return Verdict::Rejected;
+            }
+            self.give_way(now, rival, id, identity);
+        }
+        self.admit(now, id, identity)
+    }
+
+    fn admit(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
+        let peer = self.peer_mut(identity);
+        peer.link = Some(id);
+        peer.away = None;
+        let ending = peer.ending;
+        let Some(link) = self.link_mut(id) else {
+            return Verdict::Rejected;
+        };
+        link.peer = Some(identity);
+        if ending > 0 {
+            link.phase = Phase::Succeeding;
+            link.is_parked = true;
+            return Verdict::Wait;
+        }
+        self.confirm(now, id);
+        Verdict::Accepted
+    }
+
+    /// The new link wins over the one that is there.
+    fn displaces(&self, now: Instant, new: LinkId, old: LinkId, identity: Identity) -> bool {
+        let (Some(new), Some(old)) = (self.link(new), self.link(old)) else {
+            return true;
+        };
+        let is_stale = old.silence(now) > self.config.heartbeat_interval * 3 / 2;
+        if is_stale {
+            return true;
+        }
+        let we_dialled = |link: &Link| link.dial.is_some();
+        let apart = new.opened.saturating_duration_since(old.opened);
+        let is_accident = we_dialled(new) != we_dialled(old) && apart < SAME_MOMENT;
+        is_accident && we_dialled(new) == (self.me < identity)
+    }
+
+    /// The old link ends for the new one: at once if it is silent, else when both sides have
+    /// finished what they were in the middle of.
+    fn give_way(&mut self, now: Instant, old: LinkId, new: LinkId, identity: Identity) {
+        let Some(link) = self.link(old) else {
+            return;
+        };
+        let is_stale = link.silence(now) > self.config.heartbeat_interval * 3 / 2;
+        self.cover_dial(old, identity);
+        if is_stale || self.link(new).is_none() {
+            self.end(old, DownReason::Replaced);
+        } else {
+            self.leave(old, DownReason::Duplicate, now + SAME_MOMENT, false);
+        }
+    }
+
+    /// Shows the peer that we accepted it, and waits for the same from it.
+    pub(super) fn confirm(&mut self, now: Instant, id: LinkId) {
+        let until = now + CONFIRM_WITHIN;
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        link.phase = Phase::Confirming { until };
+        link.is_parked = false;
+        link.heard = now;
+        link.outbox.push_heartbeat();
+        self.mark_dirty(id);
+        self.wake_by(until);
+    }
+
+    /// The reader of `id` must not read on yet.
+    pub(crate) fn is_succeeding(&self, id: LinkId) -> bool {
+        self.link(id).is_some_and(|link| link.phase == Phase::Succeeding)
+    }
+
+    /// The peer has shown that it accepts us, or has had its time to refuse.
+    pub(super) fn come_up(&mut self, now: Instant, id: LinkId) {
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        link.phase = Phase::Up;
+        link.was_up = true;
+        let (remote, dial) = (link.remote, link.dial);
+        let Some(peer) = link.peer else {
+            return;
+        };
+        if let Some(dial) = dial.and_then(|dial| self.dials.get_mut(&dial)) {
+            dial.backoff.handle_up(now);
+            dial.attempt = 0;
+        }
+        self.stats.peers_up += 1;
+        self.tell(Event::PeerUp { peer, remote });
+        self.router.add(id);
+        self.effects.wake.peers = true;
+        self.effects.wake.room = true;
+        self.wake_by(now + self.config.heartbeat_interval);
+        self.pour(id, peer);
+    }
+
+    /// What waited for this peer goes to it first, then what waited for anyone.
+    fn pour(&mut self, id: LinkId, peer: Identity) {
+        while let Some(item) = self.peer_mut(peer).waiting.pop_front() {
+            self.queued_bytes -= item.body.len();
+            self.queue(id, item.id, true, Payload::Shared(&item.body));
+        }
+        if self.config.send_mode == SendMode::Publish {
+            while let Some(item) = self.router.waiting.pop_front() {
+                self.queued_bytes -= item.body.len();
+                self.queue(id, item.id, false, Payload::Shared(&item.body));
+            }
+        }
+        self.pump();
+        self.mark_dirty(id);
+    }
+
+    pub(super) fn reject(&mut self, remote: Remote, reason: DownReason) {
+        self.stats.rejected += 1;
+        self.tell(Event::Rejected { remote, reason });
+    }
+}
+
+fn address_of(remote: Remote) -> Option<IpAddr> {
+    match remote {
+        Remote::Tcp(address) => Some(address.ip()),
+        _ => None,
+    }
+}

@@ -1,0 +1,239 @@
+//! Hub: every decision of one socket. It is told what happened and says what to do next.
+
+mod closing;
+mod dialing;
+mod ending;
+mod links;
+mod receiving;
+mod sending;
+#[cfg(test)]
+mod tests;
+mod timing;
+mod writing;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use crate::config::{Config, Delivery};
+use crate::event::{DropReason, Event};
+use crate::message::Identity;
+use crate::proto::backoff::Rng;
+use crate::proto::dial::{Dial, DialId};
+use crate::proto::ledger::Ledger;
+use crate::proto::link::{Link, LinkId};
+use crate::proto::peer::Peer;
+use crate::proto::router::Router;
+use crate::proto::window::Window;
+use crate::stats::Stats;
+
+pub(crate) use closing::Remains;
+pub(crate) use links::{Accepted, Verdict};
+pub(crate) use sending::{Refusal, Sent};
+
+/// Events kept for a reader; older ones are lost, counted.
+const MAX_EVENTS: usize = 1_024;
+
+/// The decisions of one socket.
+pub(crate) struct Hub {
+    config: Config,
+    me: Identity,
+    rng: Rng,
+    /// The last time that anyone told.
+    now: Instant,
+    links: Vec<Option<Link>>,
+    free: Vec<u32>,
+    serials: Vec<u32>,
+    dials: BTreeMap<DialId, Dial>,
+    dials_made: u64,
+    peers: BTreeMap<Identity, Peer>,
+    router: Router,
+    ledger: Ledger,
+    /// Links that the keeper should write.
+    dirty: VecDeque<LinkId>,
+    events: VecDeque<Event>,
+    drops: BTreeMap<(Option<Identity>, DropReason), u64>,
+    stats: Stats,
+    /// Bytes in all outboxes and in all that waits.
+    queued_bytes: usize,
+    next_timeout: Option<Instant>,
+    is_closing: bool,
+    effects: Effects,
+}
+
+/// What the threads around the hub have to do after a call.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub(crate) struct Effects {
+    /// Links whose stream ends now, in one direction or both.
+    pub(crate) shutdowns: Vec<(LinkId, Shut)>,
+    /// Links that are gone for good.
+    pub(crate) gone: Vec<LinkId>,
+    pub(crate) wake: Wake,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shut {
+    /// Everything is written; the peer may see the end, we go on reading.
+    Write,
+    /// Nothing more is written or read.
+    Both,
+}
+
+/// Who may have something new to see.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Wake {
+    /// The keeper: a link to write, or an earlier deadline.
+    pub(crate) keeper: bool,
+    /// Senders that wait for room.
+    pub(crate) room: bool,
+    /// Dialling threads.
+    pub(crate) dials: bool,
+    /// Reading threads that wait for an older link to end.
+    pub(crate) readers: bool,
+    /// Those who wait for events.
+    pub(crate) events: bool,
+    /// Those who wait for a number of peers, or for the end.
+    pub(crate) peers: bool,
+}
+
+impl Hub {
+    pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64) -> Hub {
+        let mut rng = Rng::new(seed);
+        let nonce = rng.next() as u32;
+        let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
+        Hub {
+            config,
+            me,
+            rng,
+            now,
+            links: Vec::new(),
+            free: Vec::new(),
+            serials: Vec::new(),
+            dials: BTreeMap::new(),
+            dials_made: 0,
+            peers: BTreeMap::new(),
+            router: Router::default(),
+            ledger,
+            dirty: VecDeque::new(),
+            events: VecDeque::new(),
+            drops: BTreeMap::new(),
+            stats: Stats::default(),
+            queued_bytes: 0,
+            next_timeout: None,
+            is_closing: false,
+            effects: Effects::default(),
+        }
+    }
+
+    /// What is to be done since the last call of this.
+    pub(crate) fn take_effects(&mut self) -> Option<Effects> {
+        if self.effects == Effects::default() {
+            return None;
+        }
+        Some(std::mem::take(&mut self.effects))
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The peers that are up, in the order in which they came.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Link> {
+        let roster = self.router.roster().iter();
+        roster.filter_map(|id| self.link(*id))
+    }
+
+    pub(crate) fn peer_count(&self) -> usize {
+        self.router.roster().len()
+    }
+
+    pub(crate) fn has_links(&self) -> bool {
+        self.links.len() > self.free.len()
+    }
+
+    /// The counters, with what the socket holds at this moment.
+    pub(crate) fn stats(&self) -> Stats {
+        let parked = self.peers.values().map(|peer| &peer.waiting);
+        let unsent = parked.chain([&self.router.waiting]).flat_map(|queue| queue.iter());
+        let plain = unsent.filter(|item| item.id.is_none()).count();
+        let tracked = self.ledger.len();
+        let outboxes = self.links.iter().flatten().map(|link| link.outbox.messages());
+        // A socket is all at-least-once or not at all, and then the ledger has what is queued.
+        let queued = if self.is_tracked() { 0 } else { outboxes.sum() };
+        Stats { waiting: (plain + tracked + queued) as u64, ..self.stats }
+    }
+
+    /// Bytes of messages that this socket holds on their way out.
+    fn memory(&self) -> usize {
+        self.queued_bytes + self.ledger.bytes()
+    }
+
+    fn is_tracked(&self) -> bool {
+        self.config.delivery == Delivery::AtLeastOnce
+    }
+
+    fn link(&self, id: LinkId) -> Option<&Link> {
+        let is_current = self.serials.get(id.slot()) == Some(&id.serial());
+        self.links.get(id.slot())?.as_ref().filter(|_| is_current)
+    }
+
+    fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        let is_current = self.serials.get(id.slot()) == Some(&id.serial());
+        self.links.get_mut(id.slot())?.as_mut().filter(|_| is_current)
+    }
+
+    fn link_ids(&self) -> impl Iterator<Item = LinkId> {
+        let slots = self.links.iter().zip(&self.serials).enumerate();
+        slots.filter_map(|(slot, (link, serial))| {
+            link.as_ref().map(|_| LinkId::new(slot as u32, *serial))
+        })
+    }
+
+    fn add_link(&mut self, link: Link) -> LinkId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.links.push(None);
+            self.serials.push(0);
+            self.links.len() as u32 - 1
+        });
+        self.links[slot as usize] = Some(link);
+        self.serials[slot as usize] += 1;
+        LinkId::new(slot, self.serials[slot as usize])
+    }
+
+    fn remove_link(&mut self, id: LinkId) -> Option<Link> {
+        self.link(id)?;
+        self.free.push(id.slot() as u32);
+        self.effects.gone.push(id);
+        self.links[id.slot()].take()
+    }
+
+    /// What is remembered of `identity`, from now on if nothing was.
+    fn peer_mut(&mut self, identity: Identity) -> &mut Peer {
+        let (capacity, rng) = (self.config.duplicate_window, &mut self.rng);
+        let entry = self.peers.entry(identity);
+        entry.or_insert_with(|| Peer::new(Window::new(capacity, rng.next())))
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() == MAX_EVENTS {
+            self.events.pop_front();
+            self.stats.events_lost += 1;
+        }
+        self.events.push_back(event);
+        self.effects.wake.events = true;
+    }
+
+    /// Counts dropped messages; the event follows at the next timeout, one for many.
+    fn drop_messages(&mut self, peer: Option<Identity>, reason: DropReason, count: u64) {
+        self.stats.count_drop(reason, count);
+        *self.drops.entry((peer, reason)).or_insert(0) += count;
+        self.wake_by(self.now + timing::DROPS_TOLD_AFTER);
+    }
+
+    /// Makes sure that `handle_timeout` is called by then.
+    fn wake_by(&mut self, at: Instant) {
+        if self.next_timeout.is_none_or(|next| at < next) {
+            self.next_timeout = Some(at);
+            self.effects.wake.keeper = true;
+        }
+    }
+}

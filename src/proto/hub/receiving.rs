@@ -1,0 +1,179 @@
+//! Receiving: what one read of a link means, and what becomes of messages that want an ACK.
+
+use std::time::Instant;
+
+use crate::event::DownReason;
+use crate::message::Identity;
+use crate::proto::batch::Batch;
+use crate::proto::decoder::Reading;
+use crate::proto::frame::{MessageId, Violation};
+use crate::proto::hub::Hub;
+use crate::proto::link::{LinkId, Phase};
+use crate::proto::window::Arrival;
+
+impl Hub {
+    /// Bytes of `id` came after its HELLO. What is left in the reading's batch is to be
+    /// delivered. Says whether to read on.
+    pub(crate) fn handle_reading(&mut self, now: Instant, id: LinkId, reading: &mut Reading) -> bool {
+        self.now = self.now.max(now);
+        let is_closing = self.is_closing;
+        let Some(link) = self.link_mut(id) else {
+            return false;
+        };
+        link.heard = now;
+        let (phase, peer) = (link.phase, link.peer);
+        let Some(peer) = peer else {
+            return false;
+        };
+        let proofs = reading.frames - u32::from(reading.hello.is_some());
+        if matches!(phase, Phase::Confirming { .. }) && proofs > 0 {
+            self.come_up(now, id);
+        }
+        self.stats.skipped += u64::from(reading.skipped);
+        reading.acks.iter().for_each(|ack| self.handle_ack(*ack, peer));
+        if !reading.acks.is_empty() {
+            self.pump();
+        }
+        match is_closing {
+            true => reading.batch.spans.clear(),
+            false => self.sift(id, peer, &mut reading.batch),
+        }
+        self.stats.received += reading.batch.spans.len() as u64;
+        if let Some(violation) = reading.violation {
+            self.end(id, reason_of(violation));
+        }
+        self.link(id).is_some_and(|link| link.phase != Phase::Ended)
+    }
+
+    /// The connection's first bytes break the protocol.
+    pub(crate) fn handle_violation(&mut self, now: Instant, id: LinkId, violation: Violation) {
+        self.now = self.now.max(now);
+        self.end(id, reason_of(violation));
+    }
+
+    /// The hook said no.
+    pub(crate) fn handle_refused(&mut self, now: Instant, id: LinkId) {
+        self.now = self.now.max(now);
+        self.end(id, DownReason::Refused);
+    }
+
+    /// Takes copies of messages that are known already out of a batch.
+    fn sift(&mut self, link: LinkId, peer: Identity, batch: &mut Batch) {
+        if !batch.spans.iter().any(|span| span.wants_ack) {
+            return;
+        }
+        let mut spans = std::mem::take(&mut batch.spans);
+        spans.retain(|span| match batch.id(*span) {
+            Some(id) => self.is_new(link, peer, id),
+            None => true,
+        });
+        batch.spans = spans;
+        self.mark_dirty(link);
+    }
+
+    fn is_new(&mut self, link: LinkId, peer: Identity, id: MessageId) -> bool {
+        match self.peer_mut(peer).window.handle_arrival(id, link.token()) {
+            Arrival::New => return true,
+            Arrival::InHand => {}
+            Arrival::Done => {
+                if let Some(link) = self.link_mut(link) {
+                    link.outbox.push_ack(id);
+                }
+            }
+        }
+        self.stats.duplicates += 1;
+        false
+    }
+
+    fn handle_ack(&mut self, id: MessageId, peer: Identity) {
+        let Some(entry) = self.ledger.handle_ack(id, peer) else {
+            self.stats.stray_acks += 1;
+            return;
+        };
+        self.stats.acknowledged += 1;
+        match entry.holder {
+            Some((link, _)) => {
+                if let Some(link) = self.link_mut(link) {
+                    link.unacknowledged -= 1;
+                }
+            }
+            // It waits to be sent again, which is needless now.
+            None => self.stop_waiting(id, entry.target),
+        }
+        self.effects.wake.room = true;
+        self.effects.wake.peers |= self.is_closing;
+    }
+
+    fn stop_waiting(&mut self, id: MessageId, target: Option<Identity>) {
+        let waiting = match target {
+            None => &mut self.router.waiting,
+            Some(identity) => &mut self.peer_mut(identity).waiting,
+        };
+        let items = waiting.extract(|item| item.id == Some(id));
+        self.queued_bytes -= items.iter().map(|item| item.body.len()).sum::<usize>();
+    }
+
+    /// The application has the message (or acknowledged it): its ACK goes to the connection that
+    /// the latest copy came on, or to the one that its sender has now.
+    pub(crate) fn handle_taken(&mut self, peer: Identity, id: MessageId) {
+        let Some(known) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        let Some(token) = known.window.handle_ack(id) else {
+            return;
+        };
+        let latest = Some(LinkId::from_token(token));
+        let target = [latest, known.link].into_iter().flatten().find(|id| self.takes_acks(*id));
+        let Some(target) = target else { return };
+        if let Some(link) = self.link_mut(target) {
+            link.outbox.push_ack(id);
+        }
+        self.mark_dirty(target);
+    }
+
+    fn takes_acks(&self, id: LinkId) -> bool {
+        self.link(id).is_some_and(|link| match link.phase {
+            Phase::Ended | Phase::Opening => false,
+            Phase::Leaving { finished, .. } => !finished,
+            _ => true,
+        })
+    }
+
+    /// The application dropped the message unacknowledged: a resend of it is delivered.
+    pub(crate) fn handle_returned(&mut self, peer: Identity, id: MessageId) {
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.window.handle_drop(id);
+        }
+    }
+
+    /// Whose messages come on `id`.
+    pub(crate) fn peer_of(&self, id: LinkId) -> Option<Identity> {
+        self.link(id)?.peer
+    }
+
+    /// Whether so many acknowledgements wait for `id` that it must not be read.
+    pub(crate) fn is_crowded_by_acks(&self, id: LinkId) -> bool {
+        self.takes_acks(id) && self.link(id).is_some_and(|link| link.outbox.is_crowded_by_acks())
+    }
+
+    /// Our own reader stops reading `id`, or goes on: silence in between is not the peer's.
+    pub(crate) fn handle_parked(&mut self, now: Instant, id: LinkId, is_parked: bool) {
+        self.now = self.now.max(now);
+        let timeout = self.config.heartbeat_timeout;
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        link.is_parked = is_parked;
+        link.heard = now;
+        self.wake_by(now + timeout);
+    }
+}
+
+fn reason_of(violation: Violation) -> DownReason {
+    match violation {
+        Violation::BadHello => DownReason::NotAPeer,
+        Violation::Version(version) => DownReason::Version(version),
+        Violation::Truncated { .. } => DownReason::Malformed,
+        Violation::TooLarge { len, .. } => DownReason::TooLarge { len },
+    }
+}

@@ -1,0 +1,308 @@
+//! Sending: who gets a message, and what happens when nobody has room for it.
+
+use crate::config::{Overflow, SendMode};
+use crate::event::DropReason;
+use crate::message::{Body, Identity};
+use crate::proto::chunk::{LARGE, Unsent};
+use crate::proto::frame::MessageId;
+use crate::proto::hub::Hub;
+use crate::proto::link::LinkId;
+use crate::proto::outbox::Payload;
+use crate::proto::peer::Item;
+
+/// What became of an accepted message.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Sent {
+    /// The one link that it was queued on, for the caller to write or to leave to the keeper.
+    pub(crate) link: Option<LinkId>,
+    /// Peers that it is on its way to.
+    pub(crate) queued: usize,
+    /// Copies of it that were dropped at once.
+    pub(crate) dropped: usize,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// There is no room now; it may come.
+    Full,
+    /// No peer of that identity is connected.
+    NoPeer,
+}
+
+impl Hub {
+    /// Accepts a message for whoever the send mode says.
+    pub(crate) fn send(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        match self.config.send_mode {
+            SendMode::RoundRobin => self.send_to_next(body),
+            SendMode::Publish => self.send_to_all(body),
+        }
+    }
+
+    /// Accepts a message for one peer.
+    pub(crate) fn send_to(&mut self, to: Identity, body: &[u8]) -> Result<Sent, Refusal> {
+        let peer = self.peers.get(&to).ok_or(Refusal::NoPeer)?;
+        let link = peer.link.ok_or(Refusal::NoPeer)?;
+        if self.link(link).is_some_and(|link| link.is_up()) {
+            if !self.has_room(link, body.len()) && !self.make_room(link, body.len())? {
+                return Ok(self.reject_copy(Some(to), DropReason::OutboxFull));
+            }
+            self.stats.accepted += 1;
+            self.queue_new(link, true, body);
+            return Ok(Sent { link: Some(link), queued: 1, dropped: 0 });
+        }
+        // Its handshake is not through: it waits with what came back for the same peer.
+        if !peer.waiting.has_room(self.config.outbox, body.len()) || self.is_over_budget(body.len()) {
+            return Err(Refusal::Full);
+        }
+        self.stats.accepted += 1;
+        let item = self.new_item(Some(to), body);
+        self.queued_bytes += item.body.len();
+        self.peer_mut(to).waiting.push_back(item);
+        Ok(Sent { link: None, queued: 1, dropped: 0 })
+    }
+
+    fn send_to_next(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        if !self.router.waiting.is_empty() {
+            self.pump();
+        }
+        let is_behind = !self.router.waiting.is_empty();
+        if let Some(link) = self.pick(body.len()).filter(|_| !is_behind) {
+            self.stats.accepted += 1;
+            self.queue_new(link, false, body);
+            return Ok(Sent { link: Some(link), queued: 1, dropped: 0 });
+        }
+        if self.router.roster().is_empty() {
+            return self.wait_for_peer(body);
+        }
+        let next = self.router.pick(|_| true).expect("the roster is not empty");
+        if is_behind || !self.make_room(next, body.len())? {
+            if self.config.overflow_or_default() == Overflow::Block {
+                return Err(Refusal::Full);
+            }
+            return Ok(self.reject_copy(None, DropReason::OutboxFull));
+        }
+        self.stats.accepted += 1;
+        self.queue_new(next, false, body);
+        Ok(Sent { link: Some(next), queued: 1, dropped: 0 })
+    }
+
+    fn send_to_all(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        if self.router.roster().is_empty() {
+            return self.wait_for_peer(body);
+        }
+        let mut sent = Sent::default();
+        let count = self.router.roster().len();
+        if self.config.overflow_or_default() == Overflow::Block {
+            let everyone = self.router.roster().iter();
+            if !everyone.copied().all(|link| self.has_room(link, body.len())) {
+                return Err(Refusal::Full);
+            }
+        }
+        let shared = (body.len() >= LARGE).then(|| Body::from(body));
+        let payload = shared.as_ref().map_or(Payload::Slice(body), Payload::Shared);
+        for index in 0..count {
+            let link = self.router.roster()[index];
+            self.stats.accepted += 1;
+            let fits = self.has_room(link, body.len())
+                || self.make_room(link, body.len()).unwrap_or(false);
+            if !fits {
+                let peer = self.link(link).and_then(|link| link.peer);
+                self.drop_messages(peer, self.full_reason(link, body.len()), 1);
+                sent.dropped += 1;
+                continue;
+            }
+            self.queue(link, None, false, payload);
+            sent.queued += 1;
+            if count == 1 {
+                sent.link = Some(link);
+            } else {
+                self.mark_dirty(link);
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Nobody is connected.
+    fn wait_for_peer(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        let limit = self.config.outbox;
+        let has_room = |hub: &Hub| {
+            hub.router.waiting.has_room(limit, body.len()) && !hub.is_over_budget(body.len())
+        };
+        while !has_room(self) {
+            match self.config.overflow_or_default() {
+                Overflow::Block => return Err(Refusal::Full),
+                Overflow::DropOldest if !self.router.waiting.is_empty() => self.drop_waiting(),
+                _ => return Ok(self.reject_copy(None, DropReason::WaitingFull)),
+            }
+        }
+        self.stats.accepted += 1;
+        let item = self.new_item(None, body);
+        self.queued_bytes += item.body.len();
+        self.router.waiting.push_back(item);
+        Ok(Sent::default())
+    }
+
+    fn drop_waiting(&mut self) {
+        if let Some(item) = self.router.waiting.pop_front() {
+            self.queued_bytes -= item.body.len();
+            self.forget(item.id);
+            self.drop_messages(None, DropReason::WaitingFull, 1);
+        }
+    }
+
+    /// A message is accepted and dropped at once.
+    fn reject_copy(&mut self, peer: Option<Identity>, reason: DropReason) -> Sent {
+        self.stats.accepted += 1;
+        self.drop_messages(peer, reason, 1);
+        Sent { link: None, queued: 0, dropped: 1 }
+    }
+
+    /// Moves what waits for whoever comes to peers that have room.
+    pub(super) fn pump(&mut self) {
+        while let Some(front) = self.router.waiting.front() {
+            let Some(link) = self.pick(front.body.len()) else {
+                return;
+            };
+            let item = self.router.waiting.pop_front().expect("it has a front");
+            self.queued_bytes -= item.body.len();
+            self.queue(link, item.id, false, Payload::Shared(&item.body));
+            self.mark_dirty(link);
+            self.effects.wake.room = true;
+        }
+    }
+
+    fn pick(&mut self, len: usize) -> Option<LinkId> {
+        if self.router.roster().is_empty() || self.is_over_budget(len) {
+            return None;
+        }
+        let (links, limit) = (&self.links, self.config.outbox);
+        let unacknowledged = self.config.unacknowledged_or_default();
+        self.router.pick(|id| {
+            let link = links[id.slot()].as_ref();
+            link.is_some_and(|link| {
+                link.outbox.has_room(limit, len) && link.unacknowledged < unacknowledged
+            })
+        })
+    }
+
+    fn has_room(&self, link: LinkId, len: usize) -> bool {
+        let limit = self.config.outbox;
+        let has_room = self.link(link).is_some_and(|link| {
+            link.outbox.has_room(limit, len)
+                && link.unacknowledged < self.config.unacknowledged_or_default()
+        });
+        has_room && !self.is_over_budget(len)
+    }
+
+    pub(super) fn is_over_budget(&self, len: usize) -> bool {
+        let held = self.memory();
+        held > 0 && held + len > self.config.memory_budget / 2
+    }
+
+    /// Tries to make room as the overflow setting says; says whether there is some now.
+    fn make_room(&mut self, link: LinkId, len: usize) -> Result<bool, Refusal> {
+        match self.config.overflow_or_default() {
+            Overflow::Block => return Err(Refusal::Full),
+            Overflow::DropNewest | Overflow::Disconnect => {}
+            Overflow::DropOldest => {
+                while !self.has_room(link, len) && self.drop_oldest(link, DropReason::OutboxFull) {}
+            }
+        }
+        if self.config.send_mode == SendMode::Publish {
+            self.relieve_memory(len);
+        }
+        Ok(self.has_room(link, len))
+    }
+
+    /// At the memory budget the largest outbox gives way, for it is the slowest peer's.
+    fn relieve_memory(&mut self, len: usize) {
+        while self.is_over_budget(len) {
+            let roster = self.router.roster().iter();
+            let bytes = |link: &LinkId| self.link(*link).map_or(0, |link| link.outbox.bytes());
+            let largest = roster.max_by_key(|link| bytes(link)).copied();
+            let Some(largest) = largest else { return };
+            if !self.drop_oldest(largest, DropReason::MemoryBudget) {
+                return;
+            }
+        }
+    }
+
+    fn full_reason(&self, link: LinkId, len: usize) -> DropReason {
+        let limit = self.config.outbox;
+        match self.link(link) {
+            Some(link) if link.outbox.has_room(limit, len) => DropReason::MemoryBudget,
+            _ => DropReason::OutboxFull,
+        }
+    }
+
+    fn drop_oldest(&mut self, id: LinkId, reason: DropReason) -> bool {
+        let Some(link) = self.link_mut(id) else {
+            return false;
+        };
+        let before = link.outbox.bytes();
+        let Some(Unsent { id: message, .. }) = link.outbox.remove_oldest() else {
+            return false;
+        };
+        let peer = link.peer;
+        let freed = before - link.outbox.bytes();
+        self.queued_bytes -= freed;
+        // A resend that gives way is no loss: the first copy may still be acknowledged.
+        if message.is_none() || self.forget(message) {
+            self.drop_messages(peer, reason, 1);
+        }
+        true
+    }
+
+    /// Takes a dropped message out of the ledger; says whether it was there.
+    pub(super) fn forget(&mut self, id: Option<MessageId>) -> bool {
+        let Some(entry) = id.and_then(|id| self.ledger.remove(id)) else {
+            return false;
+        };
+        if let Some((link, _)) = entry.holder {
+            if let Some(link) = self.link_mut(link) {
+                link.unacknowledged -= 1;
+            }
+        }
+        true
+    }
+
+    fn new_item(&mut self, target: Option<Identity>, body: &[u8]) -> Item {
+        let body = Body::from(body);
+        let id = self.is_tracked().then(|| self.ledger.insert(target, body.clone()));
+        Item { id, body, expires: None }
+    }
+
+    fn queue_new(&mut self, link: LinkId, direct: bool, body: &[u8]) {
+        if self.is_tracked() {
+            let target = self.link(link).and_then(|link| link.peer).filter(|_| direct);
+            let body = Body::from(body);
+            let id = self.ledger.insert(target, body.clone());
+            return self.queue(link, Some(id), direct, Payload::Shared(&body));
+        }
+        if body.len() >= LARGE {
+            return self.queue(link, None, direct, Payload::Shared(&Body::from(body)));
+        }
+        self.queue(link, None, direct, Payload::Slice(body));
+    }
+
+    /// Puts a message into a link's outbox.
+    pub(super) fn queue(
+        &mut self,
+        to: LinkId,
+        id: Option<MessageId>,
+        direct: bool,
+        payload: Payload<'_>,
+    ) {
+        let Some(link) = self.link_mut(to) else {
+            return;
+        };
+        let grown = link.outbox.push(id, direct, payload);
+        let peer = link.peer;
+        link.unacknowledged += usize::from(id.is_some());
+        self.queued_bytes += grown;
+        if let (Some(id), Some(peer)) = (id, peer) {
+            self.ledger.handle_assigned(id, to, peer);
+        }
+    }
+}

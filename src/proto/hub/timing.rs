@@ -1,0 +1,158 @@
+//! Timing: heartbeats, silence, late acknowledgements, and everything else that is due.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Overflow;
+use crate::event::{DownReason, Event};
+use crate::proto::hub::Hub;
+use crate::proto::link::{LinkId, Phase};
+use crate::proto::outbox::Payload;
+
+/// Drops are told in one event for all that happened within this.
+pub(super) const DROPS_TOLD_AFTER: Duration = Duration::from_millis(100);
+
+/// A keeper that comes this late was not running, and peers are given that time back.
+const SUSPENDED: Duration = Duration::from_secs(1);
+
+/// Links are looked at so many times per heartbeat interval, all at once.
+const LOOKS: u32 = 20;
+
+impl Hub {
+    /// When `handle_timeout` has to be called next.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.next_timeout
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if let Some(planned) = self.next_timeout.take() {
+            let late = now.saturating_duration_since(planned);
+            if late > SUSPENDED {
+                self.forgive(late);
+            }
+        }
+        let ids: Vec<LinkId> = self.link_ids().collect();
+        ids.into_iter().for_each(|id| self.look_at(now, id));
+        self.resend_late(now);
+        self.forget_absent(now);
+        self.tell_drops();
+        self.plan(now);
+    }
+
+    /// This process was stopped for a while: what peers sent meanwhile is still unread.
+    fn forgive(&mut self, late: Duration) {
+        for link in self.links.iter_mut().flatten() {
+            link.heard += late;
+            link.opened += late;
+        }
+    }
+
+    fn look_at(&mut self, now: Instant, id: LinkId) {
+        let config = &self.config;
+        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
+        let (handshake, slow) = (config.handshake_timeout, config.slow_peer_timeout);
+        let ends_slow = config.overflow_or_default() == Overflow::Disconnect;
+        let Some(link) = self.link(id) else { return };
+        match link.phase {
+            Phase::Opening if now >= link.opened + handshake => {
+                return self.end(id, DownReason::HandshakeTimeout);
+            }
+            Phase::Leaving { until, .. } if now >= until => {
+                return self.end(id, DownReason::Disconnected);
+            }
+            Phase::Confirming { until } if now >= until => self.come_up(now, id),
+            Phase::Opening | Phase::Leaving { .. } | Phase::Ended => return,
+            _ => {}
+        }
+        let Some(link) = self.link(id) else { return };
+        if link.silence(now) >= timeout {
+            return self.end(id, DownReason::Silent);
+        }
+        if ends_slow && link.stalled.is_some_and(|since| now >= since + slow) {
+            return self.end(id, DownReason::SlowPeer);
+        }
+        self.keep_alive(now, id, interval);
+    }
+
+    /// A heartbeat, if nothing was written for nearly the interval and nothing is about to be.
+    fn keep_alive(&mut self, now: Instant, id: LinkId, interval: Duration) {
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        if now + interval / LOOKS < link.wrote + interval || !link.outbox.is_empty() {
+            return;
+        }
+        link.mark();
+        link.outbox.shrink();
+        link.outbox.push_heartbeat();
+        self.mark_first(id);
+    }
+
+    /// As `mark_dirty`, ahead of links with messages: a heartbeat must not be late.
+    fn mark_first(&mut self, id: LinkId) {
+        let before = self.dirty.len();
+        self.mark_dirty(id);
+        if self.dirty.len() > before {
+            self.dirty.rotate_right(1);
+        }
+    }
+
+    fn resend_late(&mut self, now: Instant) {
+        while let Some(id) = self.ledger.poll_due(now) {
+            let Some(entry) = self.ledger.get(id) else {
+                continue;
+            };
+            let (holder, target, body) = (entry.holder, entry.target, entry.body.clone());
+            let tries = entry.repeats + entry.lost;
+            if self.config.count_live_resends && tries >= self.config.max_resends {
+                self.give_up(id);
+                continue;
+            }
+            let Some((link_id, _)) = holder else { continue };
+            let limit = self.config.outbox;
+            let Some(link) = self.link_mut(link_id).filter(|link| link.is_up()) else {
+                continue;
+            };
+            if !link.outbox.has_room(limit, body.len()) {
+                self.ledger.postpone(now, id);
+                continue;
+            }
+            let grown = link.outbox.push(Some(id), target.is_some(), Payload::Shared(&body));
+            self.queued_bytes += grown;
+            self.ledger.handle_repeated(id);
+            self.stats.resent += 1;
+            self.mark_dirty(link_id);
+        }
+    }
+
+    fn tell_drops(&mut self) {
+        for ((peer, reason), count) in std::mem::take(&mut self.drops) {
+            self.tell(Event::Dropped { peer, reason, count });
+        }
+    }
+
+    /// The next time that something is due; links that are only watched share their times.
+    fn plan(&mut self, now: Instant) {
+        let config = &self.config;
+        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
+        let handshake = config.handshake_timeout;
+        let soonest = now + interval / LOOKS;
+        let mut next: Option<Instant> = self.ledger.next_due();
+        let mut earlier = |at: Instant| next = Some(next.map_or(at, |next| next.min(at)));
+        for link in self.links.iter().flatten() {
+            match link.phase {
+                Phase::Ended => {}
+                Phase::Opening => earlier(link.opened + handshake),
+                Phase::Confirming { until } | Phase::Leaving { until, .. } => earlier(until),
+                _ => earlier(link.next_look(interval, timeout, config.slow_peer_timeout).max(soonest)),
+            }
+        }
+        let expiries = self.peers.values().filter_map(|peer| {
+            let oldest = peer.waiting.iter().filter_map(|item| item.expires).min();
+            let forgotten = peer.away.map(|since| since + config.absent_for);
+            oldest.into_iter().chain(forgotten).min()
+        });
+        expiries.for_each(|at| earlier(at.max(soonest)));
+        self.next_timeout = next;
+    }
+}

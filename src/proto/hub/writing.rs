@@ -1,0 +1,165 @@
+//! Writing: which bytes go to which link next, and who writes them.
+
+use std::time::{Duration, Instant};
+
+use crate::event::DownReason;
+use crate::proto::chunk::Chunk;
+use crate::proto::hub::{Hub, Shut};
+use crate::proto::link::{LinkId, Phase};
+
+/// A send that comes this soon after the last write is part of a burst: it only queues, and the
+/// keeper writes many at once.
+const BURST: Duration = Duration::from_micros(10);
+
+/// Below this, the keeper gives senders a moment to add to a chunk.
+const SMALL: usize = 16 * 1024;
+
+/// How long a link whose write failed is still read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl Hub {
+    /// A caller has queued a message on `id`: gives it the chunk to write if that is quickest,
+    /// otherwise the keeper will write. The clock is asked only where the answer depends on it.
+    pub(crate) fn claim(&mut self, id: LinkId, clock: impl FnOnce() -> Instant) -> Option<Chunk> {
+        let link = self.link_mut(id)?;
+        if !link.is_writable() || link.is_drained {
+            return None;
+        }
+        let is_ripe = link.outbox.is_ripe();
+        if !is_ripe && (link.is_dirty || clock().saturating_duration_since(link.wrote) < BURST) {
+            self.mark_dirty(id);
+            return None;
+        }
+        let is_open = link.is_open();
+        link.outbox.poll_chunk(is_open)
+    }
+
+    /// The next chunk of `id` for the thread that has been told to write it.
+    pub(crate) fn poll_chunk(&mut self, id: LinkId) -> Option<Chunk> {
+        let link = self.link_mut(id)?;
+        link.is_dirty = false;
+        if !link.is_writable() {
+            return None;
+        }
+        let is_open = link.is_open();
+        link.outbox.poll_chunk(is_open)
+    }
+
+    /// A chunk is back from the kernel, whole or not. If not, the link belongs to a drain until
+    /// it has caught up; says whether it did before.
+    pub(crate) fn handle_back(&mut self, now: Instant, id: LinkId, chunk: Chunk, took: bool) -> bool {
+        self.now = self.now.max(now);
+        if self.is_tracked() && chunk.is_done() {
+            chunk.ids().for_each(|message| self.ledger.handle_written(now, message));
+            if let Some(due) = self.ledger.next_due() {
+                self.wake_by(due);
+            }
+        }
+        let is_tracked = self.is_tracked();
+        let Some(link) = self.link_mut(id) else {
+            return false;
+        };
+        let is_done = chunk.is_done();
+        let (messages, bytes) = link.outbox.handle_back(chunk);
+        if took {
+            link.wrote = now;
+            link.stalled = None;
+        }
+        if !is_done && link.stalled.is_none() {
+            link.stalled = Some(now);
+        }
+        let was_drained = link.is_drained;
+        link.is_drained |= !is_done;
+        if !is_tracked {
+            link.written += messages as u64;
+            self.stats.written += messages as u64;
+        }
+        self.queued_bytes -= bytes;
+        self.effects.wake.room |= messages > 0;
+        self.effects.wake.readers |= messages == 0;
+        self.effects.wake.peers |= self.is_closing;
+        self.after_write(id);
+        was_drained
+    }
+
+    /// A drain has nothing more to write for `id`.
+    pub(crate) fn handle_caught_up(&mut self, id: LinkId) {
+        if let Some(link) = self.link_mut(id) {
+            link.is_drained = false;
+            link.stalled = None;
+        }
+        self.mark_dirty(id);
+    }
+
+    /// A write failed. What the peer sent before it went is still there to be read.
+    pub(crate) fn handle_broken(&mut self, now: Instant, id: LinkId) {
+        self.leave(id, DownReason::Reset, now + LAST_WORDS, false);
+        if let Some(link) = self.link_mut(id) {
+            if let Phase::Leaving { finished, .. } = &mut link.phase {
+                *finished = true;
+            }
+        }
+    }
+
+    /// The link's writer has let go of it: more to write, to finish, or to bury.
+    fn after_write(&mut self, id: LinkId) {
+        match self.link(id).map(|link| link.phase) {
+            Some(Phase::Ended) => self.bury(id),
+            Some(Phase::Leaving { .. }) => self.try_finish(id),
+            _ if !self.router.waiting.is_empty() => self.pump(),
+            _ => {}
+        }
+        self.mark_dirty(id);
+    }
+
+    /// Tells the keeper to write `id`, if there is something to write and nobody else will.
+    pub(super) fn mark_dirty(&mut self, id: LinkId) {
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        if link.is_dirty || link.is_drained || !link.is_writable() {
+            return;
+        }
+        link.is_dirty = true;
+        self.dirty.push_back(id);
+        self.effects.wake.keeper = true;
+    }
+
+    /// A link for the keeper to write.
+    pub(crate) fn poll_dirty(&mut self) -> Option<LinkId> {
+        while let Some(id) = self.dirty.pop_front() {
+            if self.link(id).is_some_and(|link| link.is_writable()) {
+                return Some(id);
+            }
+            if let Some(link) = self.link_mut(id) {
+                link.is_dirty = false;
+            }
+        }
+        None
+    }
+
+    /// The first link that the keeper would write has so little that a moment's patience pays.
+    pub(crate) fn is_worth_waiting(&self) -> Option<usize> {
+        let link = self.link(*self.dirty.front()?)?;
+        let queued = link.outbox.queued_bytes();
+        (queued > 0 && queued < SMALL).then_some(queued)
+    }
+
+    /// Everything written: shows the peer the end.
+    pub(super) fn try_finish(&mut self, id: LinkId) {
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        let Phase::Leaving { until, flush, finished: false } = link.phase else {
+            return;
+        };
+        let has_left = match flush {
+            true => link.outbox.is_empty(),
+            false => !link.outbox.is_writing() && !link.is_writable(),
+        };
+        if has_left {
+            link.phase = Phase::Leaving { until, flush, finished: true };
+            self.effects.shutdowns.push((id, Shut::Write));
+        }
+    }
+}

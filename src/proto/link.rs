@@ -1,0 +1,166 @@
+//! Link: the state of one connection, from its first byte to its last.
+
+use std::time::{Duration, Instant};
+
+use crate::endpoint::Remote;
+use crate::event::DownReason;
+use crate::message::Identity;
+use crate::proto::dial::DialId;
+use crate::proto::outbox::Outbox;
+
+/// Names a link; never used again for another one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct LinkId {
+    slot: u32,
+    serial: u32,
+}
+
+impl LinkId {
+    pub(crate) fn new(slot: u32, serial: u32) -> LinkId {
+        LinkId { slot, serial }
+    }
+
+    pub(crate) fn slot(self) -> usize {
+        self.slot as usize
+    }
+
+    pub(crate) fn serial(self) -> u32 {
+        self.serial
+    }
+
+    /// The same name as one number, for the window.
+    pub(crate) fn token(self) -> u64 {
+        u64::from(self.slot) << 32 | u64::from(self.serial)
+    }
+
+    pub(crate) fn from_token(token: u64) -> LinkId {
+        LinkId::new((token >> 32) as u32, token as u32)
+    }
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// No HELLO yet.
+    Opening,
+    /// Accepted, but an older link of the same identity has not ended yet.
+    Succeeding,
+    /// Accepted by us; the peer has not shown that it accepted us.
+    Confirming { until: Instant },
+    /// A peer.
+    Up,
+    /// Ends when what it still has to write is written and the peer has closed too.
+    Leaving { until: Instant, flush: bool, finished: bool },
+    /// Its stream is shut down; it is gone as soon as reader and writer have let go of it.
+    Ended,
+}
+
+pub(crate) struct Link {
+    pub(crate) remote: Remote,
+    pub(crate) dial: Option<DialId>,
+    pub(crate) phase: Phase,
+    pub(crate) peer: Option<Identity>,
+    pub(crate) was_up: bool,
+    /// Why it ends; the first reason stays.
+    pub(crate) reason: Option<DownReason>,
+    pub(crate) outbox: Outbox,
+    pub(crate) opened: Instant,
+    /// When the last byte came.
+    pub(crate) heard: Instant,
+    /// When the last write ended.
+    pub(crate) wrote: Instant,
+    /// Our own reader does not read: silence means nothing.
+    pub(crate) is_parked: bool,
+    /// The kernel has taken nothing since then.
+    pub(crate) stalled: Option<Instant>,
+    pub(crate) reader_is_done: bool,
+    /// Both ends finished what they had to say.
+    pub(crate) is_clean: bool,
+    /// It stalled, and a drain writes it until it has caught up.
+    pub(crate) is_drained: bool,
+    /// The keeper has been told to write it.
+    pub(crate) is_dirty: bool,
+    /// At-least-once messages that it holds.
+    pub(crate) unacknowledged: usize,
+    /// At-most-once messages written, in all, and at the last two quiet heartbeat times.
+    pub(crate) written: u64,
+    marks: [u64; 2],
+}
+
+impl Link {
+    pub(crate) fn new(now: Instant, remote: Remote, dial: Option<DialId>) -> Link {
+        Link {
+            remote,
+            dial,
+            phase: Phase::Opening,
+            peer: None,
+            was_up: false,
+            reason: None,
+            outbox: Outbox::default(),
+            opened: now,
+            heard: now,
+            wrote: now,
+            is_parked: false,
+            stalled: None,
+            reader_is_done: false,
+            is_clean: false,
+            is_drained: false,
+            is_dirty: false,
+            unacknowledged: 0,
+            written: 0,
+            marks: [0; 2],
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// Messages may be written to it now.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Up | Phase::Leaving { flush: true, .. })
+    }
+
+    /// Someone should write it, and nobody is at it.
+    pub(crate) fn is_writable(&self) -> bool {
+        let may_write = match self.phase {
+            Phase::Leaving { finished, .. } => !finished,
+            Phase::Ended => false,
+            _ => true,
+        };
+        may_write && self.outbox.is_writable(self.is_open())
+    }
+
+    /// How long the peer has been silent while we listened.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        if self.is_parked {
+            return Duration::ZERO;
+        }
+        now.saturating_duration_since(self.heard)
+    }
+
+    /// When an accepted link has to be looked at, if nothing else happens.
+    pub(crate) fn next_look(&self, interval: Duration, timeout: Duration, slow: Duration) -> Instant {
+        let mut next = self.wrote + interval;
+        if !self.is_parked {
+            next = next.min(self.heard + timeout);
+        }
+        if let Some(since) = self.stalled {
+            next = next.min(since + slow);
+        }
+        next
+    }
+
+    /// Called at heartbeat times: what was written before the last two of them, with nothing
+    /// queued in between, has had its time to arrive.
+    pub(crate) fn mark(&mut self) {
+        if self.outbox.is_empty() {
+            self.marks = [self.written, self.marks[0]];
+        }
+    }
+
+    /// At-most-once messages that the peer may not have read when the link breaks.
+    pub(crate) fn in_doubt(&self) -> u64 {
+        self.written - self.marks[1]
+    }
+}

@@ -1,0 +1,15 @@
+//! Decisions and bytes: no I/O, no clock, no threads, no locks, no randomness.
+
+pub(crate) mod backoff;
+pub(crate) mod batch;
+pub(crate) mod chunk;
+pub(crate) mod decoder;
+pub(crate) mod dial;
+pub(crate) mod frame;
+pub(crate) mod hub;
+pub(crate) mod ledger;
+pub(crate) mod link;
+pub(crate) mod outbox;
+pub(crate) mod peer;
+pub(crate) mod router;
+pub(crate) mod window;

@@ -1,0 +1,293 @@
+//! Outbox: what is queued for one link, in order, bounded, one chunk of it at a time on its way.
+
+use std::collections::VecDeque;
+
+use crate::config::Limit;
+use crate::message::{Body, Identity};
+use crate::proto::chunk::{Chunk, LARGE, Unsent};
+use crate::proto::frame::{self, MessageId};
+
+/// Unsent acknowledgements over which a link is not read until some have left.
+const MAX_ACKS: usize = 65_536;
+
+/// Spent allocations above this are not kept.
+const KEEP: usize = 128 * 1024;
+
+/// A payload on its way into an outbox: small ones are copied, large ones shared.
+#[derive(Clone, Copy)]
+pub(crate) enum Payload<'a> {
+    Slice(&'a [u8]),
+    Shared(&'a Body),
+}
+
+impl Payload<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Payload::Slice(bytes) => bytes.len(),
+            Payload::Shared(body) => body.len(),
+        }
+    }
+
+    pub(crate) fn to_body(self) -> Body {
+        match self {
+            Payload::Slice(bytes) => bytes.into(),
+            Payload::Shared(body) => body.clone(),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Outbox {
+    /// Frames that carry no message; they go first.
+    control: Vec<u8>,
+    acks: usize,
+    chunks: VecDeque<Chunk>,
+    messages: usize,
+    bytes: usize,
+    is_writing: bool,
+    spare: Vec<u8>,
+}
+
+impl Outbox {
+    pub(crate) fn has_room(&self, limit: Limit, len: usize) -> bool {
+        self.messages == 0
+            || (self.messages < limit.messages && self.bytes + len <= limit.bytes)
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Nothing is queued and nothing is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.chunks.is_empty() && !self.is_writing
+    }
+
+    /// Nothing is queued but what is on its way.
+    pub(crate) fn has_nothing_queued(&self) -> bool {
+        self.control.is_empty() && self.chunks.is_empty()
+    }
+
+    pub(crate) fn is_writing(&self) -> bool {
+        self.is_writing
+    }
+
+    pub(crate) fn is_crowded_by_acks(&self) -> bool {
+        self.acks > MAX_ACKS
+    }
+
+    /// Bytes of messages that nobody has begun to write.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.chunks.iter().map(Chunk::len).sum()
+    }
+
+    /// The newest chunk is long enough to be written without waiting for more.
+    pub(crate) fn is_ripe(&self) -> bool {
+        self.chunks.len() > 1 || self.chunks.front().is_some_and(|chunk| !chunk.has_room())
+    }
+
+    /// Queues a message and returns the bytes it takes.
+    pub(crate) fn push(
+        &mut self,
+        id: Option<MessageId>,
+        direct: bool,
+        payload: Payload<'_>,
+    ) -> usize {
+        if !self.chunks.back().is_some_and(Chunk::has_room) {
+            let spare = std::mem::take(&mut self.spare);
+            self.chunks.push_back(Chunk::reusing(spare));
+        }
+        let chunk = self.chunks.back_mut().expect("pushed above");
+        let before = chunk.len();
+        match payload {
+            Payload::Shared(body) if body.len() >= LARGE => {
+                chunk.push_shared(id, direct, body.clone());
+            }
+            Payload::Shared(body) => chunk.push(id, direct, body),
+            Payload::Slice(bytes) => chunk.push(id, direct, bytes),
+        }
+        let grown = chunk.len() - before;
+        self.messages += 1;
+        self.bytes += grown;
+        grown
+    }
+
+    pub(crate) fn push_hello(&mut self, me: Identity) {
+        frame::put_hello(&mut self.control, me);
+    }
+
+    pub(crate) fn push_heartbeat(&mut self) {
+        frame::put_heartbeat(&mut self.control);
+    }
+
+    pub(crate) fn push_ack(&mut self, id: MessageId) {
+        frame::put_ack(&mut self.control, id);
+        self.acks += 1;
+    }
+
+    /// The next chunk to write: the rest of one that was begun, control frames, or messages if
+    /// the link is open for them. It must come back through `handle_back`.
+    pub(crate) fn poll_chunk(&mut self, open: bool) -> Option<Chunk> {
+        if self.is_writing {
+            return None;
+        }
+        let chunk = self.next_chunk(open)?;
+        self.is_writing = true;
+        Some(chunk)
+    }
+
+    fn next_chunk(&mut self, open: bool) -> Option<Chunk> {
+        let must_follow = self.must_follow();
+        if !must_follow && !self.control.is_empty() {
+            self.acks = 0;
+            return Some(Chunk::control(std::mem::take(&mut self.control)));
+        }
+        (open || must_follow).then(|| self.chunks.pop_front()).flatten()
+    }
+
+    /// The front chunk was begun, or is made of control frames that the kernel did not take.
+    fn must_follow(&self) -> bool {
+        let front = self.chunks.front();
+        front.is_some_and(|chunk| chunk.is_begun() || chunk.messages() == 0)
+    }
+
+    /// Whether `poll_chunk` would give something.
+    pub(crate) fn is_writable(&self, open: bool) -> bool {
+        let has_control = self.must_follow() || !self.control.is_empty();
+        !self.is_writing && (has_control || (open && !self.chunks.is_empty()))
+    }
+
+    /// A chunk is back from the kernel. Returns the messages and bytes of it that have left.
+    pub(crate) fn handle_back(&mut self, chunk: Chunk) -> (usize, usize) {
+        self.is_writing = false;
+        if !chunk.is_done() {
+            self.chunks.push_front(chunk);
+            return (0, 0);
+        }
+        let (messages, bytes) = (chunk.messages(), chunk.len());
+        if messages == 0 {
+            return (0, 0);
+        }
+        self.messages -= messages;
+        self.bytes -= bytes;
+        let spent = chunk.into_bytes();
+        if self.chunks.is_empty() && spent.capacity() <= KEEP {
+            self.spare = spent;
+        }
+        (messages, bytes)
+    }
+
+    /// Gives up what an idle link need not hold.
+    pub(crate) fn shrink(&mut self) {
+        self.spare = Vec::new();
+        if self.control.is_empty() {
+            self.control = Vec::new();
+        }
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
+        }
+    }
+
+    /// Takes the oldest message that is not on its way out again.
+    pub(crate) fn remove_oldest(&mut self) -> Option<Unsent> {
+        let index = self.chunks.iter().position(|chunk| !chunk.is_begun() && chunk.messages() > 0)?;
+        let chunk = &mut self.chunks[index];
+        let before = chunk.len();
+        let unsent = chunk.remove_oldest()?;
+        self.messages -= 1;
+        self.bytes -= before - chunk.len();
+        if chunk.messages() == 0 {
+            self.chunks.remove(index);
+        }
+        Some(unsent)
+    }
+
+    /// The link ended: every message that is still here, in order.
+    pub(crate) fn take_back(&mut self) -> Vec<Unsent> {
+        debug_assert!(!self.is_writing, "the writer has brought its chunk back");
+        let chunks = std::mem::take(self).chunks;
+        chunks.into_iter().flat_map(Chunk::into_unsent).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Limit = Limit { messages: 3, bytes: 1_000 };
+
+    fn push(outbox: &mut Outbox, text: &str) {
+        outbox.push(None, false, Payload::Slice(text.as_bytes()));
+    }
+
+    #[test]
+    fn one_message_always_fits() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.has_room(LIMIT, 5_000));
+        push(&mut outbox, "a");
+        assert!(!outbox.has_room(LIMIT, 5_000));
+        assert!(outbox.has_room(LIMIT, 10));
+    }
+
+    #[test]
+    fn control_goes_first_but_never_into_a_begun_frame() {
+        let mut outbox = Outbox::default();
+        push(&mut outbox, "hello");
+        let mut chunk = outbox.poll_chunk(true).unwrap();
+        chunk.handle_taken(3);
+        outbox.push_heartbeat();
+        outbox.handle_back(chunk);
+        let mut chunk = outbox.poll_chunk(false).unwrap();
+        assert_eq!(chunk.rest().0.len(), 10 - 3);
+        chunk.handle_taken(7);
+        assert_eq!(outbox.handle_back(chunk), (1, 10));
+        assert_eq!(outbox.poll_chunk(true).unwrap().messages(), 0);
+    }
+
+    #[test]
+    fn messages_wait_while_the_link_is_not_open() {
+        let mut outbox = Outbox::default();
+        push(&mut outbox, "a");
+        assert!(outbox.poll_chunk(false).is_none());
+        assert!(!outbox.is_writable(false));
+        assert!(outbox.poll_chunk(true).is_some());
+    }
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let mut outbox = Outbox::default();
+        push(&mut outbox, "a");
+        let chunk = outbox.poll_chunk(true).unwrap();
+        push(&mut outbox, "b");
+        assert!(outbox.poll_chunk(true).is_none());
+        outbox.handle_back(chunk);
+        assert!(outbox.poll_chunk(true).is_some());
+    }
+
+    #[test]
+    fn what_was_not_written_comes_back_in_order() {
+        let mut outbox = Outbox::default();
+        let large = vec![1; LARGE].into();
+        push(&mut outbox, "a");
+        outbox.push(None, true, Payload::Shared(&large));
+        push(&mut outbox, "b");
+        let chunk = outbox.poll_chunk(true).unwrap();
+        outbox.handle_back(chunk);
+        let back = outbox.take_back();
+        assert_eq!(back.iter().map(|one| one.body.len()).collect::<Vec<_>>(), [1, LARGE, 1]);
+        assert!(back[1].direct && !back[0].direct);
+        assert_eq!((outbox.messages(), outbox.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn the_oldest_queued_message_gives_way() {
+        let mut outbox = Outbox::default();
+        ["a", "b", "c"].map(|text| push(&mut outbox, text));
+        assert_eq!(&*outbox.remove_oldest().unwrap().body, b"a");
+        assert_eq!((outbox.messages(), outbox.bytes()), (2, 12));
+    }
+}

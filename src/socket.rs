@@ -1,0 +1,358 @@
+//! Socket: the public handle.
+
+mod any;
+mod streams;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{AckMode, Config};
+use crate::endpoint::{Endpoint, Remote};
+use crate::engine::Core;
+use crate::engine::core::{Life, Signal, deadline_after};
+use crate::engine::inbox::Arrived;
+use crate::error::{Error, SendError};
+use crate::message::{Identity, Message};
+use crate::proto::hub::{Hub, Refusal, Sent};
+use crate::stats::Stats;
+
+pub use any::recv_any;
+pub use streams::{Events, Messages};
+
+/// A socket that many peers plug into.
+///
+/// It binds and connects to any number of endpoints. Sends go to one peer in turn or to all
+/// ([`SendMode`](crate::SendMode)), or to one by identity; what any peer sends comes out of
+/// [`recv`](Socket::recv). A `Socket` is a handle: clone it into as many threads as you like;
+/// dropping the last handle closes it.
+///
+/// ```
+/// use jackfield::{Config, Socket};
+///
+/// let server = Socket::new(Config::default())?;
+/// let here = server.bind("tcp://127.0.0.1:0")?;
+/// let client = Socket::new(Config::default())?;
+/// client.connect(&here)?;
+/// client.send("hello")?;
+/// let message = server.recv()?;
+/// assert_eq!(message.body(), b"hello");
+/// server.send_to(message.from(), "hello yourself")?;
+/// assert_eq!(client.recv()?.text(), "hello yourself");
+/// # Ok::<(), jackfield::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Socket {
+    handle: Arc<Handle>,
+}
+
+/// The last of a socket's handles closes it.
+struct Handle {
+    core: Arc<Core>,
+}
+
+/// What became of a message that was accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// Peers that it is on its way to; 0 if it waits for one to come.
+    pub queued: usize,
+    /// Peers that had no room for it.
+    pub dropped: usize,
+}
+
+/// A peer that is connected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Who.
+    pub identity: Identity,
+    /// Where.
+    pub remote: Remote,
+    /// Messages in its outbox.
+    pub queued: usize,
+    /// At-least-once messages that it has not acknowledged.
+    pub unacknowledged: usize,
+}
+
+/// What [`Socket::close`] did and could not do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// At-most-once messages that were given to the system while closing.
+    pub flushed: u64,
+    /// At-least-once messages that were sent and not acknowledged: they may have arrived.
+    pub unacknowledged: Vec<Vec<u8>>,
+    /// Messages that never left.
+    pub unsent: Vec<Vec<u8>>,
+}
+
+impl Socket {
+    /// A socket with these settings, connected to nothing yet.
+    pub fn new(config: Config) -> Result<Socket, Error> {
+        let core = Core::new(config)?;
+        Ok(Socket { handle: Arc::new(Handle { core }) })
+    }
+
+    /// Who this socket is to its peers.
+    pub fn identity(&self) -> Identity {
+        self.core().me
+    }
+
+    /// Accepts peers at `endpoint`, and says where: port 0 becomes the real one.
+    ///
+    /// See [`Endpoint`] for the forms. An address that is in use is an [`Error::Io`] at once.
+    pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, Error> {
+        self.core().bind(&endpoint.as_ref().parse()?)
+    }
+
+    /// Dials `endpoint` for as long as the socket lives, and returns at once. Connecting to one
+    /// endpoint twice is one connection.
+    pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<(), Error> {
+        self.core().connect(endpoint.as_ref().parse()?)
+    }
+
+    /// Stops accepting at `endpoint`, as [`bind`](Socket::bind) returned it; peers that came
+    /// that way stay. Says whether it was bound.
+    pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<bool, Error> {
+        Ok(self.core().unbind(&endpoint.as_ref().parse()?))
+    }
+
+    /// Stops dialling `endpoint` and takes leave of the peer there, after what is queued for it.
+    /// Says whether it was dialled.
+    pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<bool, Error> {
+        Ok(self.core().disconnect(&endpoint.as_ref().parse()?))
+    }
+
+    /// Sends to one peer in turn, or to all, as the socket's send mode says.
+    ///
+    /// With nobody connected the message waits. When there is no room, it waits for some, at most
+    /// for the socket's [`send_timeout`](Config::send_timeout); a publish does not wait but drops
+    /// the message for the peers that have none.
+    pub fn send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        self.dispatch(None, body.as_ref(), self.default_patience())
+    }
+
+    /// As [`send`](Socket::send), but answers [`Error::Full`] instead of waiting.
+    pub fn try_send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        self.dispatch(None, body.as_ref(), Patience::None)
+    }
+
+    /// As [`send`](Socket::send), but answers [`Error::Timeout`] after `timeout`.
+    pub fn send_timeout(&self, body: impl AsRef<[u8]>, timeout: Duration) -> Result<Receipt, SendError> {
+        self.dispatch(None, body.as_ref(), Patience::Until(deadline_after(timeout)))
+    }
+
+    /// Sends to the peer of that identity; [`Error::NoPeer`] if it is not connected.
+    pub fn send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        self.dispatch(Some(peer), body.as_ref(), self.default_patience())
+    }
+
+    /// As [`send_to`](Socket::send_to), but answers [`Error::Full`] instead of waiting.
+    pub fn try_send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        self.dispatch(Some(peer), body.as_ref(), Patience::None)
+    }
+
+    /// As [`send_to`](Socket::send_to), but answers [`Error::Timeout`] after `timeout`.
+    pub fn send_to_timeout(
+        &self,
+        peer: Identity,
+        body: impl AsRef<[u8]>,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
+        self.dispatch(Some(peer), body.as_ref(), Patience::Until(deadline_after(timeout)))
+    }
+
+    /// Waits for a message of any peer; peers that have sent something take turns.
+    ///
+    /// After a close it still gives the at-most-once messages that had arrived, then
+    /// [`Error::Closed`].
+    pub fn recv(&self) -> Result<Message, Error> {
+        self.core().inbox.take(None).map(|arrived| self.hand_out(arrived))
+    }
+
+    /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
+    pub fn try_recv(&self) -> Result<Message, Error> {
+        self.core().inbox.try_take().map(|arrived| self.hand_out(arrived))
+    }
+
+    /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, Error> {
+        let deadline = Some(deadline_after(timeout));
+        self.core().inbox.take(deadline).map(|arrived| self.hand_out(arrived))
+    }
+
+    /// Received messages, one after the other, until the socket is closed.
+    pub fn messages(&self) -> Messages<'_> {
+        Messages { socket: self }
+    }
+
+    /// The peers that are connected, in the order in which they came.
+    pub fn peers(&self) -> Vec<Peer> {
+        let shared = self.core().lock();
+        let peers = shared.hub.peers().filter_map(|link| {
+            Some(Peer {
+                identity: link.peer?,
+                remote: link.remote,
+                queued: link.outbox.messages(),
+                unacknowledged: link.unacknowledged,
+            })
+        });
+        peers.collect()
+    }
+
+    /// Waits until at least `count` peers are connected; [`Error::Timeout`] if that takes longer.
+    pub fn wait_for_peers(&self, count: usize, timeout: Duration) -> Result<(), Error> {
+        let deadline = deadline_after(timeout);
+        let mut shared = self.core().lock();
+        while shared.hub.peer_count() < count {
+            if shared.life != Life::Open {
+                return Err(Error::Closed);
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::Timeout);
+            }
+            shared = shared.wait(Signal::Peers, Some(deadline));
+        }
+        Ok(())
+    }
+
+    /// What happens to this socket. All handles to its events read from one queue of 1,024; the
+    /// oldest events are lost when nobody reads them, and [`Stats::events_lost`] counts them.
+    pub fn events(&self) -> Events {
+        Events { core: self.core().clone() }
+    }
+
+    /// The counters of this socket.
+    pub fn stats(&self) -> Stats {
+        self.core().lock().hub.stats()
+    }
+
+    /// Closes with the socket's [`linger`](Config::linger): see
+    /// [`close_within`](Socket::close_within).
+    pub fn close(&self) -> CloseReport {
+        self.close_within(self.core().config.linger)
+    }
+
+    /// Closes the socket: blocked calls return [`Error::Closed`], what is queued leaves, and
+    /// acknowledgements are awaited, for up to `linger`. It returns within `linger` and a second
+    /// and reports what is left. Closing again waits for the first close and reports nothing.
+    pub fn close_within(&self, linger: Duration) -> CloseReport {
+        let Some(outcome) = self.core().close(linger) else {
+            return CloseReport::default();
+        };
+        CloseReport {
+            flushed: outcome.flushed,
+            unacknowledged: outcome.remains.unacknowledged,
+            unsent: outcome.remains.unsent,
+        }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.handle.core
+    }
+
+    fn default_patience(&self) -> Patience {
+        match self.core().config.send_timeout {
+            None => Patience::Forever,
+            Some(timeout) => Patience::Until(deadline_after(timeout)),
+        }
+    }
+
+    fn dispatch(&self, to: Option<Identity>, body: &[u8], patience: Patience) -> Result<Receipt, SendError> {
+        self.try_dispatch(to, body, patience)
+            .map(|sent| Receipt { queued: sent.queued, dropped: sent.dropped })
+            .map_err(|reason| SendError { reason, message: body.to_vec() })
+    }
+
+    fn try_dispatch(&self, to: Option<Identity>, body: &[u8], patience: Patience) -> Result<Sent, Error> {
+        let core = self.core();
+        let max = core.config.max_message;
+        if body.len() > max {
+            return Err(Error::TooLarge { len: body.len(), max });
+        }
+        let mut shared = core.lock();
+        loop {
+            if shared.life != Life::Open {
+                return Err(Error::Closed);
+            }
+            match offer(&mut shared.hub, to, body) {
+                Ok(sent) => {
+                    let claimed = sent.link.and_then(|link| {
+                        Some((link, shared.hub.claim(link, Instant::now)?))
+                    });
+                    if let Some((link, chunk)) = claimed {
+                        core.carry(shared, link, chunk);
+                    }
+                    return Ok(sent);
+                }
+                Err(Refusal::NoPeer) => return Err(Error::NoPeer),
+                Err(Refusal::Full) => {
+                    let deadline = patience.deadline()?;
+                    shared = shared.wait(Signal::Room, deadline);
+                }
+            }
+        }
+    }
+
+    /// The application gets a message: from here on it is acknowledged, or will be.
+    fn hand_out(&self, arrived: Arrived) -> Message {
+        let Arrived { from, body, id } = arrived;
+        let Some(id) = id else {
+            return Message::new(from, body);
+        };
+        if self.core().config.ack_mode == AckMode::OnRecv {
+            self.core().lock().hub.handle_taken(from, id);
+            return Message::new(from, body);
+        }
+        let core = Arc::downgrade(self.core());
+        let settle = move |is_done: bool| {
+            let Some(core) = core.upgrade() else { return };
+            let mut shared = core.lock();
+            match is_done {
+                true => shared.hub.handle_taken(from, id),
+                false => shared.hub.handle_returned(from, id),
+            }
+        };
+        Message::unsettled(from, body, Box::new(settle))
+    }
+}
+
+/// How long a send waits for room.
+#[derive(Clone, Copy)]
+enum Patience {
+    None,
+    Until(Instant),
+    Forever,
+}
+
+impl Patience {
+    /// Until when to wait for room now, if at all.
+    fn deadline(self) -> Result<Option<Instant>, Error> {
+        match self {
+            Patience::None => Err(Error::Full),
+            Patience::Until(deadline) if Instant::now() >= deadline => Err(Error::Timeout),
+            Patience::Until(deadline) => Ok(Some(deadline)),
+            Patience::Forever => Ok(None),
+        }
+    }
+}
+
+fn offer(hub: &mut Hub, to: Option<Identity>, body: &[u8]) -> Result<Sent, Refusal> {
+    match to {
+        None => hub.send(body),
+        Some(peer) => hub.send_to(peer, body),
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.close(self.core.config.linger);
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Socket({})", self.identity())
+    }
+}
