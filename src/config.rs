@@ -134,8 +134,14 @@ impl Default for Config {
             redial_max: Duration::from_secs(5),
             stable_after: Duration::from_secs(10),
             max_message: 16 * 1024 * 1024,
-            outbox: Limit { messages: 65_536, bytes: 8 * 1024 * 1024 },
-            inbox: Limit { messages: 65_536, bytes: 64 * 1024 * 1024 },
+            outbox: Limit {
+                messages: 65_536,
+                bytes: 8 * 1024 * 1024,
+            },
+            inbox: Limit {
+                messages: 65_536,
+                bytes: 64 * 1024 * 1024,
+            },
             memory_budget: 1024 * 1024 * 1024,
             absent_ttl: Duration::from_secs(30),
             absent_peers: 1_024,
@@ -160,7 +166,10 @@ impl Config {
     /// The name of this socket to its peers; default: random, new for each socket. Set it where
     /// peers must know a restarted program again.
     pub fn identity(self, identity: Identity) -> Config {
-        Config { identity: Some(identity), ..self }
+        Config {
+            identity: Some(identity),
+            ..self
+        }
     }
 
     /// Who gets what [`send`](crate::Socket::send) sends; default: round-robin.
@@ -181,59 +190,91 @@ impl Config {
     /// What happens when a peer's outbox is full; default: `Block`, and `DropNewest` for publish,
     /// so that one slow subscriber never holds up the others.
     pub fn overflow(self, overflow: Overflow) -> Config {
-        Config { overflow: Some(overflow), ..self }
+        Config {
+            overflow: Some(overflow),
+            ..self
+        }
     }
 
     /// Connect and handshake together must be done within this; default: 5 s.
     pub fn handshake_timeout(self, handshake_timeout: Duration) -> Config {
-        Config { handshake_timeout, ..self }
+        Config {
+            handshake_timeout,
+            ..self
+        }
     }
 
     /// A heartbeat goes out after this long without a send, and a link that was silent for
     /// `timeout` is ended; default: 5 s and 15 s, as other implementations have it. The timeout
     /// must be at least twice the interval.
     pub fn heartbeat(self, interval: Duration, timeout: Duration) -> Config {
-        Config { heartbeat_interval: interval, heartbeat_timeout: timeout, ..self }
+        Config {
+            heartbeat_interval: interval,
+            heartbeat_timeout: timeout,
+            ..self
+        }
     }
 
     /// With [`Overflow::Disconnect`]: how long a peer may take nothing; default: 10 s.
     pub fn slow_peer_timeout(self, slow_peer_timeout: Duration) -> Config {
-        Config { slow_peer_timeout, ..self }
+        Config {
+            slow_peer_timeout,
+            ..self
+        }
     }
 
     /// The pause before a dial: random below a bound that starts at `min` and doubles with each
     /// failure up to `max`; default: 100 ms and 5 s.
     pub fn redial(self, min: Duration, max: Duration) -> Config {
-        Config { redial_min: min, redial_max: max, ..self }
+        Config {
+            redial_min: min,
+            redial_max: max,
+            ..self
+        }
     }
 
     /// A connection that stood this long starts the redial pause from the beginning; default: 10 s.
     pub fn stable_after(self, stable_after: Duration) -> Config {
-        Config { stable_after, ..self }
+        Config {
+            stable_after,
+            ..self
+        }
     }
 
     /// The longest payload, sent or received; default: 16 MiB. A peer that announces more is
     /// disconnected before anything is allocated for it.
     pub fn max_message(self, max_message: usize) -> Config {
-        Config { max_message, ..self }
+        Config {
+            max_message,
+            ..self
+        }
     }
 
     /// The bound of each peer's outbox, and of what waits while nobody is connected; default:
     /// 65 536 messages or 8 MiB, whichever is reached first. One message always fits.
     pub fn outbox(self, messages: usize, bytes: usize) -> Config {
-        Config { outbox: Limit { messages, bytes }, ..self }
+        Config {
+            outbox: Limit { messages, bytes },
+            ..self
+        }
     }
 
     /// The bound of what was received and not yet taken by `recv`; default: 65 536 messages or
     /// 64 MiB. Each link has a share of it; past it, that link is not read.
     pub fn inbox(self, messages: usize, bytes: usize) -> Config {
-        Config { inbox: Limit { messages, bytes }, ..self }
+        Config {
+            inbox: Limit { messages, bytes },
+            ..self
+        }
     }
 
     /// The memory of all queues together, half of it for each direction; default: 1 GiB. At the
     /// bound, reading stops, and a publish drops the oldest message of the largest outbox.
     pub fn memory_budget(self, memory_budget: usize) -> Config {
-        Config { memory_budget, ..self }
+        Config {
+            memory_budget,
+            ..self
+        }
     }
 
     /// How long messages for a peer that went away are kept for it; default: 30 s.
@@ -244,55 +285,85 @@ impl Config {
     /// How many absent peers are remembered (their queue, and which of their messages were seen)
     /// and for how long; default: 1 024 for 10 minutes, the oldest forgotten first.
     pub fn absent_peers(self, peers: usize, remembered_for: Duration) -> Config {
-        Config { absent_peers: peers, absent_for: remembered_for, ..self }
+        Config {
+            absent_peers: peers,
+            absent_for: remembered_for,
+            ..self
+        }
     }
 
     /// How many unacknowledged messages one peer may have; default: 8 192, and 256 when this
     /// socket acknowledges manually. Keep it small where jobs are long, so that one worker does
     /// not take the whole backlog.
     pub fn unacknowledged(self, per_peer: usize) -> Config {
-        Config { unacknowledged: Some(per_peer), ..self }
+        Config {
+            unacknowledged: Some(per_peer),
+            ..self
+        }
     }
 
     /// An unacknowledged message is sent again after `first`, then after twice that and so on up
     /// to `max`; default: 5 s and 60 s.
     pub fn resend(self, first: Duration, max: Duration) -> Config {
-        Config { resend_after: first, resend_max: max, ..self }
+        Config {
+            resend_after: first,
+            resend_max: max,
+            ..self
+        }
     }
 
     /// How often a message is sent again because its link ended, before it is handed back in
     /// [`Event::GaveUp`](crate::Event::GaveUp); default: 5.
     pub fn max_resends(self, max_resends: u32) -> Config {
-        Config { max_resends, ..self }
+        Config {
+            max_resends,
+            ..self
+        }
     }
 
     /// Whether resends to a peer that is still connected count towards giving up; default: no,
     /// because a job may take long.
     pub fn count_live_resends(self, count_live_resends: bool) -> Config {
-        Config { count_live_resends, ..self }
+        Config {
+            count_live_resends,
+            ..self
+        }
     }
 
     /// The time after which plain `send` and `send_to` give up with `Timeout`; default: never.
     pub fn send_timeout(self, send_timeout: Duration) -> Config {
-        Config { send_timeout: Some(send_timeout), ..self }
+        Config {
+            send_timeout: Some(send_timeout),
+            ..self
+        }
     }
 
     /// How many acknowledged message ids are remembered for each peer, to recognise copies;
     /// default: 16 384.
     pub fn duplicate_window(self, duplicate_window: usize) -> Config {
-        Config { duplicate_window, ..self }
+        Config {
+            duplicate_window,
+            ..self
+        }
     }
 
     /// The bound on connections; default: 8 192. Each takes a thread, and a process that runs out
     /// of threads is aborted: this bound is the protection.
     pub fn max_connections(self, max_connections: usize) -> Config {
-        Config { max_connections, ..self }
+        Config {
+            max_connections,
+            ..self
+        }
     }
 
     /// The bound on accepted connections that have not finished their handshake, in all and for
     /// one address (loopback exempt); default: 256 and 64. At the bound the oldest ends.
     pub fn half_open(self, total: usize, per_address: usize) -> Config {
-        Config { half_open: total, half_open_per_address: per_address, ..self }
+        Config {
+            half_open: total,
+            half_open_per_address: per_address,
+            ..self
+        }
     }
 
     /// How long [`close`](crate::Socket::close) and the last drop wait for queued messages to
@@ -304,7 +375,10 @@ impl Config {
     /// Asks `hook` about every connection after its handshake; `false`, or a panic, refuses it.
     /// It runs on the connection's thread and may take its time.
     pub fn authorize(self, hook: impl Fn(&Candidate) -> bool + Send + Sync + 'static) -> Config {
-        Config { authorize: Some(Arc::new(hook)), ..self }
+        Config {
+            authorize: Some(Arc::new(hook)),
+            ..self
+        }
     }
 
     pub(crate) fn overflow_or_default(&self) -> Overflow {
@@ -330,27 +404,79 @@ impl Config {
                 "delivery",
                 "at least once does not go with publish",
             ),
-            (zero(self.handshake_timeout), "handshake_timeout", "must not be zero"),
-            (zero(self.heartbeat_interval), "heartbeat", "the interval must not be zero"),
+            (
+                zero(self.handshake_timeout),
+                "handshake_timeout",
+                "must not be zero",
+            ),
+            (
+                zero(self.heartbeat_interval),
+                "heartbeat",
+                "the interval must not be zero",
+            ),
             (
                 self.heartbeat_timeout < self.heartbeat_interval * 2,
                 "heartbeat",
                 "the timeout must be at least twice the interval",
             ),
-            (zero(self.slow_peer_timeout), "slow_peer_timeout", "must not be zero"),
-            (zero(self.redial_min), "redial", "the pause must not be zero"),
-            (self.redial_max < self.redial_min, "redial", "max is below min"),
+            (
+                zero(self.slow_peer_timeout),
+                "slow_peer_timeout",
+                "must not be zero",
+            ),
+            (
+                zero(self.redial_min),
+                "redial",
+                "the pause must not be zero",
+            ),
+            (
+                self.redial_max < self.redial_min,
+                "redial",
+                "max is below min",
+            ),
             (self.max_message == 0, "max_message", "must not be zero"),
-            (self.max_message > too_long, "max_message", "does not fit a frame"),
-            (self.outbox.messages == 0 || self.outbox.bytes == 0, "outbox", "must not be zero"),
-            (self.inbox.messages == 0 || self.inbox.bytes == 0, "inbox", "must not be zero"),
+            (
+                self.max_message > too_long,
+                "max_message",
+                "does not fit a frame",
+            ),
+            (
+                self.outbox.messages == 0 || self.outbox.bytes == 0,
+                "outbox",
+                "must not be zero",
+            ),
+            (
+                self.inbox.messages == 0 || self.inbox.bytes == 0,
+                "inbox",
+                "must not be zero",
+            ),
             (self.memory_budget == 0, "memory_budget", "must not be zero"),
-            (self.unacknowledged == Some(0), "unacknowledged", "must not be zero"),
-            (zero(self.resend_after), "resend", "the pause must not be zero"),
-            (self.resend_max < self.resend_after, "resend", "max is below the first pause"),
-            (self.max_connections == 0, "max_connections", "must not be zero"),
+            (
+                self.unacknowledged == Some(0),
+                "unacknowledged",
+                "must not be zero",
+            ),
+            (
+                zero(self.resend_after),
+                "resend",
+                "the pause must not be zero",
+            ),
+            (
+                self.resend_max < self.resend_after,
+                "resend",
+                "max is below the first pause",
+            ),
+            (
+                self.max_connections == 0,
+                "max_connections",
+                "must not be zero",
+            ),
             (self.half_open == 0, "half_open", "must not be zero"),
-            (self.half_open_per_address == 0, "half_open", "must not be zero per address"),
+            (
+                self.half_open_per_address == 0,
+                "half_open",
+                "must not be zero per address",
+            ),
         ];
         match faults.into_iter().find(|(is_wrong, ..)| *is_wrong) {
             Some((_, setting, reason)) => Err(Error::InvalidConfig { setting, reason }),

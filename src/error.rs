@@ -57,7 +57,9 @@ impl fmt::Display for Error {
             Error::TooLarge { len, max } => {
                 write!(f, "a message of {len} bytes is over the limit of {max}")
             }
-            Error::InvalidEndpoint { endpoint, reason } => write!(f, "endpoint {endpoint:?}: {reason}"),
+            Error::InvalidEndpoint { endpoint, reason } => {
+                write!(f, "endpoint {endpoint:?}: {reason}")
+            }
             Error::InvalidConfig { setting, reason } => write!(f, "config {setting}: {reason}"),
             Error::Io { op, source } => write!(f, "{op}: {source}"),
         }

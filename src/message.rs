@@ -86,12 +86,20 @@ struct Pending(Mutex<Option<Settle>>);
 
 impl Message {
     pub(crate) fn new(from: Identity, body: Vec<u8>) -> Message {
-        Message { from, body, pending: None }
+        Message {
+            from,
+            body,
+            pending: None,
+        }
     }
 
     /// A message that is settled by `ack` or by being dropped.
     pub(crate) fn unsettled(from: Identity, body: Vec<u8>, settle: Settle) -> Message {
-        Message { from, body, pending: Some(Pending(Mutex::new(Some(settle)))) }
+        Message {
+            from,
+            body,
+            pending: Some(Pending(Mutex::new(Some(settle)))),
+        }
     }
 
     /// Who sent it; [`send_to`](crate::Socket::send_to) answers.

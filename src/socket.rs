@@ -91,7 +91,9 @@ impl Socket {
     /// A socket with these settings, connected to nothing yet.
     pub fn new(config: Config) -> Result<Socket, Error> {
         let core = Core::new(config)?;
-        Ok(Socket { handle: Arc::new(Handle { core }) })
+        Ok(Socket {
+            handle: Arc::new(Handle { core }),
+        })
     }
 
     /// Who this socket is to its peers.
@@ -139,8 +141,16 @@ impl Socket {
     }
 
     /// As [`send`](Socket::send), but answers [`Error::Timeout`] after `timeout`.
-    pub fn send_timeout(&self, body: impl AsRef<[u8]>, timeout: Duration) -> Result<Receipt, SendError> {
-        self.dispatch(None, body.as_ref(), Patience::Until(deadline_after(timeout)))
+    pub fn send_timeout(
+        &self,
+        body: impl AsRef<[u8]>,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
+        self.dispatch(
+            None,
+            body.as_ref(),
+            Patience::Until(deadline_after(timeout)),
+        )
     }
 
     /// Sends to the peer of that identity; [`Error::NoPeer`] if it is not connected.
@@ -149,7 +159,11 @@ impl Socket {
     }
 
     /// As [`send_to`](Socket::send_to), but answers [`Error::Full`] instead of waiting.
-    pub fn try_send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+    pub fn try_send_to(
+        &self,
+        peer: Identity,
+        body: impl AsRef<[u8]>,
+    ) -> Result<Receipt, SendError> {
         self.dispatch(Some(peer), body.as_ref(), Patience::None)
     }
 
@@ -160,7 +174,11 @@ impl Socket {
         body: impl AsRef<[u8]>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
-        self.dispatch(Some(peer), body.as_ref(), Patience::Until(deadline_after(timeout)))
+        self.dispatch(
+            Some(peer),
+            body.as_ref(),
+            Patience::Until(deadline_after(timeout)),
+        )
     }
 
     /// Waits for a message of any peer; peers that have sent something take turns.
@@ -168,18 +186,27 @@ impl Socket {
     /// After a close it still gives the at-most-once messages that had arrived, then
     /// [`Error::Closed`].
     pub fn recv(&self) -> Result<Message, Error> {
-        self.core().inbox.take(None).map(|arrived| self.hand_out(arrived))
+        self.core()
+            .inbox
+            .take(None)
+            .map(|arrived| self.hand_out(arrived))
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Message, Error> {
-        self.core().inbox.try_take().map(|arrived| self.hand_out(arrived))
+        self.core()
+            .inbox
+            .try_take()
+            .map(|arrived| self.hand_out(arrived))
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, Error> {
         let deadline = Some(deadline_after(timeout));
-        self.core().inbox.take(deadline).map(|arrived| self.hand_out(arrived))
+        self.core()
+            .inbox
+            .take(deadline)
+            .map(|arrived| self.hand_out(arrived))
     }
 
     /// Received messages, one after the other, until the socket is closed.
@@ -220,7 +247,9 @@ impl Socket {
     /// What happens to this socket. All handles to its events read from one queue of 1,024; the
     /// oldest events are lost when nobody reads them, and [`Stats::events_lost`] counts them.
     pub fn events(&self) -> Events {
-        Events { core: self.core().clone() }
+        Events {
+            core: self.core().clone(),
+        }
     }
 
     /// The counters of this socket.
@@ -259,17 +288,36 @@ impl Socket {
         }
     }
 
-    fn dispatch(&self, to: Option<Identity>, body: &[u8], patience: Patience) -> Result<Receipt, SendError> {
+    fn dispatch(
+        &self,
+        to: Option<Identity>,
+        body: &[u8],
+        patience: Patience,
+    ) -> Result<Receipt, SendError> {
         self.try_dispatch(to, body, patience)
-            .map(|sent| Receipt { queued: sent.queued, dropped: sent.dropped })
-            .map_err(|reason| SendError { reason, message: body.to_vec() })
+            .map(|sent| Receipt {
+                queued: sent.queued,
+                dropped: sent.dropped,
+            })
+            .map_err(|reason| SendError {
+                reason,
+                message: body.to_vec(),
+            })
     }
 
-    fn try_dispatch(&self, to: Option<Identity>, body: &[u8], patience: Patience) -> Result<Sent, Error> {
+    fn try_dispatch(
+        &self,
+        to: Option<Identity>,
+        body: &[u8],
+        patience: Patience,
+    ) -> Result<Sent, Error> {
         let core = self.core();
         let max = core.config.max_message;
         if body.len() > max {
-            return Err(Error::TooLarge { len: body.len(), max });
+            return Err(Error::TooLarge {
+                len: body.len(),
+                max,
+            });
         }
         let mut shared = core.lock();
         loop {
@@ -278,9 +326,9 @@ impl Socket {
             }
             match offer(&mut shared.hub, to, body) {
                 Ok(sent) => {
-                    let claimed = sent.link.and_then(|link| {
-                        Some((link, shared.hub.claim(link, Instant::now)?))
-                    });
+                    let claimed = sent
+                        .link
+                        .and_then(|link| Some((link, shared.hub.claim(link, Instant::now)?)));
                     if let Some((link, chunk)) = claimed {
                         core.carry(shared, link, chunk);
                     }

@@ -35,7 +35,10 @@ impl Core {
         });
         if let Err(source) = started {
             self.unbind(&bound);
-            return Err(Error::Io { op: format!("bind {endpoint}"), source });
+            return Err(Error::Io {
+                op: format!("bind {endpoint}"),
+                source,
+            });
         }
         Ok(bound)
     }
@@ -51,7 +54,7 @@ impl Core {
         true
     }
 
-    fn accept_all(self: &Arc<Core>, listener: &Listener) {
+    fn accept_all(self: &Arc<Core>, listener: &Arc<Listener>) {
         loop {
             match listener.accept() {
                 Ok(stream) => self.welcome(stream),
@@ -61,17 +64,22 @@ impl Core {
         }
     }
 
-    fn is_bound(&self, listener: &Listener) -> bool {
-        self.lock().listeners.contains_key(&listener.endpoint())
+    /// Not unbound; another listener may have its endpoint since.
+    fn is_bound(&self, listener: &Arc<Listener>) -> bool {
+        let shared = self.lock();
+        shared
+            .listeners
+            .values()
+            .any(|other| Arc::ptr_eq(other, listener))
     }
 
-    fn pause_accepting(&self, listener: &Listener, error: io::Error) {
-        let endpoint = listener.endpoint();
+    fn pause_accepting(&self, listener: &Arc<Listener>, error: io::Error) {
         let until = Instant::now() + PAUSE;
         let mut shared = self.lock();
-        shared.hub.handle_accept_failed(endpoint.clone(), error);
-        while Instant::now() < until && shared.listeners.contains_key(&endpoint) {
-            shared = shared.wait(Signal::Accept, Some(until));
+        shared.hub.handle_accept_failed(listener.endpoint(), error);
+        drop(shared);
+        while Instant::now() < until && self.is_bound(listener) {
+            drop(self.lock().wait(Signal::Accept, Some(until)));
         }
     }
 
@@ -85,12 +93,18 @@ impl Core {
         };
         shared.attach(id, stream.clone());
         drop(shared);
-        let stack = if self.config.authorize.is_some() { LARGE_STACK } else { SMALL_STACK };
+        let stack = if self.config.authorize.is_some() {
+            LARGE_STACK
+        } else {
+            SMALL_STACK
+        };
         let started = self.spawn("connection", stack, move |member| {
             connection::run(member.core(), id, &stream);
         });
         if started.is_err() {
-            self.lock().hub.handle_gone(Instant::now(), id, DownReason::NoThread);
+            self.lock()
+                .hub
+                .handle_gone(Instant::now(), id, DownReason::NoThread);
         }
     }
 }

@@ -8,13 +8,18 @@ use crate::engine::core::{Core, Signal};
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::proto::decoder::{Decoder, Reading};
-use crate::proto::hub::Verdict;
+use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
 use crate::transport::Stream;
 
 /// Serves the connection until it ends.
 pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
-    let mut reader = Reader { core, id, stream, decoder: Decoder::new(core.config.max_message as u32) };
+    let mut reader = Reader {
+        core,
+        id,
+        stream,
+        decoder: Decoder::new(core.config.max_message as u32),
+    };
     core.write_link(id);
     let reason = match reader.shake_hands() {
         Ok(reading) => reader.read_all(reading),
@@ -40,7 +45,10 @@ impl Reader<'_> {
                 break (reading, identity);
             }
             if let Some(violation) = reading.violation {
-                self.core.lock().hub.handle_violation(Instant::now(), self.id, violation);
+                self.core
+                    .lock()
+                    .hub
+                    .handle_violation(Instant::now(), self.id, violation);
                 return Err(DownReason::NotAPeer);
             }
         };
@@ -74,17 +82,21 @@ impl Reader<'_> {
 
     fn read_all(&mut self, mut reading: Reading) -> DownReason {
         loop {
+            let held = self.decoder.held();
             let mut shared = self.core.lock();
-            let goes_on = shared.hub.handle_reading(Instant::now(), self.id, &mut reading);
+            let next = shared
+                .hub
+                .handle_reading(Instant::now(), self.id, &mut reading, held);
             let peer = shared.hub.peer_of(self.id);
             drop(shared);
             if let Some(peer) = peer {
                 self.deliver(peer, &mut reading);
             }
-            if !goes_on {
-                return DownReason::Closed;
+            match next {
+                Next::ReadOn => {}
+                Next::Pause => self.wait_for_acks_to_leave(),
+                Next::Stop => return DownReason::Closed,
             }
-            self.wait_for_acks_to_leave();
             reading = match self.read() {
                 Ok(reading) => reading,
                 Err(reason) => return reason,
@@ -119,15 +131,15 @@ impl Reader<'_> {
     }
 
     fn park(&self, is_parked: bool) {
-        self.core.lock().hub.handle_parked(Instant::now(), self.id, is_parked);
+        self.core
+            .lock()
+            .hub
+            .handle_parked(Instant::now(), self.id, is_parked);
     }
 
     /// Acknowledgements are not bounded like messages; this is what bounds them.
     fn wait_for_acks_to_leave(&self) {
         let mut shared = self.core.lock();
-        if !shared.hub.is_crowded_by_acks(self.id) {
-            return;
-        }
         shared.hub.handle_parked(Instant::now(), self.id, true);
         while shared.hub.is_crowded_by_acks(self.id) {
             shared = shared.wait(Signal::Readers, None);

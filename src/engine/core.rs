@@ -108,7 +108,10 @@ impl Core {
 
     pub(crate) fn lock(&self) -> Locked<'_> {
         let guard = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { core: self, guard: Some(guard) }
+        Locked {
+            core: self,
+            guard: Some(guard),
+        }
     }
 
     /// Wakes whoever waits for `signal`.
@@ -166,7 +169,10 @@ impl Locked<'_> {
             }
         };
         guard.sleepers[signal as usize] -= 1;
-        Locked { core: self.core, guard: Some(guard) }
+        Locked {
+            core: self.core,
+            guard: Some(guard),
+        }
     }
 
     /// Does what the hub asks for, but for the shutdowns: they are for after the lock.
@@ -177,7 +183,9 @@ impl Locked<'_> {
             return Vec::new();
         };
         let shut = effects.shutdowns.into_iter();
-        let streams = shut.filter_map(|(id, how)| Some((shared.stream(id)?, how))).collect();
+        let streams = shut
+            .filter_map(|(id, how)| Some((shared.stream(id)?, how)))
+            .collect();
         for id in effects.gone {
             shared.streams[id.slot()] = None;
         }

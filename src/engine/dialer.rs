@@ -29,7 +29,10 @@ impl Core {
         });
         started.map_err(|source| {
             self.lock().hub.handle_disconnect(Instant::now(), &endpoint);
-            Error::Io { op: format!("connect {endpoint}"), source }
+            Error::Io {
+                op: format!("connect {endpoint}"),
+                source,
+            }
         })
     }
 
@@ -83,7 +86,10 @@ fn connect_through(core: &Arc<Core>, dial: DialId, stream: transport::Stream) {
     stream.set_write_timeout(Some(PATIENCE)).ok();
     let stream = Arc::new(stream);
     let mut shared = core.lock();
-    let Some(id) = shared.hub.handle_dialled(Instant::now(), dial, stream.remote()) else {
+    let Some(id) = shared
+        .hub
+        .handle_dialled(Instant::now(), dial, stream.remote())
+    else {
         return;
     };
     shared.attach(id, stream.clone());

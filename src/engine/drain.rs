@@ -69,7 +69,14 @@ impl Core {
                 set_patience(&stream, PATIENCE);
                 return shared.hub.handle_caught_up(id);
             };
-            set_patience(&stream, if shared.stalled.is_empty() { ALONE } else { SHARED });
+            set_patience(
+                &stream,
+                if shared.stalled.is_empty() {
+                    ALONE
+                } else {
+                    SHARED
+                },
+            );
             let (again, written) = self.carry(shared, id, chunk);
             shared = again;
             match written {

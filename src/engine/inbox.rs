@@ -82,7 +82,10 @@ impl Inbox {
     pub(crate) fn new(config: &Config) -> Inbox {
         let bytes = config.inbox.bytes.min(config.memory_budget / 2);
         Inbox {
-            limit: Limit { bytes, ..config.inbox },
+            limit: Limit {
+                bytes,
+                ..config.inbox
+            },
             front: Mutex::new(None),
             back: Mutex::new(Back::default()),
             arrived: Condvar::new(),
@@ -103,7 +106,11 @@ impl Inbox {
         }
         let was_over = back.is_over(lane, self.limit);
         let target = &mut back.lanes[lane];
-        target.deliveries.push_back(Delivery { from, batch, next: 0 });
+        target.deliveries.push_back(Delivery {
+            from,
+            batch,
+            next: 0,
+        });
         target.messages += messages;
         target.bytes += bytes;
         target.overflow = if was_over { target.overflow + bytes } else { 0 };
@@ -171,7 +178,10 @@ impl Inbox {
             };
             back.receivers += 1;
             back = match pause {
-                None => self.arrived.wait(back).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .arrived
+                    .wait(back)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(pause) => {
                     let woken = self.arrived.wait_timeout(back, pause);
                     woken.unwrap_or_else(PoisonError::into_inner).0
@@ -244,7 +254,9 @@ impl Inbox {
     }
 
     pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
-        self.back().watchers.retain(|other| !Arc::ptr_eq(other, watcher));
+        self.back()
+            .watchers
+            .retain(|other| !Arc::ptr_eq(other, watcher));
     }
 
     fn back(&self) -> MutexGuard<'_, Back> {
@@ -256,7 +268,11 @@ impl Back {
     /// Whether a lane has its share: a quarter of everything, or an equal part when many have
     /// something. When everything is full, every lane that has something has its share.
     fn is_over(&self, lane: usize, limit: Limit) -> bool {
-        let Some(lane) = self.lanes.get(lane).filter(|lane| !lane.deliveries.is_empty()) else {
+        let Some(lane) = self
+            .lanes
+            .get(lane)
+            .filter(|lane| !lane.deliveries.is_empty())
+        else {
             return false;
         };
         let parts = self.turn.len().max(4);
@@ -280,7 +296,11 @@ impl Delivery {
             }
             false => self.batch.payload(span).to_vec(),
         };
-        Some(Arrived { from: self.from, body, id })
+        Some(Arrived {
+            from: self.from,
+            body,
+            id,
+        })
     }
 }
 
@@ -299,7 +319,10 @@ impl Watcher {
         while !*has_news {
             let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             has_news = match pause {
-                None => self.news.wait(has_news).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .news
+                    .wait(has_news)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(pause) if pause.is_zero() => return Err(Error::Timeout),
                 Some(pause) => {
                     let woken = self.news.wait_timeout(has_news, pause);

@@ -15,7 +15,10 @@ const OFFERS: usize = 2;
 impl Core {
     pub(crate) fn start_keeper(self: &Arc<Core>) -> Result<(), Error> {
         let started = self.spawn("keeper", SMALL_STACK, |member| member.core().keep());
-        started.map_err(|source| Error::Io { op: "start a thread".into(), source })
+        started.map_err(|source| Error::Io {
+            op: "start a thread".into(),
+            source,
+        })
     }
 
     fn keep(self: &Arc<Core>) {

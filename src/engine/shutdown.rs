@@ -26,7 +26,9 @@ impl Core {
         let mut shared = self.lock();
         if shared.life != Life::Open {
             let patience = until + FAREWELL + LAST_THREADS;
-            drop(self.wait_while(shared, Signal::Peers, patience, |shared| shared.life < Life::Closed));
+            drop(self.wait_while(shared, Signal::Peers, patience, |shared| {
+                shared.life < Life::Closed
+            }));
             return None;
         }
         shared.life = Life::Closing;
@@ -37,7 +39,9 @@ impl Core {
         self.wake_all();
 
         let shared = self.lock();
-        let shared = self.wait_while(shared, Signal::Peers, until, |shared| !shared.hub.is_flushed());
+        let shared = self.wait_while(shared, Signal::Peers, until, |shared| {
+            !shared.hub.is_flushed()
+        });
         drop(shared);
         self.close_listeners();
         self.say_farewell(until);
@@ -63,7 +67,9 @@ impl Core {
         let until = until.max(now + FAREWELL);
         let mut shared = self.lock();
         shared.hub.take_leave(now, until);
-        let mut shared = self.wait_while(shared, Signal::Peers, until, |shared| shared.hub.has_links());
+        let mut shared = self.wait_while(shared, Signal::Peers, until, |shared| {
+            shared.hub.has_links()
+        });
         shared.hub.end_all(Instant::now());
     }
 

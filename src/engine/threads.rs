@@ -30,7 +30,9 @@ impl Core {
         work: impl FnOnce(Membership) + Send + 'static,
     ) -> io::Result<()> {
         let member = self.join().ok_or(io::ErrorKind::NotConnected)?;
-        let builder = thread::Builder::new().name(format!("jackfield {name}")).stack_size(stack);
+        let builder = thread::Builder::new()
+            .name(format!("jackfield {name}"))
+            .stack_size(stack);
         builder.spawn(move || {
             WORKS_FOR.set(Arc::as_ptr(&member.0) as usize);
             work(member);

@@ -43,7 +43,9 @@ impl Core {
         id: LinkId,
         mut chunk: Chunk,
     ) -> (Locked<'a>, Written) {
-        let stream = shared.stream(id).expect("a link with a chunk on its way has a stream");
+        let stream = shared
+            .stream(id)
+            .expect("a link with a chunk on its way has a stream");
         drop(shared);
         let (took, written) = write_chunk(&stream, &mut chunk);
         let mut shared = self.lock();

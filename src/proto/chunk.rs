@@ -40,12 +40,18 @@ impl Chunk {
     /// A chunk that reuses the allocation of `bytes`.
     pub(crate) fn reusing(mut bytes: Vec<u8>) -> Chunk {
         bytes.clear();
-        Chunk { bytes, ..Chunk::default() }
+        Chunk {
+            bytes,
+            ..Chunk::default()
+        }
     }
 
     /// A chunk of frames that carry no message: hello, heartbeats, acknowledgements.
     pub(crate) fn control(bytes: Vec<u8>) -> Chunk {
-        Chunk { bytes, ..Chunk::default() }
+        Chunk {
+            bytes,
+            ..Chunk::default()
+        }
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -65,7 +71,8 @@ impl Chunk {
     fn begin(&mut self, id: Option<MessageId>, direct: bool, len: usize) {
         if direct {
             let index = self.removed as usize + self.messages;
-            self.direct.push(u32::try_from(index).expect("a chunk is short"));
+            self.direct
+                .push(u32::try_from(index).expect("a chunk is short"));
         }
         self.messages += 1;
         frame::put_data_head(&mut self.bytes, id, len);
@@ -157,13 +164,26 @@ impl Chunk {
     fn parse(&self, at: usize) -> (usize, Unsent) {
         let id = self.id_at(at);
         let end = at + LENGTH + frame::envelope_len(&self.bytes[at..]) as usize;
-        let payload = at + if id.is_some() { DATA_REQ_HEADER } else { DATA_HEADER };
+        let payload = at
+            + if id.is_some() {
+                DATA_REQ_HEADER
+            } else {
+                DATA_HEADER
+            };
         let body = match &self.body {
             Some(body) if end > self.bytes.len() => body.clone(),
             _ => self.bytes[payload..end].into(),
         };
         let written = end <= self.taken;
-        (end, Unsent { id, direct: false, written, body })
+        (
+            end,
+            Unsent {
+                id,
+                direct: false,
+                written,
+                body,
+            },
+        )
     }
 
     fn end(&self) -> usize {
@@ -192,7 +212,10 @@ mod tests {
         let unsent = three().into_unsent();
         assert_eq!(bodies(&unsent), [&b"one"[..], b"two", b"three"]);
         assert_eq!(unsent[1].id, Some(MessageId([7; 16])));
-        assert_eq!([false, true, false], [unsent[0].direct, unsent[1].direct, unsent[2].direct]);
+        assert_eq!(
+            [false, true, false],
+            [unsent[0].direct, unsent[1].direct, unsent[2].direct]
+        );
     }
 
     #[test]
@@ -202,7 +225,11 @@ mod tests {
             let mut chunk = three();
             chunk.handle_taken(taken);
             let written: Vec<bool> = chunk.into_unsent().iter().map(|one| one.written).collect();
-            assert_eq!(written, [taken >= 8, taken >= 8 + 24, taken >= total], "{taken} taken");
+            assert_eq!(
+                written,
+                [taken >= 8, taken >= 8 + 24, taken >= total],
+                "{taken} taken"
+            );
         }
     }
 

@@ -40,5 +40,8 @@ pub(crate) struct Dial {
     pub(crate) endpoint: Endpoint,
     pub(crate) backoff: Backoff,
     pub(crate) state: DialState,
+    /// Failures since the last success.
     pub(crate) attempt: u32,
+    /// When the last attempt began.
+    pub(crate) started: Instant,
 }

@@ -178,7 +178,15 @@ impl Ledger {
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.due.iter().filter_map(|queue| Some(queue.front()?.at)).min()
+        self.due
+            .iter()
+            .filter_map(|queue| Some(queue.front()?.at))
+            .min()
+    }
+
+    /// Some copy of it was given to the kernel on the link that holds it.
+    pub(crate) fn is_written(&self, id: MessageId) -> bool {
+        self.get(id).is_some_and(|entry| entry.is_written)
     }
 
     /// A link ended: the messages it held, oldest first, now held by nobody.
@@ -228,7 +236,10 @@ impl Ledger {
             return;
         }
         let mut queue = std::mem::take(&mut self.due[doublings]);
-        queue.retain(|due| self.get(due.id).is_some_and(|entry| entry.due == Some(due.at)));
+        queue.retain(|due| {
+            self.get(due.id)
+                .is_some_and(|entry| entry.due == Some(due.at))
+        });
         self.due[doublings] = queue;
     }
 
@@ -294,7 +305,10 @@ mod tests {
         let mut ledger = ledger();
         let start = Instant::now();
         let id = written(&mut ledger, start);
-        assert_eq!(ledger.poll_due(start + FIRST - Duration::from_millis(1)), None);
+        assert_eq!(
+            ledger.poll_due(start + FIRST - Duration::from_millis(1)),
+            None
+        );
         assert_eq!(ledger.poll_due(start + FIRST), Some(id));
         ledger.handle_repeated(id);
         ledger.handle_written(start + FIRST, id);

@@ -50,7 +50,11 @@ pub(crate) enum Phase {
     /// A peer.
     Up,
     /// Ends when what it still has to write is written and the peer has closed too.
-    Leaving { until: Instant, flush: bool, finished: bool },
+    Leaving {
+        until: Instant,
+        flush: bool,
+        finished: bool,
+    },
     /// Its stream is shut down; it is gone as soon as reader and writer have let go of it.
     Ended,
 }
@@ -69,6 +73,8 @@ pub(crate) struct Link {
     pub(crate) heard: Instant,
     /// When the last write ended.
     pub(crate) wrote: Instant,
+    /// Bytes that its reader holds of frames that are not complete.
+    pub(crate) held: usize,
     /// Our own reader does not read: silence means nothing.
     pub(crate) is_parked: bool,
     /// The kernel has taken nothing since then.
@@ -82,9 +88,10 @@ pub(crate) struct Link {
     pub(crate) is_dirty: bool,
     /// At-least-once messages that it holds.
     pub(crate) unacknowledged: usize,
-    /// At-most-once messages written, in all, and at the last two quiet heartbeat times.
+    /// At-most-once messages written, in all, and when it was last looked at for marks.
     pub(crate) written: u64,
     marks: [u64; 2],
+    marked: Instant,
 }
 
 impl Link {
@@ -100,6 +107,7 @@ impl Link {
             opened: now,
             heard: now,
             wrote: now,
+            held: 0,
             is_parked: false,
             stalled: None,
             reader_is_done: false,
@@ -109,6 +117,7 @@ impl Link {
             unacknowledged: 0,
             written: 0,
             marks: [0; 2],
+            marked: now,
         }
     }
 
@@ -140,7 +149,12 @@ impl Link {
     }
 
     /// When an accepted link has to be looked at, if nothing else happens.
-    pub(crate) fn next_look(&self, interval: Duration, timeout: Duration, slow: Duration) -> Instant {
+    pub(crate) fn next_look(
+        &self,
+        interval: Duration,
+        timeout: Duration,
+        slow: Duration,
+    ) -> Instant {
         let mut next = self.wrote + interval;
         if !self.is_parked {
             next = next.min(self.heard + timeout);
@@ -151,11 +165,12 @@ impl Link {
         next
     }
 
-    /// Called at heartbeat times: what was written before the last two of them, with nothing
-    /// queued in between, has had its time to arrive.
-    pub(crate) fn mark(&mut self) {
-        if self.outbox.is_empty() {
+    /// Called from time to time: what was written two heartbeat intervals ago, and did not
+    /// pile up since, has had its time to arrive.
+    pub(crate) fn mark(&mut self, now: Instant, interval: Duration) {
+        if !self.is_drained && now >= self.marked + interval {
             self.marks = [self.written, self.marks[0]];
+            self.marked = now;
         }
     }
 

@@ -20,22 +20,6 @@ pub(crate) enum Payload<'a> {
     Shared(&'a Body),
 }
 
-impl Payload<'_> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Payload::Slice(bytes) => bytes.len(),
-            Payload::Shared(body) => body.len(),
-        }
-    }
-
-    pub(crate) fn to_body(self) -> Body {
-        match self {
-            Payload::Slice(bytes) => bytes.into(),
-            Payload::Shared(body) => body.clone(),
-        }
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct Outbox {
     /// Frames that carry no message; they go first.
@@ -50,8 +34,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn has_room(&self, limit: Limit, len: usize) -> bool {
-        self.messages == 0
-            || (self.messages < limit.messages && self.bytes + len <= limit.bytes)
+        self.messages == 0 || (self.messages < limit.messages && self.bytes + len <= limit.bytes)
     }
 
     pub(crate) fn messages(&self) -> usize {
@@ -65,11 +48,6 @@ impl Outbox {
     /// Nothing is queued and nothing is on its way.
     pub(crate) fn is_empty(&self) -> bool {
         self.control.is_empty() && self.chunks.is_empty() && !self.is_writing
-    }
-
-    /// Nothing is queued but what is on its way.
-    pub(crate) fn has_nothing_queued(&self) -> bool {
-        self.control.is_empty() && self.chunks.is_empty()
     }
 
     pub(crate) fn is_writing(&self) -> bool {
@@ -146,7 +124,9 @@ impl Outbox {
             self.acks = 0;
             return Some(Chunk::control(std::mem::take(&mut self.control)));
         }
-        (open || must_follow).then(|| self.chunks.pop_front()).flatten()
+        (open || must_follow)
+            .then(|| self.chunks.pop_front())
+            .flatten()
     }
 
     /// The front chunk was begun, or is made of control frames that the kernel did not take.
@@ -194,7 +174,10 @@ impl Outbox {
 
     /// Takes the oldest message that is not on its way out again.
     pub(crate) fn remove_oldest(&mut self) -> Option<Unsent> {
-        let index = self.chunks.iter().position(|chunk| !chunk.is_begun() && chunk.messages() > 0)?;
+        let index = self
+            .chunks
+            .iter()
+            .position(|chunk| !chunk.is_begun() && chunk.messages() > 0)?;
         let chunk = &mut self.chunks[index];
         let before = chunk.len();
         let unsent = chunk.remove_oldest()?;
@@ -218,7 +201,10 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    const LIMIT: Limit = Limit { messages: 3, bytes: 1_000 };
+    const LIMIT: Limit = Limit {
+        messages: 3,
+        bytes: 1_000,
+    };
 
     fn push(outbox: &mut Outbox, text: &str) {
         outbox.push(None, false, Payload::Slice(text.as_bytes()));
@@ -278,7 +264,10 @@ mod tests {
         let chunk = outbox.poll_chunk(true).unwrap();
         outbox.handle_back(chunk);
         let back = outbox.take_back();
-        assert_eq!(back.iter().map(|one| one.body.len()).collect::<Vec<_>>(), [1, LARGE, 1]);
+        assert_eq!(
+            back.iter().map(|one| one.body.len()).collect::<Vec<_>>(),
+            [1, LARGE, 1]
+        );
         assert!(back[1].direct && !back[0].direct);
         assert_eq!((outbox.messages(), outbox.bytes()), (0, 0));
     }

@@ -36,10 +36,6 @@ impl Waiting {
         self.items.is_empty()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Item> {
         self.items.iter()
     }
@@ -60,12 +56,6 @@ impl Waiting {
 
     pub(crate) fn pop_front(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        self.bytes -= item.body.len();
-        Some(item)
-    }
-
-    pub(crate) fn pop_back(&mut self) -> Option<Item> {
-        let item = self.items.pop_back()?;
         self.bytes -= item.body.len();
         Some(item)
     }

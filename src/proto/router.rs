@@ -59,7 +59,9 @@ mod tests {
     }
 
     fn turns(router: &mut Router, count: usize) -> Vec<usize> {
-        (0..count).map(|_| router.pick(|_| true).unwrap().slot()).collect()
+        (0..count)
+            .map(|_| router.pick(|_| true).unwrap().slot())
+            .collect()
     }
 
     #[test]

@@ -97,10 +97,6 @@ impl Window {
         }
     }
 
-    pub(crate) fn in_hand(&self) -> usize {
-        self.in_hand
-    }
-
     /// Ids remembered, in hand and done.
     pub(crate) fn len(&self) -> usize {
         self.in_hand + self.done.len()
@@ -194,7 +190,7 @@ mod tests {
         let mut window = Window::new(8, 1);
         assert_eq!(window.handle_arrival(id(1), 10), Arrival::New);
         assert_eq!(window.handle_arrival(id(1), 20), Arrival::InHand);
-        assert_eq!((window.in_hand(), window.len()), (1, 1));
+        assert_eq!((window.in_hand, window.len()), (1, 1));
         assert_eq!(window.handle_ack(id(1)), Some(20));
     }
 
@@ -207,7 +203,7 @@ mod tests {
         assert_eq!(window.handle_ack(id(1)), None);
         window.handle_drop(id(1));
         assert_eq!(window.handle_arrival(id(1), 20), Arrival::Done);
-        assert_eq!((window.in_hand(), window.len()), (0, 1));
+        assert_eq!((window.in_hand, window.len()), (0, 1));
     }
 
     #[test]
@@ -243,7 +239,7 @@ mod tests {
             window.handle_arrival(id(n), 0);
             window.handle_ack(id(n));
         }
-        assert_eq!((window.in_hand(), window.len()), (10_000, 10_004));
+        assert_eq!((window.in_hand, window.len()), (10_000, 10_004));
         assert!((0..10_000).all(|n| window.handle_ack(id(n)) == Some(n as u64)));
     }
 
@@ -320,7 +316,7 @@ mod tests {
                     model.in_hand.remove(&n);
                 }
             }
-            assert_eq!(window.in_hand(), model.in_hand.len());
+            assert_eq!(window.in_hand, model.in_hand.len());
             assert_eq!(window.len(), model.in_hand.len() + model.done.len());
         }
     }

@@ -22,8 +22,9 @@ impl Hub {
         self.is_closing = true;
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
-        self.is_closing
+    /// On the way out, with nothing that another peer could take.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_closing && self.is_flushed()
     }
 
     /// Nothing waits, everything queued is written, and everything written is acknowledged.
@@ -32,7 +33,10 @@ impl Hub {
         self.ledger.len() == 0
             && self.router.waiting.is_empty()
             && links.all(|link| link.outbox.is_empty() || !link.was_up)
-            && self.peers.values().all(|peer| peer.waiting.is_empty() || peer.link.is_none())
+            && self
+                .peers
+                .values()
+                .all(|peer| peer.waiting.is_empty() || peer.link.is_none())
     }
 
     /// Takes leave of every peer, at the latest by `until`.

@@ -23,7 +23,16 @@ impl Hub {
         self.dials_made += 1;
         let id = DialId(self.dials_made);
         let state = DialState::Resting { until: now };
-        self.dials.insert(id, Dial { endpoint, backoff, state, attempt: 0 });
+        self.dials.insert(
+            id,
+            Dial {
+                endpoint,
+                backoff,
+                state,
+                attempt: 0,
+                started: now,
+            },
+        );
         Some(id)
     }
 
@@ -58,7 +67,10 @@ impl Hub {
             DialState::Resting { .. } => {
                 dial.state = DialState::Dialling;
                 dial.attempt += 1;
-                DialStep::Connect { attempt: dial.attempt - 1 }
+                dial.started = now;
+                DialStep::Connect {
+                    attempt: dial.attempt - 1,
+                }
             }
             // The thread itself is the connection's; it asks again when that is gone.
             DialState::Dialling | DialState::Linked(_) => DialStep::Hold,

@@ -35,7 +35,12 @@ impl Hub {
         if matches!(link.phase, Phase::Ended | Phase::Leaving { .. }) {
             return;
         }
-        link.phase = Phase::Leaving { until, flush, finished: false };
+        link.phase = Phase::Leaving {
+            until,
+            flush,
+            finished: false,
+        };
+        self.effects.wake.readers = true;
         self.wake_by(until);
         self.try_finish(id);
         self.mark_dirty(id);
@@ -80,12 +85,17 @@ impl Hub {
             return;
         };
         self.queued_bytes -= link.outbox.bytes();
+        self.held_bytes -= link.held;
         let in_doubt = self.take_back(id, &mut link);
         let reason = link.reason.unwrap_or(DownReason::Closed);
         match link.peer.filter(|_| link.was_up) {
             Some(peer) => {
                 self.stats.peers_down += 1;
-                self.tell(Event::PeerDown { peer, reason, in_doubt });
+                self.tell(Event::PeerDown {
+                    peer,
+                    reason,
+                    in_doubt,
+                });
             }
             None => self.reject(link.remote, reason),
         }
@@ -127,7 +137,10 @@ impl Hub {
     fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
         let unsent = link.outbox.take_back();
         if self.is_tracked() {
-            let written = unsent.iter().filter(|one| one.written).filter_map(|one| one.id);
+            let written = unsent
+                .iter()
+                .filter(|one| one.written)
+                .filter_map(|one| one.id);
             written.for_each(|message| self.ledger.handle_written(self.now, message));
             if link.unacknowledged > 0 {
                 self.take_back_tracked(id);
@@ -147,7 +160,14 @@ impl Hub {
     fn take_back_plain(&mut self, peer: Option<Identity>, one: Unsent) {
         let is_bound = one.direct || self.config.send_mode == SendMode::Publish;
         let target = peer.filter(|_| is_bound);
-        self.wait_again(target, Item { id: None, body: one.body, expires: None });
+        self.wait_again(
+            target,
+            Item {
+                id: None,
+                body: one.body,
+                expires: None,
+            },
+        );
     }
 
     fn take_back_tracked(&mut self, link: LinkId) {
@@ -161,7 +181,14 @@ impl Hub {
             }
             self.stats.resent += u64::from(entry.lost > 0);
             let (target, body) = (entry.target, entry.body.clone());
-            self.wait_again(target, Item { id: Some(id), body, expires: None });
+            self.wait_again(
+                target,
+                Item {
+                    id: Some(id),
+                    body,
+                    expires: None,
+                },
+            );
         }
     }
 
@@ -171,7 +198,9 @@ impl Hub {
             None => self.router.waiting.push_front(item),
             Some(identity) => {
                 let expires = Some(self.now + self.config.absent_ttl);
-                self.peer_mut(identity).waiting.push_front(Item { expires, ..item });
+                self.peer_mut(identity)
+                    .waiting
+                    .push_front(Item { expires, ..item });
             }
         }
     }
@@ -197,13 +226,18 @@ impl Hub {
     /// Messages kept for peers that stayed away too long go, and then what is known of them.
     pub(super) fn forget_absent(&mut self, now: Instant) {
         let is_late = |item: &Item| item.expires.is_some_and(|expires| expires <= now);
-        let away = self.peers.iter_mut().filter(|(_, peer)| peer.link.is_none());
+        let away = self
+            .peers
+            .iter_mut()
+            .filter(|(_, peer)| peer.link.is_none());
         let late: Vec<(Identity, Vec<Item>)> = away
             .map(|(identity, peer)| (*identity, peer.waiting.extract(is_late)))
             .filter(|(_, items)| !items.is_empty())
             .collect();
         for (identity, items) in late {
-            items.into_iter().for_each(|item| self.drop_for_absent(identity, item));
+            items
+                .into_iter()
+                .for_each(|item| self.drop_for_absent(identity, item));
         }
         let (limit, blank) = (self.config.absent_for, Peer::is_blank);
         let is_over = |peer: &Peer| peer.away.is_some_and(|since| now >= since + limit);
@@ -213,20 +247,24 @@ impl Hub {
             .filter(|(_, peer)| is_over(peer) || blank(peer))
             .map(|(identity, _)| *identity)
             .collect();
-        over.into_iter().for_each(|identity| self.forget_peer(identity));
+        over.into_iter()
+            .for_each(|identity| self.forget_peer(identity));
     }
 
     /// Over the limit, those who have been away longest are forgotten.
     fn forget_strangers(&mut self) {
         let all = self.peers.iter();
-        let mut absent: Vec<(Instant, Identity)> =
-            all.filter_map(|(identity, peer)| Some((peer.away?, *identity))).collect();
+        let mut absent: Vec<(Instant, Identity)> = all
+            .filter_map(|(identity, peer)| Some((peer.away?, *identity)))
+            .collect();
         if absent.len() <= self.config.absent_peers {
             return;
         }
         absent.sort_unstable();
         absent.truncate(absent.len() - self.config.absent_peers);
-        absent.into_iter().for_each(|(_, identity)| self.forget_peer(identity));
+        absent
+            .into_iter()
+            .for_each(|(_, identity)| self.forget_peer(identity));
     }
 
     fn forget_peer(&mut self, identity: Identity) {

@@ -41,28 +41,37 @@ impl Hub {
     pub(crate) fn handle_accepted(&mut self, now: Instant, remote: Remote) -> Accepted {
         self.now = self.now.max(now);
         let count = self.links.len() - self.free.len();
-        if self.is_closing || count >= self.config.max_connections {
+        if self.is_done() || count >= self.config.max_connections {
             self.reject(remote, DownReason::Crowded);
             return Accepted::Refused;
         }
         if let Some(oldest) = self.crowded_out(remote) {
             self.end(oldest, DownReason::Crowded);
         }
-        Accepted::Link(self.open(now, Link::new(now, remote, None)))
+        Accepted::Link(self.open(Link::new(now, remote, None)))
     }
 
     /// The dialling thread has a connection; `None` if nobody wants it any more.
-    pub(crate) fn handle_dialled(&mut self, now: Instant, dial: DialId, remote: Remote) -> Option<LinkId> {
+    pub(crate) fn handle_dialled(
+        &mut self,
+        now: Instant,
+        dial: DialId,
+        remote: Remote,
+    ) -> Option<LinkId> {
         self.now = self.now.max(now);
-        self.dials.get(&dial)?;
-        let link = self.open(now, Link::new(now, remote, Some(dial)));
+        let started = self.dials.get(&dial)?.started;
+        let mut link = Link::new(now, remote, Some(dial));
+        // One deadline for connect and handshake, but a slow look-up leaves the latter a part.
+        let spent = now.saturating_duration_since(started);
+        link.opened -= spent.min(self.config.handshake_timeout * 4 / 5);
+        let link = self.open(link);
         self.dials.get_mut(&dial)?.state = DialState::Linked(link);
         Some(link)
     }
 
-    fn open(&mut self, now: Instant, mut link: Link) -> LinkId {
+    fn open(&mut self, mut link: Link) -> LinkId {
         link.outbox.push_hello(self.me);
-        self.wake_by(now + self.config.handshake_timeout);
+        self.wake_by(link.opened + self.config.handshake_timeout);
         self.add_link(link)
     }
 
@@ -75,7 +84,9 @@ impl Hub {
             .filter(|(_, link)| link.phase == Phase::Opening && link.dial.is_none())
             .collect();
         let of = |address: Option<IpAddr>| {
-            half_open.iter().filter(move |(_, link)| address_of(link.remote) == address)
+            half_open
+                .iter()
+                .filter(move |(_, link)| address_of(link.remote) == address)
         };
         let address = address_of(newcomer);
         let is_limited = address.is_some_and(|address| !address.is_loopback());
@@ -87,20 +98,29 @@ impl Hub {
         } else {
             return None;
         };
-        of(crowd).min_by_key(|(_, link)| link.opened).map(|(id, _)| *id)
+        of(crowd)
+            .min_by_key(|(_, link)| link.opened)
+            .map(|(id, _)| *id)
     }
 
     /// What an `authorize` hook is told about a link.
     pub(crate) fn candidate(&self, id: LinkId, identity: Identity) -> Option<Candidate> {
         let link = self.link(id)?;
         let (remote, dialled) = (link.remote, link.dial.is_some());
-        Some(Candidate { identity, remote, dialled })
+        Some(Candidate {
+            identity,
+            remote,
+            dialled,
+        })
     }
 
     /// A HELLO of the right version came, and the hook has nothing against it.
     pub(crate) fn handle_hello(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
         self.now = self.now.max(now);
-        let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::Opening) else {
+        let Some(link) = self
+            .link_mut(id)
+            .filter(|link| link.phase == Phase::Opening)
+        else {
             return Verdict::Rejected;
         };
         link.heard = now;
@@ -108,7 +128,7 @@ impl Hub {
             self.end(id, DownReason::OurselvesDialled);
             return Verdict::Rejected;
         }
-        if self.is_closing && self.is_flushed() {
+        if self.is_done() {
             self.end(id, DownReason::Disconnected);
             return Verdict::Rejected;
         }
@@ -187,7 +207,8 @@ impl Hub {
 
     /// The reader of `id` must not read on yet.
     pub(crate) fn is_succeeding(&self, id: LinkId) -> bool {
-        self.link(id).is_some_and(|link| link.phase == Phase::Succeeding)
+        self.link(id)
+            .is_some_and(|link| link.phase == Phase::Succeeding)
     }
 
     /// The peer has shown that it accepts us, or has had its time to refuse.

@@ -28,6 +28,7 @@ use crate::stats::Stats;
 
 pub(crate) use closing::Remains;
 pub(crate) use links::{Accepted, Verdict};
+pub(crate) use receiving::Next;
 pub(crate) use sending::{Refusal, Sent};
 
 /// Events kept for a reader; older ones are lost, counted.
@@ -55,6 +56,8 @@ pub(crate) struct Hub {
     stats: Stats,
     /// Bytes in all outboxes and in all that waits.
     queued_bytes: usize,
+    /// Bytes of frames that have begun to arrive, in all links.
+    held_bytes: usize,
     next_timeout: Option<Instant>,
     is_closing: bool,
     effects: Effects,
@@ -118,6 +121,7 @@ impl Hub {
             drops: BTreeMap::new(),
             stats: Stats::default(),
             queued_bytes: 0,
+            held_bytes: 0,
             next_timeout: None,
             is_closing: false,
             effects: Effects::default(),
@@ -153,13 +157,22 @@ impl Hub {
     /// The counters, with what the socket holds at this moment.
     pub(crate) fn stats(&self) -> Stats {
         let parked = self.peers.values().map(|peer| &peer.waiting);
-        let unsent = parked.chain([&self.router.waiting]).flat_map(|queue| queue.iter());
+        let unsent = parked
+            .chain([&self.router.waiting])
+            .flat_map(|queue| queue.iter());
         let plain = unsent.filter(|item| item.id.is_none()).count();
         let tracked = self.ledger.len();
-        let outboxes = self.links.iter().flatten().map(|link| link.outbox.messages());
+        let outboxes = self
+            .links
+            .iter()
+            .flatten()
+            .map(|link| link.outbox.messages());
         // A socket is all at-least-once or not at all, and then the ledger has what is queued.
         let queued = if self.is_tracked() { 0 } else { outboxes.sum() };
-        Stats { waiting: (plain + tracked + queued) as u64, ..self.stats }
+        Stats {
+            waiting: (plain + tracked + queued) as u64,
+            ..self.stats
+        }
     }
 
     /// Bytes of messages that this socket holds on their way out.
@@ -178,7 +191,10 @@ impl Hub {
 
     fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
         let is_current = self.serials.get(id.slot()) == Some(&id.serial());
-        self.links.get_mut(id.slot())?.as_mut().filter(|_| is_current)
+        self.links
+            .get_mut(id.slot())?
+            .as_mut()
+            .filter(|_| is_current)
     }
 
     fn link_ids(&self) -> impl Iterator<Item = LinkId> {

@@ -11,30 +11,42 @@ use crate::proto::hub::Hub;
 use crate::proto::link::{LinkId, Phase};
 use crate::proto::window::Arrival;
 
+/// What the reading thread does after a reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    ReadOn,
+    /// Read on when `is_crowded_by_acks` says no.
+    Pause,
+    Stop,
+}
+
 impl Hub {
-    /// Bytes of `id` came after its HELLO. What is left in the reading's batch is to be
-    /// delivered. Says whether to read on.
-    pub(crate) fn handle_reading(&mut self, now: Instant, id: LinkId, reading: &mut Reading) -> bool {
+    /// Bytes of `id` came after its HELLO, and its reader holds `held` more of frames that are
+    /// not complete. What is left in the reading's batch is to be delivered.
+    pub(crate) fn handle_reading(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        reading: &mut Reading,
+        held: usize,
+    ) -> Next {
         self.now = self.now.max(now);
-        let is_closing = self.is_closing;
         let Some(link) = self.link_mut(id) else {
-            return false;
+            return Next::Stop;
         };
         link.heard = now;
-        let (phase, peer) = (link.phase, link.peer);
-        let Some(peer) = peer else {
-            return false;
+        let is_confirming = matches!(link.phase, Phase::Confirming { .. });
+        let was_held = std::mem::replace(&mut link.held, held);
+        let Some(peer) = link.peer else {
+            return Next::Stop;
         };
-        let proofs = reading.frames - u32::from(reading.hello.is_some());
-        if matches!(phase, Phase::Confirming { .. }) && proofs > 0 {
+        self.held_bytes = self.held_bytes + held - was_held;
+        if is_confirming && reading.frames > u32::from(reading.hello.is_some()) {
             self.come_up(now, id);
         }
         self.stats.skipped += u64::from(reading.skipped);
-        reading.acks.iter().for_each(|ack| self.handle_ack(*ack, peer));
-        if !reading.acks.is_empty() {
-            self.pump();
-        }
-        match is_closing {
+        self.handle_acks(&reading.acks, peer);
+        match self.is_closing {
             true => reading.batch.spans.clear(),
             false => self.sift(id, peer, &mut reading.batch),
         }
@@ -42,7 +54,28 @@ impl Hub {
         if let Some(violation) = reading.violation {
             self.end(id, reason_of(violation));
         }
-        self.link(id).is_some_and(|link| link.phase != Phase::Ended)
+        self.relieve_held();
+        self.next_for(id)
+    }
+
+    fn next_for(&self, id: LinkId) -> Next {
+        match self.link(id).map(|link| link.phase) {
+            None | Some(Phase::Ended) => Next::Stop,
+            Some(_) if self.is_crowded_by_acks(id) => Next::Pause,
+            Some(_) => Next::ReadOn,
+        }
+    }
+
+    /// Unfinished frames of all links together have half the memory budget; past it, the link
+    /// with the largest gives way.
+    fn relieve_held(&mut self) {
+        if self.held_bytes <= self.config.memory_budget / 2 {
+            return;
+        }
+        let held = |id: &LinkId| self.link(*id).map_or(0, |link| link.held);
+        if let Some(largest) = self.link_ids().max_by_key(held) {
+            self.end(largest, DownReason::Crowded);
+        }
     }
 
     /// The connection's first bytes break the protocol.
@@ -85,6 +118,13 @@ impl Hub {
         false
     }
 
+    fn handle_acks(&mut self, acks: &[MessageId], peer: Identity) {
+        acks.iter().for_each(|ack| self.handle_ack(*ack, peer));
+        if !acks.is_empty() {
+            self.pump();
+        }
+    }
+
     fn handle_ack(&mut self, id: MessageId, peer: Identity) {
         let Some(entry) = self.ledger.handle_ack(id, peer) else {
             self.stats.stray_acks += 1;
@@ -123,7 +163,10 @@ impl Hub {
             return;
         };
         let latest = Some(LinkId::from_token(token));
-        let target = [latest, known.link].into_iter().flatten().find(|id| self.takes_acks(*id));
+        let target = [latest, known.link]
+            .into_iter()
+            .flatten()
+            .find(|id| self.takes_acks(*id));
         let Some(target) = target else { return };
         if let Some(link) = self.link_mut(target) {
             link.outbox.push_ack(id);
@@ -153,7 +196,10 @@ impl Hub {
 
     /// Whether so many acknowledgements wait for `id` that it must not be read.
     pub(crate) fn is_crowded_by_acks(&self, id: LinkId) -> bool {
-        self.takes_acks(id) && self.link(id).is_some_and(|link| link.outbox.is_crowded_by_acks())
+        self.takes_acks(id)
+            && self
+                .link(id)
+                .is_some_and(|link| link.outbox.is_crowded_by_acks())
     }
 
     /// Our own reader stops reading `id`, or goes on: silence in between is not the peer's.

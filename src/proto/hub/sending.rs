@@ -49,17 +49,26 @@ impl Hub {
             }
             self.stats.accepted += 1;
             self.queue_new(link, true, body);
-            return Ok(Sent { link: Some(link), queued: 1, dropped: 0 });
+            return Ok(Sent {
+                link: Some(link),
+                queued: 1,
+                dropped: 0,
+            });
         }
         // Its handshake is not through: it waits with what came back for the same peer.
-        if !peer.waiting.has_room(self.config.outbox, body.len()) || self.is_over_budget(body.len()) {
+        if !peer.waiting.has_room(self.config.outbox, body.len()) || self.is_over_budget(body.len())
+        {
             return Err(Refusal::Full);
         }
         self.stats.accepted += 1;
         let item = self.new_item(Some(to), body);
         self.queued_bytes += item.body.len();
         self.peer_mut(to).waiting.push_back(item);
-        Ok(Sent { link: None, queued: 1, dropped: 0 })
+        Ok(Sent {
+            link: None,
+            queued: 1,
+            dropped: 0,
+        })
     }
 
     fn send_to_next(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
@@ -70,7 +79,11 @@ impl Hub {
         if let Some(link) = self.pick(body.len()).filter(|_| !is_behind) {
             self.stats.accepted += 1;
             self.queue_new(link, false, body);
-            return Ok(Sent { link: Some(link), queued: 1, dropped: 0 });
+            return Ok(Sent {
+                link: Some(link),
+                queued: 1,
+                dropped: 0,
+            });
         }
         if self.router.roster().is_empty() {
             return self.wait_for_peer(body);
@@ -84,7 +97,11 @@ impl Hub {
         }
         self.stats.accepted += 1;
         self.queue_new(next, false, body);
-        Ok(Sent { link: Some(next), queued: 1, dropped: 0 })
+        Ok(Sent {
+            link: Some(next),
+            queued: 1,
+            dropped: 0,
+        })
     }
 
     fn send_to_all(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
@@ -95,12 +112,17 @@ impl Hub {
         let count = self.router.roster().len();
         if self.config.overflow_or_default() == Overflow::Block {
             let everyone = self.router.roster().iter();
-            if !everyone.copied().all(|link| self.has_room(link, body.len())) {
+            if !everyone
+                .copied()
+                .all(|link| self.has_room(link, body.len()))
+            {
                 return Err(Refusal::Full);
             }
         }
         let shared = (body.len() >= LARGE).then(|| Body::from(body));
-        let payload = shared.as_ref().map_or(Payload::Slice(body), Payload::Shared);
+        let payload = shared
+            .as_ref()
+            .map_or(Payload::Slice(body), Payload::Shared);
         for index in 0..count {
             let link = self.router.roster()[index];
             self.stats.accepted += 1;
@@ -155,7 +177,11 @@ impl Hub {
     fn reject_copy(&mut self, peer: Option<Identity>, reason: DropReason) -> Sent {
         self.stats.accepted += 1;
         self.drop_messages(peer, reason, 1);
-        Sent { link: None, queued: 0, dropped: 1 }
+        Sent {
+            link: None,
+            queued: 0,
+            dropped: 1,
+        }
     }
 
     /// Moves what waits for whoever comes to peers that have room.
@@ -247,35 +273,44 @@ impl Hub {
         let peer = link.peer;
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
-        // A resend that gives way is no loss: the first copy may still be acknowledged.
-        if message.is_none() || self.forget(message) {
-            self.drop_messages(peer, reason, 1);
-        }
-        true
-    }
-
-    /// Takes a dropped message out of the ledger; says whether it was there.
-    pub(super) fn forget(&mut self, id: Option<MessageId>) -> bool {
-        let Some(entry) = id.and_then(|id| self.ledger.remove(id)) else {
-            return false;
-        };
-        if let Some((link, _)) = entry.holder {
-            if let Some(link) = self.link_mut(link) {
-                link.unacknowledged -= 1;
+        match message.filter(|id| self.ledger.is_written(*id)) {
+            // A resend that gives way is no loss: an earlier copy may still be acknowledged.
+            Some(id) => self.ledger.postpone(self.now, id),
+            None => {
+                self.forget(message);
+                self.drop_messages(peer, reason, 1);
             }
         }
         true
     }
 
+    /// Takes a dropped message out of the ledger.
+    fn forget(&mut self, id: Option<MessageId>) {
+        let entry = id.and_then(|id| self.ledger.remove(id));
+        let holder = entry.and_then(|entry| entry.holder);
+        if let Some(link) = holder.and_then(|(link, _)| self.link_mut(link)) {
+            link.unacknowledged -= 1;
+        }
+    }
+
     fn new_item(&mut self, target: Option<Identity>, body: &[u8]) -> Item {
         let body = Body::from(body);
-        let id = self.is_tracked().then(|| self.ledger.insert(target, body.clone()));
-        Item { id, body, expires: None }
+        let id = self
+            .is_tracked()
+            .then(|| self.ledger.insert(target, body.clone()));
+        Item {
+            id,
+            body,
+            expires: None,
+        }
     }
 
     fn queue_new(&mut self, link: LinkId, direct: bool, body: &[u8]) {
         if self.is_tracked() {
-            let target = self.link(link).and_then(|link| link.peer).filter(|_| direct);
+            let target = self
+                .link(link)
+                .and_then(|link| link.peer)
+                .filter(|_| direct);
             let body = Body::from(body);
             let id = self.ledger.insert(target, body.clone());
             return self.queue(link, Some(id), direct, Payload::Shared(&body));

@@ -79,10 +79,10 @@ impl Hub {
         let Some(link) = self.link_mut(id) else {
             return;
         };
+        link.mark(now, interval);
         if now + interval / LOOKS < link.wrote + interval || !link.outbox.is_empty() {
             return;
         }
-        link.mark();
         link.outbox.shrink();
         link.outbox.push_heartbeat();
         self.mark_first(id);
@@ -117,7 +117,9 @@ impl Hub {
                 self.ledger.postpone(now, id);
                 continue;
             }
-            let grown = link.outbox.push(Some(id), target.is_some(), Payload::Shared(&body));
+            let grown = link
+                .outbox
+                .push(Some(id), target.is_some(), Payload::Shared(&body));
             self.queued_bytes += grown;
             self.ledger.handle_repeated(id);
             self.stats.resent += 1;
@@ -127,7 +129,11 @@ impl Hub {
 
     fn tell_drops(&mut self) {
         for ((peer, reason), count) in std::mem::take(&mut self.drops) {
-            self.tell(Event::Dropped { peer, reason, count });
+            self.tell(Event::Dropped {
+                peer,
+                reason,
+                count,
+            });
         }
     }
 
@@ -144,7 +150,10 @@ impl Hub {
                 Phase::Ended => {}
                 Phase::Opening => earlier(link.opened + handshake),
                 Phase::Confirming { until } | Phase::Leaving { until, .. } => earlier(until),
-                _ => earlier(link.next_look(interval, timeout, config.slow_peer_timeout).max(soonest)),
+                _ => earlier(
+                    link.next_look(interval, timeout, config.slow_peer_timeout)
+                        .max(soonest),
+                ),
             }
         }
         let expiries = self.peers.values().filter_map(|peer| {

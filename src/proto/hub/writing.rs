@@ -47,10 +47,18 @@ impl Hub {
 
     /// A chunk is back from the kernel, whole or not. If not, the link belongs to a drain until
     /// it has caught up; says whether it did before.
-    pub(crate) fn handle_back(&mut self, now: Instant, id: LinkId, chunk: Chunk, took: bool) -> bool {
+    pub(crate) fn handle_back(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        chunk: Chunk,
+        took: bool,
+    ) -> bool {
         self.now = self.now.max(now);
         if self.is_tracked() && chunk.is_done() {
-            chunk.ids().for_each(|message| self.ledger.handle_written(now, message));
+            chunk
+                .ids()
+                .for_each(|message| self.ledger.handle_written(now, message));
             if let Some(due) = self.ledger.next_due() {
                 self.wake_by(due);
             }
@@ -150,7 +158,12 @@ impl Hub {
         let Some(link) = self.link_mut(id) else {
             return;
         };
-        let Phase::Leaving { until, flush, finished: false } = link.phase else {
+        let Phase::Leaving {
+            until,
+            flush,
+            finished: false,
+        } = link.phase
+        else {
             return;
         };
         let has_left = match flush {
@@ -158,7 +171,11 @@ impl Hub {
             false => !link.outbox.is_writing() && !link.is_writable(),
         };
         if has_left {
-            link.phase = Phase::Leaving { until, flush, finished: true };
+            link.phase = Phase::Leaving {
+                until,
+                flush,
+                finished: true,
+            };
             self.effects.shutdowns.push((id, Shut::Write));
         }
     }
