@@ -121,10 +121,16 @@ fn fan_out(endpoint: &str, peers: usize, budget: Duration) -> Result<f64, Error>
         let mut count = 0_u64;
         let mut open = all.len();
         while open > 0 {
-            match jackfield::recv_any(&all, Duration::from_secs(10)) {
-                Ok((_, message)) if message.body().is_empty() => open -= 1,
-                Ok(_) => count += 1,
-                Err(_) => break,
+            // Wait for one, then take what each has.
+            let first = jackfield::recv_any(&all, Duration::from_secs(10)).map(|(_, first)| first);
+            let rest = all
+                .iter()
+                .flat_map(|each| std::iter::from_fn(|| each.try_recv().ok()));
+            for message in first.into_iter().chain(rest) {
+                match message.body() {
+                    [] => open -= 1,
+                    _ => count += 1,
+                }
             }
         }
         count

@@ -20,7 +20,7 @@ pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
         stream,
         decoder: Decoder::new(core.config.max_message as u32),
     };
-    core.write_link(id);
+    core.write_next(id);
     let reason = match reader.shake_hands() {
         Ok(reading) => reader.read_all(reading),
         Err(reason) => reason,

@@ -7,7 +7,6 @@ use crate::engine::core::{Core, Life, Shared, Signal};
 use crate::engine::threads::SMALL_STACK;
 use crate::engine::writer::{PATIENCE, Written};
 use crate::proto::link::LinkId;
-use crate::transport::Stream;
 
 /// More stalled links than this share the threads.
 const MAX_DRAINS: usize = 32;
@@ -61,22 +60,24 @@ impl Core {
     /// Writes one link until it has caught up, or until others wait for their turn.
     fn drain_link(self: &Arc<Core>, id: LinkId) {
         let mut shared = self.lock();
+        let mut patience = None;
         loop {
             let Some(stream) = shared.stream(id) else {
                 return;
             };
-            let Some(chunk) = shared.hub.poll_chunk(id) else {
-                set_patience(&stream, PATIENCE);
+            let chunk = shared.hub.poll_chunk(id);
+            let wanted = match &chunk {
+                None => PATIENCE,
+                Some(_) if shared.stalled.is_empty() => ALONE,
+                Some(_) => SHARED,
+            };
+            if patience.replace(wanted) != Some(wanted) {
+                // A stream that refuses is broken, and its next write says so.
+                stream.set_write_timeout(Some(wanted)).ok();
+            }
+            let Some(chunk) = chunk else {
                 return shared.hub.handle_caught_up(id);
             };
-            set_patience(
-                &stream,
-                if shared.stalled.is_empty() {
-                    ALONE
-                } else {
-                    SHARED
-                },
-            );
             let (again, written) = self.carry(shared, id, chunk);
             shared = again;
             match written {
@@ -87,9 +88,4 @@ impl Core {
             }
         }
     }
-}
-
-/// A stream that refuses is broken, and its next write says so.
-fn set_patience(stream: &Stream, patience: Duration) {
-    stream.set_write_timeout(Some(patience)).ok();
 }

@@ -32,7 +32,7 @@ impl Core {
             shared = match shared.hub.poll_dirty() {
                 Some(id) => {
                     drop(shared);
-                    self.write_link(id);
+                    self.write_next(id);
                     self.lock()
                 }
                 None => {

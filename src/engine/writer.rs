@@ -23,17 +23,13 @@ pub(crate) enum Written {
 }
 
 impl Core {
-    /// Writes what is queued on `id`, chunk after chunk, until nothing is or the link stalls.
-    pub(crate) fn write_link(self: &Arc<Core>, id: LinkId) -> Written {
+    /// Writes the next chunk of `id`. One at a time, so that a link whose senders keep up with
+    /// the writing does not keep the others waiting.
+    pub(crate) fn write_next(self: &Arc<Core>, id: LinkId) {
         let mut shared = self.lock();
-        while let Some(chunk) = shared.hub.poll_chunk(id) {
-            match self.carry(shared, id, chunk) {
-                (_, Written::Stalled) => return Written::Stalled,
-                (_, Written::Broken) => return Written::Broken,
-                (again, Written::Whole) => shared = again,
-            }
+        if let Some(chunk) = shared.hub.poll_chunk(id) {
+            self.carry(shared, id, chunk);
         }
-        Written::Whole
     }
 
     /// Takes one chunk to the kernel, without the lock.

@@ -15,6 +15,10 @@ use crate::socket::Socket;
 /// [`Error::Timeout`] after `timeout`, [`Error::Closed`] when all of them are closed. Call it with
 /// the same sockets again and again; which is looked at first changes from call to call.
 pub fn recv_any(sockets: &[&Socket], timeout: Duration) -> Result<(usize, Message), Error> {
+    match try_recv_any(sockets) {
+        Err(Error::Empty) => {}
+        result => return result,
+    }
     let deadline = Some(deadline_after(timeout));
     let watcher = Arc::new(Watcher::default());
     let inboxes = || sockets.iter().map(|socket| &socket.core().inbox);
