@@ -4,12 +4,12 @@ use jackfield::{Config, Error, Socket};
 
 fn main() -> Result<(), Error> {
     let server = Socket::new(Config::default())?;
-    let here = server.bind("tcp://127.0.0.1:0")?;
+    let here = server.bind("tcp://127.0.0.1:0")?; // port 0: the system picks one
     println!("server: bound {here}");
 
     let client = Socket::new(Config::default())?;
-    client.connect(&here)?;
-    client.send("hello")?;
+    client.connect(&here)?; // returns at once, and dials for as long as the socket lives
+    client.send("hello")?; // waits in the socket until the server is there
 
     let question = server.recv()?;
     println!("server: got {:?} from {}", question.text(), question.from());

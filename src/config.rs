@@ -260,7 +260,8 @@ impl Config {
     }
 
     /// The bound of what was received and not yet taken by `recv`; default: 65 536 messages or
-    /// 64 MiB. Each link has a share of it; past it, that link is not read.
+    /// 64 MiB. Each link has a share of it; past it, that link is read for another MiB, to find
+    /// acknowledgements and heartbeats, and then no further.
     pub fn inbox(self, messages: usize, bytes: usize) -> Config {
         Config {
             inbox: Limit { messages, bytes },
@@ -268,8 +269,10 @@ impl Config {
         }
     }
 
-    /// The memory of all queues together, half of it for each direction; default: 1 GiB. At the
-    /// bound, reading stops, and a publish drops the oldest message of the largest outbox.
+    /// The memory of all queues: half of it for what goes out, half for what came in, and as
+    /// much again as a half for frames that are not complete; default: 1 GiB. At the bound a send
+    /// finds no room (a publish drops the oldest message of the largest outbox), reading stops,
+    /// and the link with the largest unfinished frame ends.
     pub fn memory_budget(self, memory_budget: usize) -> Config {
         Config {
             memory_budget,
@@ -293,7 +296,7 @@ impl Config {
     }
 
     /// How many unacknowledged messages one peer may have; default: 8 192, and 256 when this
-    /// socket acknowledges manually. Keep it small where jobs are long, so that one worker does
+    /// very socket is set to acknowledge manually (what its peers do is not known). Keep it small where jobs are long, so that one worker does
     /// not take the whole backlog.
     pub fn unacknowledged(self, per_peer: usize) -> Config {
         Config {
@@ -347,7 +350,7 @@ impl Config {
         }
     }
 
-    /// The bound on connections; default: 8 192. Each takes a thread, and a process that runs out
+    /// The bound on connections, past which none is accepted; default: 8 192. Each takes a thread, and a process that runs out
     /// of threads is aborted: this bound is the protection.
     pub fn max_connections(self, max_connections: usize) -> Config {
         Config {

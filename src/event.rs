@@ -54,7 +54,7 @@ pub enum Event {
         /// The message.
         message: Vec<u8>,
     },
-    /// A dial failed; the next one follows after `retry_in`.
+    /// A dial failed; another follows after a pause.
     DialFailed {
         /// What was dialled.
         endpoint: Endpoint,

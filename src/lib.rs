@@ -1,4 +1,218 @@
 //! Smart sockets on `std` alone.
+//!
+//! A [`Socket`] binds and connects to any number of peers, over TCP, Unix sockets or memory, all
+//! mixed. Sends go to one peer in turn, to all of them, or to one by name. What any of them sends
+//! comes out of one [`recv`](Socket::recv). The socket dials again when a connection is lost,
+//! keeps what it could not send, watches over its peers with heartbeats, and, if asked, repeats a
+//! message until it is acknowledged. It does so with plain threads: no runtime, no `unsafe` code,
+//! no dependency.
+//!
+//! What follows is a course in eight short programs. Each of them runs.
+//!
+//! # Two sockets
+//!
+//! One binds, the other connects; which of them does what, and which is first, does not matter.
+//! [`connect`](Socket::connect) returns at once and goes on dialling in the background, so the
+//! first message simply waits until somebody is there to take it.
+//!
+//! ```
+//! use jackfield::{Config, Socket};
+//!
+//! let server = Socket::new(Config::default())?;
+//! let here = server.bind("tcp://127.0.0.1:0")?; // port 0: the system picks one
+//! let client = Socket::new(Config::default())?;
+//! client.connect(&here)?;
+//! client.send("hello")?;
+//!
+//! let message = server.recv()?;
+//! assert_eq!(message.body(), b"hello");
+//! assert_eq!(message.from(), client.identity());
+//! # client.close();
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! A `Socket` is a handle. Clone it into as many threads as you like; all of them may send and
+//! receive at once. Addresses are [`Endpoint`]s: `tcp://host:port`, `unix:///path`, `mem://name`.
+//!
+//! # Answers
+//!
+//! Every socket has an [`Identity`], 16 bytes that its peers see. A message says whose it is, and
+//! [`send_to`](Socket::send_to) goes there and nowhere else. With nobody of that name connected it
+//! fails at once with [`Error::NoPeer`].
+//!
+//! ```
+//! use jackfield::{Config, Error, Identity, Socket};
+//!
+//! let server = Socket::new(Config::default())?;
+//! server.bind("mem://course-answers")?;
+//! let client = Socket::new(Config::default())?;
+//! client.connect("mem://course-answers")?;
+//! client.send("6 times 7")?;
+//!
+//! let question = server.recv()?;
+//! server.send_to(question.from(), "42")?;
+//! assert_eq!(client.recv()?.text(), "42");
+//!
+//! let nobody = Identity::new([7; 16]);
+//! let error = server.send_to(nobody, "are you there?").unwrap_err();
+//! assert!(matches!(error.reason, Error::NoPeer));
+//! # client.close();
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! # Publishing
+//!
+//! [`SendMode::Publish`] sends to every peer that is connected at that moment. A publish does not
+//! wait: a peer without room misses the message, and the [`Receipt`] and the counters say so.
+//! A peer that comes later does not get what was published before.
+//!
+//! ```
+//! use std::time::Duration;
+//! use jackfield::{Config, SendMode, Socket};
+//!
+//! let news = Socket::new(Config::default().send_mode(SendMode::Publish))?;
+//! news.bind("mem://course-news")?;
+//! let readers = [Socket::new(Config::default())?, Socket::new(Config::default())?];
+//! for reader in &readers {
+//!     reader.connect("mem://course-news")?;
+//! }
+//! news.wait_for_peers(2, Duration::from_secs(5))?;
+//!
+//! let receipt = news.send("rain tomorrow")?;
+//! assert_eq!((receipt.queued, receipt.dropped), (2, 0));
+//! for reader in &readers {
+//!     assert_eq!(reader.recv()?.text(), "rain tomorrow");
+//! }
+//! # news.close();
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! The one exception: what is published while *nobody* is connected waits, bounded, and goes to
+//! the first peer that comes, to that one alone.
+//!
+//! # A work queue
+//!
+//! With [`Delivery::AtLeastOnce`] the sender keeps each message until the receiver acknowledges
+//! it. If the connection ends first, another peer gets it, under the same message id. With
+//! [`AckMode::Manual`] the receiver says itself when the work is done.
+//!
+//! ```
+//! use jackfield::{AckMode, Config, Delivery, Socket};
+//!
+//! let boss = Socket::new(Config::default().delivery(Delivery::AtLeastOnce))?;
+//! boss.bind("mem://course-jobs")?;
+//! let worker = Socket::new(Config::default().ack_mode(AckMode::Manual))?;
+//! worker.connect("mem://course-jobs")?;
+//!
+//! boss.send("wash")?;
+//! boss.send("dry")?;
+//! for expected in ["wash", "dry"] {
+//!     let job = worker.recv()?;
+//!     assert_eq!(job.text(), expected);
+//!     job.ack(); // done; dropped without this, it would come again
+//! }
+//! let report = boss.close(); // waits for the acknowledgements
+//! assert!(report.unacknowledged.is_empty() && report.unsent.is_empty());
+//! assert_eq!(boss.stats().acknowledged, 2);
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! The default, [`AckMode::OnRecv`], acknowledges a message when `recv` hands it out. At least
+//! once means that a message can arrive twice; when, is in the guarantees table of the README.
+//! It does not go together with publish.
+//!
+//! # When there is no room
+//!
+//! All queues are bounded, in messages and in bytes. When the queue for a peer is full,
+//! [`send`](Socket::send) turns to another peer, and waits when all are full.
+//! [`try_send`](Socket::try_send) does not wait, [`send_timeout`](Socket::send_timeout) not
+//! longer than it is told. A send that fails hands the message back.
+//!
+//! ```
+//! use jackfield::{Config, Error, Socket};
+//!
+//! let socket = Socket::new(Config::default().outbox(1, 1024))?; // room for one message
+//! socket.send("first")?; // nobody is connected: it waits in the socket
+//! let error = socket.try_send("second").unwrap_err();
+//! assert!(matches!(error.reason, Error::Full));
+//! assert_eq!(error.message, b"second");
+//! # socket.close_within(std::time::Duration::ZERO);
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! [`Overflow`] picks another answer than waiting: to drop the newest message, to drop the oldest,
+//! or to disconnect a peer that is too slow.
+//!
+//! # Events and counters
+//!
+//! [`events`](Socket::events) tells who came, who went and why, what was dropped, and what was
+//! given up. [`stats`](Socket::stats) counts the same. Every message that a send accepted stands in
+//! exactly one of the counters; nothing disappears unseen.
+//!
+//! ```
+//! use jackfield::{Config, Event, Socket};
+//!
+//! let server = Socket::new(Config::default())?;
+//! server.bind("mem://course-events")?;
+//! let client = Socket::new(Config::default())?;
+//! client.connect("mem://course-events")?;
+//! client.send("hello")?;
+//! server.recv()?;
+//!
+//! let events = server.events();
+//! assert!(matches!(events.recv()?, Event::PeerUp { peer, .. } if peer == client.identity()));
+//! client.close();
+//! assert!(matches!(events.recv()?, Event::PeerDown { .. }));
+//!
+//! let stats = client.stats();
+//! let placed = stats.acknowledged + stats.written + stats.in_doubt
+//!     + stats.dropped() + stats.waiting + stats.handed_back;
+//! assert_eq!(stats.accepted, placed);
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! # Closing
+//!
+//! [`close`](Socket::close) lets what is queued leave and waits for acknowledgements, at most for
+//! the [`linger`](Config::linger) of 2 s, and reports what is left. It wakes every blocked call
+//! with [`Error::Closed`]. Dropping the last handle closes as well, but nobody gets the report.
+//!
+//! ```
+//! use std::time::Duration;
+//! use jackfield::{Config, Error, Socket};
+//!
+//! let socket = Socket::new(Config::default())?;
+//! socket.send("nobody will ever hear this")?;
+//! let report = socket.close_within(Duration::ZERO);
+//! assert_eq!(report.unsent, [b"nobody will ever hear this".to_vec()]);
+//! assert!(matches!(socket.recv(), Err(Error::Closed)));
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! # Errors
+//!
+//! [`Error`] is a short list of words to match on. Waiting that ended, no room, nothing there, and
+//! a closed socket are four different answers. What a peer does wrong is never an error of yours:
+//! it ends that peer's connection and is told as an event.
+//!
+//! ```
+//! use std::time::Duration;
+//! use jackfield::{Config, Delivery, Error, SendMode, Socket};
+//!
+//! let socket = Socket::new(Config::default())?;
+//! assert!(matches!(socket.try_recv(), Err(Error::Empty)));
+//! assert!(matches!(socket.recv_timeout(Duration::ZERO), Err(Error::Timeout)));
+//! assert!(matches!(socket.connect("nonsense"), Err(Error::InvalidEndpoint { .. })));
+//!
+//! let both = Config::default().send_mode(SendMode::Publish).delivery(Delivery::AtLeastOnce);
+//! assert!(matches!(Socket::new(both), Err(Error::InvalidConfig { setting: "delivery", .. })));
+//! # Ok::<(), jackfield::Error>(())
+//! ```
+//!
+//! # Further
+//!
+//! `docs/PROTOCOL.md` says what goes over the wire, byte by byte; `docs/ARCHITECTURE.md` which file
+//! does what; `docs/DESIGN.md` why it is so.
 
 mod config;
 mod endpoint;
@@ -18,3 +232,7 @@ pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
 pub use socket::{CloseReport, Events, Messages, Peer, Receipt, Socket, recv_any};
 pub use stats::Stats;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

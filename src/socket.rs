@@ -154,6 +154,9 @@ impl Socket {
     }
 
     /// Sends to the peer of that identity; [`Error::NoPeer`] if it is not connected.
+    ///
+    /// When its outbox is full, what happens is the socket's overflow setting, which for a
+    /// publishing socket is to drop.
     pub fn send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
         self.dispatch(Some(peer), body.as_ref(), self.default_patience())
     }

@@ -9,7 +9,8 @@ use crate::event::DropReason;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Messages that a send accepted; a publish counts once for each peer it was queued for.
+    /// Messages that a send accepted; a publish counts once for each peer that is connected,
+    /// whether it had room or not.
     pub accepted: u64,
     /// At-least-once messages that were acknowledged.
     pub acknowledged: u64,

@@ -31,8 +31,14 @@ impl Core {
     pub(crate) fn start_drain(self: &Arc<Core>) {
         let started = self.spawn("drain", SMALL_STACK, |member| member.core().drain());
         if started.is_err() {
-            // Other drains, or the next stall, will see to it.
-            self.lock().drains -= 1;
+            let mut shared = self.lock();
+            shared.drains -= 1;
+            if shared.drains == 0 {
+                // The keeper does it then, more slowly, until there is a thread again.
+                for id in std::mem::take(&mut shared.stalled) {
+                    shared.hub.handle_caught_up(id);
+                }
+            }
         }
     }
 

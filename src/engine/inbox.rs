@@ -25,6 +25,8 @@ const WORTH_KEEPING: usize = 16 * 1024;
 
 pub(crate) struct Inbox {
     limit: Limit,
+    /// Bytes past which no link may bring in more than its share.
+    hard_limit: usize,
     /// The batch that is being served.
     front: Mutex<Option<Delivery>>,
     back: Mutex<Back>,
@@ -80,12 +82,14 @@ pub(crate) struct Watcher {
 
 impl Inbox {
     pub(crate) fn new(config: &Config) -> Inbox {
-        let bytes = config.inbox.bytes.min(config.memory_budget / 2);
+        let hard_limit = config.memory_budget / 2;
+        let bytes = config.inbox.bytes.min(hard_limit);
         Inbox {
             limit: Limit {
                 bytes,
                 ..config.inbox
             },
+            hard_limit,
             front: Mutex::new(None),
             back: Mutex::new(Back::default()),
             arrived: Condvar::new(),
@@ -114,9 +118,10 @@ impl Inbox {
         target.messages += messages;
         target.bytes += bytes;
         target.overflow = if was_over { target.overflow + bytes } else { 0 };
-        let may_read_on = target.overflow < OVERFLOW;
+        let has_overflow = target.overflow < OVERFLOW;
         back.messages += messages;
         back.bytes += bytes;
+        let may_read_on = has_overflow && back.bytes < self.hard_limit;
         if back.receivers > 0 {
             self.arrived.notify_one();
         }

@@ -54,8 +54,14 @@ impl Chunk {
         }
     }
 
+    /// Another message may follow in it.
     pub(crate) fn has_room(&self) -> bool {
-        self.body.is_none() && self.bytes.len() < FULL
+        !self.is_control() && self.body.is_none() && self.bytes.len() < FULL
+    }
+
+    /// It carries no message.
+    pub(crate) fn is_control(&self) -> bool {
+        self.messages == 0 && !self.bytes.is_empty()
     }
 
     pub(crate) fn push(&mut self, id: Option<MessageId>, direct: bool, payload: &[u8]) {

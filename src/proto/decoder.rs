@@ -128,10 +128,10 @@ impl Decoder {
         }
     }
 
-    /// Bytes of memory held, whether filled or not.
+    /// Bytes of memory that a frame takes which is not complete.
     pub(crate) fn held(&self) -> usize {
         let large = self.large.as_ref().map_or(0, |it| it.body.capacity());
-        self.buffer.capacity() + self.spare.capacity() + large
+        self.filled + large
     }
 
     /// Where in the buffer the next frame starts, if HELLO is through.
@@ -272,6 +272,14 @@ impl Head {
         let carries_id = matches!(kind, kind::DATA_REQ | kind::ACK);
         if carries_id && len < (1 + ID) as u32 {
             return Err(Violation::Truncated { kind, len });
+        }
+        let max = if kind == kind::DATA {
+            max - ID as u32
+        } else {
+            max
+        };
+        if len > max {
+            return Err(Violation::TooLarge { len, max });
         }
         Ok(Some(Head { len, kind }))
     }

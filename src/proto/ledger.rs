@@ -34,6 +34,11 @@ struct Due {
 }
 
 impl Entry {
+    /// Some copy of it was given to the kernel on the link that holds it.
+    pub(crate) fn is_written(&self) -> bool {
+        self.is_written
+    }
+
     /// Who had it last.
     pub(crate) fn last_peer(&self) -> Option<Identity> {
         let holder = self.holder.map(|(_, peer)| peer);
@@ -182,11 +187,6 @@ impl Ledger {
             .iter()
             .filter_map(|queue| Some(queue.front()?.at))
             .min()
-    }
-
-    /// Some copy of it was given to the kernel on the link that holds it.
-    pub(crate) fn is_written(&self, id: MessageId) -> bool {
-        self.get(id).is_some_and(|entry| entry.is_written)
     }
 
     /// A link ended: the messages it held, oldest first, now held by nobody.

@@ -80,6 +80,8 @@ pub(crate) struct Link {
     /// The kernel has taken nothing since then.
     pub(crate) stalled: Option<Instant>,
     pub(crate) reader_is_done: bool,
+    /// A write failed.
+    pub(crate) is_broken: bool,
     /// Both ends finished what they had to say.
     pub(crate) is_clean: bool,
     /// It stalled, and a drain writes it until it has caught up.
@@ -111,6 +113,7 @@ impl Link {
             is_parked: false,
             stalled: None,
             reader_is_done: false,
+            is_broken: false,
             is_clean: false,
             is_drained: false,
             is_dirty: false,

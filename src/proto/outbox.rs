@@ -132,7 +132,7 @@ impl Outbox {
     /// The front chunk was begun, or is made of control frames that the kernel did not take.
     fn must_follow(&self) -> bool {
         let front = self.chunks.front();
-        front.is_some_and(|chunk| chunk.is_begun() || chunk.messages() == 0)
+        front.is_some_and(|chunk| chunk.is_begun() || chunk.is_control())
     }
 
     /// Whether `poll_chunk` would give something.

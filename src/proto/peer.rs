@@ -60,6 +60,13 @@ impl Waiting {
         Some(item)
     }
 
+    /// What has no time to live gets one.
+    pub(crate) fn expire_by(&mut self, at: Instant) {
+        for item in &mut self.items {
+            item.expires.get_or_insert(at);
+        }
+    }
+
     /// Takes out every item that `leaves` says yes to.
     pub(crate) fn extract(&mut self, mut leaves: impl FnMut(&Item) -> bool) -> Vec<Item> {
         let all = std::mem::take(&mut self.items);

@@ -41,7 +41,7 @@ impl Hub {
 
     /// Takes leave of every peer, at the latest by `until`.
     pub(crate) fn take_leave(&mut self, now: Instant, until: Instant) {
-        self.now = self.now.max(now);
+        self.advance(now);
         let dials: Vec<DialId> = self.dials.keys().copied().collect();
         self.dials.clear();
         self.effects.wake.dials |= !dials.is_empty();
@@ -55,17 +55,21 @@ impl Hub {
 
     /// Time is up: every link ends now.
     pub(crate) fn end_all(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        self.advance(now);
         for id in self.link_ids().collect::<Vec<LinkId>>() {
             self.end(id, DownReason::Disconnected);
         }
     }
 
-    /// Hands back what is left, once all links are gone.
+    /// Hands back what is left.
     pub(crate) fn drain(&mut self) -> Remains {
         let mut remains = Remains::default();
+        for id in self.link_ids().collect::<Vec<LinkId>>() {
+            // A thread that is held up in a hook still has it; its messages need not wait.
+            self.handle_gone(self.now, id, DownReason::Disconnected);
+        }
         for entry in self.ledger.drain() {
-            let list = match entry.lost > 0 {
+            let list = match entry.lost > 0 || entry.is_written() {
                 true => &mut remains.unacknowledged,
                 false => &mut remains.unsent,
             };

@@ -14,7 +14,7 @@ use crate::proto::link::{Link, LinkId};
 impl Hub {
     /// Dials `endpoint` from now on; `None` if it is dialled already.
     pub(crate) fn handle_connect(&mut self, now: Instant, endpoint: Endpoint) -> Option<DialId> {
-        self.now = self.now.max(now);
+        self.advance(now);
         if self.dials.values().any(|dial| dial.endpoint == endpoint) {
             return None;
         }
@@ -38,7 +38,7 @@ impl Hub {
 
     /// Stops dialling `endpoint` and takes leave of the peer it led to.
     pub(crate) fn handle_disconnect(&mut self, now: Instant, endpoint: &Endpoint) -> bool {
-        self.now = self.now.max(now);
+        self.advance(now);
         let mut dials = self.dials.iter();
         let Some((id, _)) = dials.find(|(_, dial)| dial.endpoint == *endpoint) else {
             return false;
@@ -88,7 +88,7 @@ impl Hub {
 
     /// There is no connection to be had now.
     pub(crate) fn handle_dial_failed(&mut self, now: Instant, id: DialId, error: Error) {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.stats.dials_failed += 1;
         let Some(dial) = self.dials.get_mut(&id) else {
             return;

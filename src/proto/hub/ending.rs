@@ -64,14 +64,13 @@ impl Hub {
 
     /// The reading thread is done with `id`: its stream ended, or nobody ever read it.
     pub(crate) fn handle_gone(&mut self, now: Instant, id: LinkId, reason: DownReason) {
-        self.now = self.now.max(now);
+        self.advance(now);
         let Some(link) = self.link_mut(id) else {
             return;
         };
         link.reader_is_done = true;
         let is_finished = matches!(link.phase, Phase::Leaving { finished: true, .. });
-        let was_broken = link.reason == Some(DownReason::Reset);
-        link.is_clean = is_finished && !was_broken && reason == DownReason::Closed;
+        link.is_clean = is_finished && !link.is_broken && reason == DownReason::Closed;
         self.end(id, reason);
         self.bury(id);
     }
@@ -111,6 +110,7 @@ impl Hub {
     /// A link of `identity` is gone: its successor goes on, or the peer is away.
     fn settle_peer(&mut self, identity: Identity) {
         let now = self.now;
+        let ttl = self.config.absent_ttl;
         let peer = self.peer_mut(identity);
         peer.ending -= 1;
         if peer.ending > 0 {
@@ -128,6 +128,7 @@ impl Hub {
             return;
         }
         peer.away = Some(now);
+        peer.waiting.expire_by(now + ttl);
         self.wake_by(now + self.config.absent_ttl.min(self.config.absent_for));
         self.forget_strangers();
     }

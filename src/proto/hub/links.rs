@@ -39,7 +39,7 @@ pub(crate) enum Verdict {
 
 impl Hub {
     pub(crate) fn handle_accepted(&mut self, now: Instant, remote: Remote) -> Accepted {
-        self.now = self.now.max(now);
+        self.advance(now);
         let count = self.links.len() - self.free.len();
         if self.is_done() || count >= self.config.max_connections {
             self.reject(remote, DownReason::Crowded);
@@ -58,7 +58,7 @@ impl Hub {
         dial: DialId,
         remote: Remote,
     ) -> Option<LinkId> {
-        self.now = self.now.max(now);
+        self.advance(now);
         let started = self.dials.get(&dial)?.started;
         let mut link = Link::new(now, remote, Some(dial));
         // One deadline for connect and handshake, but a slow look-up leaves the latter a part.
@@ -116,7 +116,7 @@ impl Hub {
 
     /// A HELLO of the right version came, and the hook has nothing against it.
     pub(crate) fn handle_hello(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
-        self.now = self.now.max(now);
+        self.advance(now);
         let Some(link) = self
             .link_mut(id)
             .filter(|link| link.phase == Phase::Opening)

@@ -30,16 +30,16 @@ impl Hub {
         reading: &mut Reading,
         held: usize,
     ) -> Next {
-        self.now = self.now.max(now);
+        self.advance(now);
         let Some(link) = self.link_mut(id) else {
+            return Next::Stop;
+        };
+        let Some(peer) = link.peer else {
             return Next::Stop;
         };
         link.heard = now;
         let is_confirming = matches!(link.phase, Phase::Confirming { .. });
         let was_held = std::mem::replace(&mut link.held, held);
-        let Some(peer) = link.peer else {
-            return Next::Stop;
-        };
         self.held_bytes = self.held_bytes + held - was_held;
         if is_confirming && reading.frames > u32::from(reading.hello.is_some()) {
             self.come_up(now, id);
@@ -80,13 +80,13 @@ impl Hub {
 
     /// The connection's first bytes break the protocol.
     pub(crate) fn handle_violation(&mut self, now: Instant, id: LinkId, violation: Violation) {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.end(id, reason_of(violation));
     }
 
     /// The hook said no.
     pub(crate) fn handle_refused(&mut self, now: Instant, id: LinkId) {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.end(id, DownReason::Refused);
     }
 
@@ -204,7 +204,7 @@ impl Hub {
 
     /// Our own reader stops reading `id`, or goes on: silence in between is not the peer's.
     pub(crate) fn handle_parked(&mut self, now: Instant, id: LinkId, is_parked: bool) {
-        self.now = self.now.max(now);
+        self.advance(now);
         let timeout = self.config.heartbeat_timeout;
         let Some(link) = self.link_mut(id) else {
             return;

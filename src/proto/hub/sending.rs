@@ -76,7 +76,8 @@ impl Hub {
             self.pump();
         }
         let is_behind = !self.router.waiting.is_empty();
-        if let Some(link) = self.pick(body.len()).filter(|_| !is_behind) {
+        let may_grow = !is_behind && !self.is_over_budget(body.len());
+        if let Some(link) = may_grow.then(|| self.pick(body.len())).flatten() {
             self.stats.accepted += 1;
             self.queue_new(link, false, body);
             return Ok(Sent {
@@ -199,9 +200,6 @@ impl Hub {
     }
 
     fn pick(&mut self, len: usize) -> Option<LinkId> {
-        if self.router.roster().is_empty() || self.is_over_budget(len) {
-            return None;
-        }
         let (links, limit) = (&self.links, self.config.outbox);
         let unacknowledged = self.config.unacknowledged_or_default();
         self.router.pick(|id| {
@@ -273,7 +271,9 @@ impl Hub {
         let peer = link.peer;
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
-        match message.filter(|id| self.ledger.is_written(*id)) {
+        let is_written =
+            |id: &MessageId| self.ledger.get(*id).is_some_and(|entry| entry.is_written());
+        match message.filter(is_written) {
             // A resend that gives way is no loss: an earlier copy may still be acknowledged.
             Some(id) => self.ledger.postpone(self.now, id),
             None => {

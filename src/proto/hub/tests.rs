@@ -1,1 +1,16 @@
 //! The hub, driven by hand in virtual time.
+
+mod acks;
+mod closing;
+mod dialing;
+mod doors;
+mod duplicates;
+mod ending;
+mod handshake;
+mod liveness;
+mod overflow;
+mod resends;
+mod sending;
+mod side;
+mod wire;
+mod writing;

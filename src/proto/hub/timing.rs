@@ -24,13 +24,8 @@ impl Hub {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.now = self.now.max(now);
-        if let Some(planned) = self.next_timeout.take() {
-            let late = now.saturating_duration_since(planned);
-            if late > SUSPENDED {
-                self.forgive(late);
-            }
-        }
+        self.advance(now);
+        self.next_timeout = None;
         let ids: Vec<LinkId> = self.link_ids().collect();
         ids.into_iter().for_each(|id| self.look_at(now, id));
         self.resend_late(now);
@@ -39,11 +34,30 @@ impl Hub {
         self.plan(now);
     }
 
-    /// This process was stopped for a while: what peers sent meanwhile is still unread.
-    fn forgive(&mut self, late: Duration) {
+    /// Every call that knows the time begins here.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        let planned = self.next_timeout.unwrap_or(now);
+        let late = now.saturating_duration_since(planned);
+        if late > SUSPENDED {
+            self.forgive(now, late);
+            self.next_timeout = Some(now);
+        }
+    }
+
+    /// This process was stopped for a while: what peers sent meanwhile is still unread, so nobody
+    /// is judged by that time, nor before there was a moment to read.
+    fn forgive(&mut self, now: Instant, late: Duration) {
+        let timeout = self.config.heartbeat_timeout;
+        let handshake = self.config.handshake_timeout;
+        let moved = |at: Instant, limit: Duration| {
+            let spent = now.saturating_duration_since(at + late);
+            now - spent.min(limit - SUSPENDED.min(limit / 4))
+        };
         for link in self.links.iter_mut().flatten() {
-            link.heard += late;
-            link.opened += late;
+            link.heard = moved(link.heard, timeout);
+            link.opened = moved(link.opened, handshake);
+            link.stalled = link.stalled.map(|since| now.min(since + late));
         }
     }
 

@@ -54,7 +54,7 @@ impl Hub {
         chunk: Chunk,
         took: bool,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.advance(now);
         if self.is_tracked() && chunk.is_done() {
             chunk
                 .ids()
@@ -103,6 +103,7 @@ impl Hub {
     pub(crate) fn handle_broken(&mut self, now: Instant, id: LinkId) {
         self.leave(id, DownReason::Reset, now + LAST_WORDS, false);
         if let Some(link) = self.link_mut(id) {
+            link.is_broken = true;
             if let Phase::Leaving { finished, .. } = &mut link.phase {
                 *finished = true;
             }

@@ -1,0 +1,209 @@
+//! How a link ends, and where the messages go that it did not deliver.
+
+use super::side::{
+    Frame, Side, at_least_once, data, millis, publish, round_robin, secs, texts, who,
+};
+use crate::event::{DownReason, DropReason, Event};
+
+const BODIES: [&str; 3] = ["one", "two", "three"];
+
+/// Bytes on the wire of a DATA frame around `text`.
+fn frame(text: &str) -> usize {
+    5 + text.len()
+}
+
+fn after(taken: usize) -> usize {
+    let ends = [frame("one"), frame("one") + frame("two"), 3 * 5 + 11];
+    ends.iter().filter(|end| **end <= taken).count()
+}
+
+#[test]
+fn round_robin_frames_go_back_to_the_front_whatever_was_taken() {
+    for taken in 0..=26 {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        side.send_all(&BODIES);
+        side.write_bytes(link, taken);
+        side.end(link, DownReason::Reset);
+        let written = after(taken);
+        assert_eq!(side.downs(), [(DownReason::Reset, written as u64)]);
+        side.send_all(&["new"]);
+        let other = side.up(who(2));
+        let expected = [&BODIES[written..], &["new"]].concat();
+        assert_eq!(texts(&side.write(other)), expected, "{taken} taken");
+        assert_eq!(side.hub.stats().in_doubt, written as u64);
+    }
+}
+
+#[test]
+fn direct_frames_go_back_to_their_identity_alone() {
+    for taken in 0..=26 {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        for text in BODIES {
+            side.send_to(who(1), text).unwrap();
+        }
+        side.write_bytes(link, taken);
+        side.end(link, DownReason::Reset);
+        let other = side.up(who(2));
+        assert_eq!(side.write(other), []);
+        let again = side.up(who(1));
+        assert_eq!(texts(&side.write(again)), BODIES[after(taken)..]);
+    }
+}
+
+#[test]
+fn published_copies_go_back_to_their_identity_alone() {
+    for taken in 0..=26 {
+        let mut side = Side::new(publish());
+        let [link, other] = [1, 2].map(|n| side.up(who(n)));
+        side.send_all(&BODIES);
+        side.write_bytes(link, taken);
+        side.end(link, DownReason::Reset);
+        assert_eq!(texts(&side.write(other)), BODIES);
+        let again = side.up(who(1));
+        side.send_all(&["new"]);
+        let expected = [&BODIES[after(taken)..], &["new"]].concat();
+        assert_eq!(texts(&side.write(again)), expected, "{taken} taken");
+    }
+}
+
+#[test]
+fn tracked_frames_go_to_another_peer_under_their_ids_whatever_was_taken() {
+    for taken in 0..=3 * 21 + 11 {
+        let mut side = Side::new(at_least_once());
+        let link = side.up(who(1));
+        side.send_all(&BODIES);
+        side.write_bytes(link, taken);
+        side.end(link, DownReason::Reset);
+        let other = side.up(who(2));
+        let frames = side.write(other);
+        assert_eq!(texts(&frames), BODIES, "{taken} taken");
+        let ids = super::side::ids(&frames);
+        assert!(ids[0] < ids[1] && ids[1] < ids[2]);
+        assert_eq!(side.downs(), [(DownReason::Reset, 0)]);
+    }
+}
+
+#[test]
+fn large_bodies_come_back_as_well() {
+    let large = "x".repeat(100_000);
+    for taken in [0, 6, 20, 50_000, 100_010, 100_011, 100_016] {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        side.send_all(&["a", &large, "b"]);
+        side.write_bytes(link, taken);
+        side.end(link, DownReason::Reset);
+        let other = side.up(who(2));
+        let all = ["a".to_string(), large.clone(), "b".to_string()];
+        let written = [6, 100_011].iter().filter(|end| **end <= taken).count();
+        assert_eq!(texts(&side.write(other)), all[written..]);
+    }
+}
+
+#[test]
+fn two_quiet_heartbeats_take_the_doubt_away() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.pass_alive(12, &[link]);
+    side.send_all(&["b"]);
+    side.write(link);
+    side.end(link, DownReason::Reset);
+    assert_eq!(side.downs(), [(DownReason::Reset, 1)]);
+    assert_eq!(side.hub.stats().written, 1);
+}
+
+#[test]
+fn a_writer_keeps_its_chunk_until_it_is_done() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    let mut chunk = side.hub.poll_chunk(link).unwrap();
+    side.end(link, DownReason::Reset);
+    assert!(!side.is_gone(link) && side.downs().is_empty());
+    chunk.handle_taken(6);
+    side.hub.handle_back(side.now, link, chunk, true);
+    side.settle();
+    assert!(side.is_gone(link));
+    assert_eq!(side.downs(), [(DownReason::Reset, 1)]);
+}
+
+#[test]
+fn what_waits_for_an_absent_peer_is_dropped_with_a_reason() {
+    let mut side = Side::new(publish());
+    let link = side.up(who(1));
+    side.send_all(&["a", "b"]);
+    side.end(link, DownReason::Closed);
+    side.pass(millis(29_999));
+    assert_eq!(side.hub.stats().waiting, 2);
+    side.pass(secs(1));
+    assert_eq!(side.hub.stats().dropped_peer_gone, 2);
+    let dropped = side.events.iter().any(|event| {
+        matches!(event, Event::Dropped { peer, reason: DropReason::PeerGone, count: 2 }
+            if *peer == Some(who(1)))
+    });
+    assert!(dropped);
+}
+
+#[test]
+fn a_tracked_message_for_an_absent_peer_is_handed_back() {
+    let mut side = Side::new(at_least_once());
+    let link = side.up(who(1));
+    side.send_to(who(1), "job").unwrap();
+    side.end(link, DownReason::Closed);
+    let other = side.up(who(2));
+    side.pass_alive(31, &[other]);
+    assert_eq!(side.given_up(), [(Some(who(1)), "job".to_string())]);
+    assert_eq!(side.hub.stats().handed_back, 1);
+}
+
+#[test]
+fn only_so_many_absent_peers_are_remembered() {
+    let mut side = Side::new(publish().absent_peers(2, secs(600)));
+    for n in 1..=4 {
+        let link = side.up(who(n));
+        side.send_all(&["a"]);
+        side.pass(millis(10));
+        side.end(link, DownReason::Closed);
+    }
+    assert_eq!(side.hub.peers.len(), 2);
+    assert_eq!(side.hub.stats().dropped_peer_gone, 2);
+    let again = side.up(who(4));
+    assert_eq!(side.write(again), [data("a")]);
+}
+
+#[test]
+fn what_is_known_of_an_absent_peer_is_forgotten_in_time() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    let copy = Frame::Tracked(super::side::id(1), b"x".to_vec());
+    side.read(link, &[copy]);
+    side.end(link, DownReason::Closed);
+    side.pass(secs(599));
+    assert_eq!(side.hub.peers.len(), 1);
+    side.pass(secs(2));
+    assert!(side.hub.peers.is_empty());
+}
+
+#[test]
+fn peers_that_leave_nothing_behind_are_forgotten_at_once() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.end(link, DownReason::Closed);
+    assert!(side.hub.peers.is_empty() && !side.hub.has_links());
+}
+
+#[test]
+fn messages_of_several_lost_links_all_go_on() {
+    let mut side = Side::new(round_robin());
+    let links = [1, 2, 3].map(|n| side.up(who(n)));
+    side.send_all(&["a", "b", "c", "d", "e", "f"]);
+    for link in links {
+        side.end(link, DownReason::Reset);
+    }
+    let other = side.up(who(4));
+    let mut got = texts(&side.write(other));
+    got.sort();
+    assert_eq!(got, ["a", "b", "c", "d", "e", "f"]);
+}

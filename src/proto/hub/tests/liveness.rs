@@ -1,0 +1,146 @@
+//! Heartbeats, silence, and time that is not the peer's fault.
+
+use super::side::{Frame, Side, millis, round_robin, secs, who};
+use crate::config::Overflow;
+use crate::event::DownReason;
+
+#[test]
+fn a_quiet_link_gets_a_heartbeat_within_the_interval() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    for _ in 0..5 {
+        side.pass(millis(4_700));
+        assert_eq!(side.write(link), []);
+        side.pass(millis(300));
+        assert_eq!(side.write(link), [Frame::Heartbeat]);
+        side.read(link, &[Frame::Heartbeat]);
+    }
+}
+
+#[test]
+fn many_links_get_their_heartbeats_in_time() {
+    let mut side = Side::new(round_robin());
+    let mut wrote = Vec::new();
+    for n in 1..=40 {
+        wrote.push((side.up(who(n)), side.now));
+        side.pass(millis(77));
+    }
+    for _ in 0..300 {
+        side.pass(millis(50));
+        for (link, last) in &mut wrote {
+            side.read(*link, &[Frame::Heartbeat]);
+            assert!(side.now - *last <= millis(5_050), "{:?}", side.now - *last);
+            if side.write(*link) == [Frame::Heartbeat] {
+                *last = side.now;
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_sends_needs_no_heartbeat() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    for _ in 0..20 {
+        side.send_all(&["a"]);
+        side.read(link, &[Frame::Heartbeat]);
+        assert_eq!(side.write(link).len(), 1);
+        side.pass(secs(1));
+    }
+}
+
+#[test]
+fn silence_for_the_timeout_ends_a_link() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(14_900));
+    assert!(!side.is_gone(link));
+    side.pass(millis(350));
+    assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
+}
+
+#[test]
+fn any_byte_is_life() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    for _ in 0..10 {
+        side.pass(secs(14));
+        side.read(link, &[]);
+    }
+    assert!(!side.is_gone(link));
+}
+
+#[test]
+fn a_parked_reader_hears_no_silence() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.hub.handle_parked(side.now, link, true);
+    side.pass(secs(100));
+    assert!(!side.is_gone(link));
+    side.hub.handle_parked(side.now, link, false);
+    side.pass(millis(14_900));
+    assert!(!side.is_gone(link));
+    side.pass(millis(350));
+    assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
+}
+
+#[test]
+fn a_suspended_process_blames_nobody_for_the_silence() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(secs(2));
+    side.oversleep(secs(60));
+    assert!(!side.is_gone(link));
+    side.pass(secs(16));
+    assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
+}
+
+#[test]
+fn a_verdict_that_was_next_waits_for_what_the_kernel_holds() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(14_900));
+    let opening = side.accept();
+    side.oversleep(secs(60));
+    assert!(!side.is_gone(link) && !side.is_gone(opening));
+    side.read(link, &[Frame::Heartbeat]);
+    side.pass(secs(6));
+    assert!(!side.is_gone(link) && side.is_gone(opening));
+}
+
+#[test]
+fn a_keeper_that_is_late_moves_no_deadline_beyond_the_timeout() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(secs(1));
+    side.now += secs(60);
+    side.read(link, &[Frame::Heartbeat]);
+    side.oversleep(millis(1));
+    side.pass(secs(16));
+    assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
+}
+
+#[test]
+fn a_suspended_process_finds_nobody_slow() {
+    let mut side = Side::new(round_robin().overflow(Overflow::Disconnect));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write_bytes(link, 1);
+    side.pass(secs(1));
+    side.oversleep(secs(60));
+    assert!(!side.is_gone(link));
+    side.read(link, &[Frame::Heartbeat]);
+    side.pass(secs(10));
+    assert_eq!(side.downs(), [(DownReason::SlowPeer, 0)]);
+}
+
+#[test]
+fn after_a_suspension_a_second_link_does_not_evict_a_peer_that_was_alive() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(secs(1));
+    side.now += secs(60);
+    let second = side.accept();
+    side.hello(second, who(1));
+    assert!(side.is_gone(second) && !side.is_gone(link));
+}

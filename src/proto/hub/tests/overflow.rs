@@ -1,0 +1,177 @@
+//! What gives way when a queue is full, and when the socket holds too much in all.
+
+use super::side::{Frame, Side, at_least_once, millis, publish, round_robin, texts, who};
+use crate::config::Overflow;
+use crate::event::{DownReason, DropReason, Event};
+use crate::proto::hub::Refusal;
+
+#[test]
+fn a_slow_subscriber_loses_the_newest_and_nobody_else_does() {
+    let mut side = Side::new(publish().outbox(2, 1_000));
+    let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
+    let mut got = Vec::new();
+    for text in ["a", "b", "c"] {
+        let sent = side.send(text).unwrap();
+        assert_eq!(sent.queued + sent.dropped, 2);
+        got.extend(texts(&side.write(quick)));
+    }
+    assert_eq!(got, ["a", "b", "c"]);
+    assert_eq!(texts(&side.write(slow)), ["a", "b"]);
+    assert_eq!(side.hub.stats().dropped_outbox_full, 1);
+}
+
+#[test]
+fn drops_are_told_in_one_event() {
+    let mut side = Side::new(publish().outbox(1, 1_000));
+    side.up(who(1));
+    side.send_all(&["a", "b", "c", "d"]);
+    side.pass(millis(100));
+    let told: Vec<&Event> = side.events.iter().skip(1).collect();
+    assert!(
+        matches!(told[..], [Event::Dropped { peer, reason: DropReason::OutboxFull, count: 3 }]
+            if *peer == Some(who(1)))
+    );
+}
+
+#[test]
+fn drop_oldest_keeps_the_newest() {
+    for config in [round_robin(), publish(), at_least_once()] {
+        let mut side = Side::new(config.outbox(2, 1_000).overflow(Overflow::DropOldest));
+        let link = side.up(who(1));
+        side.send_all(&["a", "b", "c", "d"]);
+        assert_eq!(texts(&side.write(link)), ["c", "d"]);
+        assert_eq!(side.hub.stats().dropped_outbox_full, 2);
+    }
+}
+
+#[test]
+fn drop_oldest_leaves_a_frame_that_is_begun() {
+    let mut side = Side::new(
+        round_robin()
+            .outbox(1, 1_000)
+            .overflow(Overflow::DropOldest),
+    );
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write_bytes(link, 2);
+    assert_eq!(side.send("b").unwrap().dropped, 1);
+    assert_eq!(texts(&side.write(link)), ["a"]);
+}
+
+#[test]
+fn drop_newest_never_refuses() {
+    let config = round_robin().outbox(1, 1_000);
+    let mut side = Side::new(config.overflow(Overflow::DropNewest));
+    side.send_all(&["a", "b"]);
+    assert_eq!(side.hub.stats().dropped_waiting_full, 1);
+    let link = side.up(who(1));
+    assert_eq!(side.send("c").unwrap().dropped, 1);
+    assert_eq!(side.send_to(who(1), "d").unwrap().dropped, 1);
+    assert_eq!(texts(&side.write(link)), ["a"]);
+}
+
+#[test]
+fn what_waits_for_anyone_drops_its_oldest() {
+    for config in [round_robin(), publish(), at_least_once()] {
+        let mut side = Side::new(config.outbox(2, 1_000).overflow(Overflow::DropOldest));
+        side.send_all(&["a", "b", "c"]);
+        let link = side.up(who(1));
+        assert_eq!(texts(&side.write(link)), ["b", "c"]);
+        assert_eq!(side.hub.stats().dropped_waiting_full, 1);
+    }
+}
+
+#[test]
+fn a_publish_that_blocks_waits_for_the_slowest() {
+    let mut side = Side::new(publish().outbox(1, 1_000).overflow(Overflow::Block));
+    let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
+    side.send_all(&["a"]);
+    side.write(quick);
+    assert_eq!(side.send("b"), Err(Refusal::Full));
+    side.write(slow);
+    assert_eq!(side.send("b").unwrap().queued, 2);
+}
+
+#[test]
+fn disconnect_ends_a_peer_that_takes_nothing_and_no_other_setting_does() {
+    for (overflow, ends) in [(Overflow::Disconnect, true), (Overflow::Block, false)] {
+        let mut side = Side::new(round_robin().overflow(overflow));
+        let link = side.up(who(1));
+        side.send_all(&["a"]);
+        side.write_bytes(link, 3);
+        for _ in 0..11 {
+            side.pass(millis(1_000));
+            side.read(link, &[Frame::Heartbeat]);
+        }
+        assert_eq!(side.is_gone(link), ends);
+        let expected: &[_] = if ends {
+            &[(DownReason::SlowPeer, 0)]
+        } else {
+            &[]
+        };
+        assert_eq!(side.downs(), expected);
+    }
+}
+
+#[test]
+fn progress_keeps_a_slow_peer() {
+    let mut side = Side::new(round_robin().overflow(Overflow::Disconnect));
+    let link = side.up(who(1));
+    side.send_all(&["a message that takes its time"]);
+    for _ in 0..30 {
+        side.write_bytes(link, 1);
+        side.pass(millis(1_000));
+        side.read(link, &[Frame::Heartbeat]);
+    }
+    assert!(!side.is_gone(link));
+}
+
+#[test]
+fn at_the_memory_budget_round_robin_is_refused() {
+    let mut side = Side::new(round_robin().memory_budget(2_000));
+    let link = side.up(who(1));
+    let text = "x".repeat(400);
+    side.send_all(&[&text, &text]);
+    assert_eq!(side.send(&text), Err(Refusal::Full));
+    side.write(link);
+    assert!(side.send(&text).is_ok());
+}
+
+#[test]
+fn at_the_memory_budget_a_publish_takes_from_the_largest_outbox() {
+    let mut side = Side::new(publish().memory_budget(2_000));
+    let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
+    let text = "x".repeat(300);
+    for _ in 0..5 {
+        assert_eq!(side.send(&text).unwrap().dropped, 0);
+        assert_eq!(side.write(quick).len(), 1);
+    }
+    let kept = side.write(slow).len() as u64;
+    assert_eq!(side.hub.stats().dropped_memory_budget, 5 - kept);
+    assert!(kept >= 2);
+}
+
+#[test]
+fn what_waited_leaves_however_near_the_memory_budget_is() {
+    for config in [round_robin(), at_least_once()] {
+        let mut side = Side::new(config.memory_budget(2_000));
+        let text = "x".repeat(150);
+        let accepted = (0..100).take_while(|_| side.send(&text).is_ok()).count();
+        assert!(accepted >= 3);
+        let link = side.up(who(1));
+        assert_eq!(side.write(link).len(), accepted);
+    }
+}
+
+#[test]
+fn what_a_lost_link_gave_back_leaves_however_near_the_memory_budget_is() {
+    for config in [round_robin(), at_least_once()] {
+        let mut side = Side::new(config.memory_budget(2_000));
+        let link = side.up(who(1));
+        let text = "x".repeat(150);
+        let accepted = (0..100).take_while(|_| side.send(&text).is_ok()).count();
+        side.end(link, DownReason::Reset);
+        let other = side.up(who(2));
+        assert_eq!(side.write(other).len(), accepted);
+    }
+}

@@ -1,0 +1,105 @@
+//! Who gets a message: waiting, in turn, published, by identity.
+
+use super::side::{Side, at_least_once, data, publish, round_robin, texts, who};
+use crate::proto::hub::{Refusal, Sent};
+
+#[test]
+fn messages_without_a_peer_wait_and_leave_in_order() {
+    for config in [round_robin(), publish(), at_least_once()] {
+        let mut side = Side::new(config);
+        assert_eq!(side.send("a"), Ok(Sent::default()));
+        side.send_all(&["b", "c"]);
+        let link = side.up(who(1));
+        side.send_all(&["d"]);
+        assert_eq!(texts(&side.write(link)), ["a", "b", "c", "d"]);
+    }
+}
+
+#[test]
+fn each_peer_has_its_turn() {
+    let mut side = Side::new(round_robin());
+    let links = [1, 2, 3].map(|n| side.up(who(n)));
+    side.send_all(&["a", "b", "c", "d", "e", "f", "g"]);
+    let got = links.map(|link| texts(&side.write(link)).concat());
+    assert_eq!(got, ["adg", "be", "cf"]);
+}
+
+#[test]
+fn a_full_peer_is_passed_over() {
+    let mut side = Side::new(round_robin().outbox(2, 1_000));
+    let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
+    side.send_all(&["a", "b", "c", "d"]);
+    assert_eq!(texts(&side.write(quick)), ["b", "d"]);
+    side.send_all(&["e", "f"]);
+    assert_eq!(texts(&side.write(quick)), ["e", "f"]);
+    assert_eq!(texts(&side.write(slow)), ["a", "c"]);
+}
+
+#[test]
+fn with_everyone_full_a_send_is_refused_until_there_is_room() {
+    let mut side = Side::new(round_robin().outbox(1, 1_000));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    assert_eq!(side.send("b"), Err(Refusal::Full));
+    assert_eq!(side.send_to(who(1), "b"), Err(Refusal::Full));
+    side.write(link);
+    assert!(side.send("b").is_ok());
+    assert_eq!(side.hub.stats().accepted, 2);
+}
+
+#[test]
+fn every_peer_gets_a_copy_of_what_is_published() {
+    let mut side = Side::new(publish());
+    let links = [1, 2, 3].map(|n| side.up(who(n)));
+    let large = "x".repeat(20_000);
+    assert_eq!(side.send(&large).unwrap().queued, 3);
+    assert_eq!(side.send("a").unwrap().queued, 3);
+    for link in links {
+        assert_eq!(side.write(link), [data(&large), data("a")]);
+    }
+    assert_eq!(side.hub.stats().accepted, 6);
+}
+
+#[test]
+fn what_waited_for_subscribers_goes_to_the_first_that_comes() {
+    let mut side = Side::new(publish());
+    side.send_all(&["a"]);
+    let [first, second] = [1, 2].map(|n| side.up(who(n)));
+    assert_eq!(texts(&side.write(first)), ["a"]);
+    assert!(side.write(second).is_empty());
+}
+
+#[test]
+fn a_peer_that_is_not_connected_is_no_peer() {
+    let mut side = Side::new(round_robin());
+    assert_eq!(side.send_to(who(1), "a"), Err(Refusal::NoPeer));
+    let link = side.up(who(1));
+    assert_eq!(side.send_to(who(1), "a").unwrap().link, Some(link));
+    side.write(link);
+    side.end(link, crate::event::DownReason::Closed);
+    assert_eq!(side.send_to(who(1), "b"), Err(Refusal::NoPeer));
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    for config in [round_robin(), at_least_once()] {
+        let mut side = Side::new(config.outbox(2, 1_000));
+        side.send_all(&["a", "b"]);
+        assert_eq!(side.send("c"), Err(Refusal::Full));
+    }
+    let mut side = Side::new(round_robin().outbox(100, 10));
+    side.send_all(&["one that is longer than ten bytes always fits"]);
+    assert_eq!(side.send("c"), Err(Refusal::Full));
+}
+
+#[test]
+fn nothing_overtakes_what_waits() {
+    let mut side = Side::new(round_robin().outbox(2, 1_000));
+    side.send_all(&["a", "b"]);
+    let link = side.up(who(1));
+    side.write_bytes(link, 0);
+    assert_eq!(side.send("c"), Err(Refusal::Full));
+    assert_eq!(texts(&side.write(link)), ["a", "b"]);
+    side.send_all(&["c"]);
+    assert_eq!(texts(&side.write(link)), ["c"]);
+}

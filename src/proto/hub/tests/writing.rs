@@ -1,0 +1,119 @@
+//! Bytes to the kernel: stalls, bursts, drains, and writes that fail.
+
+use super::side::{Frame, Side, at_least_once, data, millis, round_robin, texts, who};
+use crate::event::DownReason;
+
+#[test]
+fn a_heartbeat_that_stalls_does_no_harm_to_a_message_behind_it() {
+    for taken in 0..5 {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        side.pass(millis(5_000));
+        side.write_bytes(link, taken);
+        side.send_all(&["a", "b"]);
+        let frames = side.write(link);
+        assert_eq!(frames, [Frame::Heartbeat, data("a"), data("b")]);
+        assert_eq!(side.hub.queued_bytes, 0);
+    }
+}
+
+#[test]
+fn a_message_behind_a_stalled_heartbeat_comes_back_when_the_link_ends() {
+    for taken in 0..5 {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        side.pass(millis(5_000));
+        side.write_bytes(link, taken);
+        side.send_all(&["a"]);
+        side.end(link, DownReason::Reset);
+        let other = side.up(who(2));
+        assert_eq!(side.write(other), [data("a")]);
+    }
+}
+
+#[test]
+fn the_first_message_of_an_idle_link_is_written_by_its_sender() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(1));
+    side.send_all(&["a"]);
+    let now = side.now;
+    let chunk = side.hub.claim(link, || now).expect("the link is idle");
+    side.send_all(&["b"]);
+    assert!(side.hub.claim(link, || now).is_none());
+    side.hub.handle_back(now, link, chunk, false);
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+}
+
+#[test]
+fn a_burst_is_left_to_the_keeper() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write(link);
+    side.send_all(&["b"]);
+    let now = side.now;
+    assert!(side.hub.claim(link, || now).is_none());
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+}
+
+#[test]
+fn a_stalled_link_is_the_drains_until_it_has_caught_up() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write_bytes(link, 2);
+    side.pass(millis(1));
+    let now = side.now;
+    side.send_all(&["b"]);
+    assert!(side.hub.claim(link, || now).is_none());
+    assert_eq!(texts(&side.write(link)), ["a", "b"]);
+    side.pass(millis(1));
+    side.send_all(&["c"]);
+    let now = side.now;
+    assert!(side.hub.claim(link, || now).is_some());
+}
+
+#[test]
+fn a_link_whose_write_failed_is_still_read() {
+    let mut side = Side::new(at_least_once());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    let sent = super::side::ids(&side.write(link));
+    side.hub.handle_broken(side.now, link);
+    side.settle();
+    assert!(!side.is_up(who(1)) && !side.is_gone(link));
+    assert_eq!(
+        side.read(link, &[Frame::Ack(sent[0]), data("x")]),
+        [data("x")]
+    );
+    assert_eq!(side.hub.stats().acknowledged, 1);
+    side.pass(millis(1_000));
+    assert_eq!(side.downs(), [(DownReason::Reset, 0)]);
+}
+
+#[test]
+fn what_a_failed_write_left_goes_to_another_peer() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a", "b"]);
+    side.write_bytes(link, 8);
+    side.hub.handle_broken(side.now, link);
+    side.end(link, DownReason::Closed);
+    assert_eq!(side.downs(), [(DownReason::Reset, 1)]);
+    let other = side.up(who(2));
+    assert_eq!(side.write(other), [data("b")]);
+}
+
+#[test]
+fn heartbeats_are_written_ahead_of_messages() {
+    let mut side = Side::new(round_robin());
+    let [busy, quiet] = [1, 2].map(|n| side.up(who(n)));
+    side.pass(millis(4_700));
+    while side.hub.poll_dirty().is_some() {}
+    side.send_all(&["a"]);
+    side.hub.mark_dirty(busy);
+    side.pass(millis(300));
+    assert_eq!(side.hub.poll_dirty(), Some(quiet));
+    assert_eq!(side.hub.poll_dirty(), Some(busy));
+}
