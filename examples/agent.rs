@@ -77,7 +77,7 @@ enum Behavior {
 impl Task {
     fn run(&self, socket: &Socket) -> Result<(), Box<dyn error::Error>> {
         let events = socket.events();
-        thread::spawn(move || events.for_each(|event| eprintln!("agent: {event:?}")));
+        let telling = thread::spawn(move || events.for_each(|event| eprintln!("agent: {event:?}")));
         if self.binds {
             eprintln!("agent: bound {}", socket.bind(&self.endpoint)?);
         } else {
@@ -89,6 +89,7 @@ impl Task {
             Behavior::Echo => self.echo(socket)?,
         }
         let report = socket.close();
+        telling.join().expect("it only prints");
         eprintln!(
             "agent: closed; {} received, {} unacknowledged, {} unsent",
             socket.stats().received,

@@ -214,23 +214,28 @@
 //! `docs/PROTOCOL.md` says what goes over the wire, byte by byte; `docs/ARCHITECTURE.md` which file
 //! does what; `docs/DESIGN.md` why it is so.
 
+mod check;
 mod config;
 mod endpoint;
 mod engine;
 mod error;
 mod event;
 mod message;
+mod policy;
 mod proto;
+mod report;
 mod socket;
 mod stats;
 mod transport;
 
-pub use config::{AckMode, Candidate, Config, Delivery, Overflow, SendMode};
+pub use config::Config;
 pub use endpoint::{Endpoint, Remote};
 pub use error::{Error, SendError};
 pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
-pub use socket::{CloseReport, Events, Messages, Peer, Receipt, Socket, recv_any};
+pub use policy::{AckMode, Candidate, Delivery, Overflow, SendMode};
+pub use report::{CloseReport, Peer, Receipt};
+pub use socket::{Events, Messages, Socket, recv_any};
 pub use stats::Stats;
 
 #[doc = include_str!("../README.md")]

@@ -7,14 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{AckMode, Config};
-use crate::endpoint::{Endpoint, Remote};
+use crate::config::Config;
+use crate::endpoint::Endpoint;
 use crate::engine::Core;
 use crate::engine::core::{Life, Signal, deadline_after};
 use crate::engine::inbox::Arrived;
 use crate::error::{Error, SendError};
 use crate::message::{Identity, Message};
+use crate::policy::AckMode;
 use crate::proto::hub::{Hub, Refusal, Sent};
+use crate::report::{CloseReport, Peer, Receipt};
 use crate::stats::Stats;
 
 pub use any::recv_any;
@@ -49,42 +51,6 @@ pub struct Socket {
 /// The last of a socket's handles closes it.
 struct Handle {
     core: Arc<Core>,
-}
-
-/// What became of a message that was accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct Receipt {
-    /// Peers that it is on its way to; 0 if it waits for one to come.
-    pub queued: usize,
-    /// Peers that had no room for it.
-    pub dropped: usize,
-}
-
-/// A peer that is connected.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Peer {
-    /// Who.
-    pub identity: Identity,
-    /// Where.
-    pub remote: Remote,
-    /// Messages in its outbox.
-    pub queued: usize,
-    /// At-least-once messages that it has not acknowledged.
-    pub unacknowledged: usize,
-}
-
-/// What [`Socket::close`] did and could not do.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct CloseReport {
-    /// At-most-once messages that were given to the system while closing.
-    pub flushed: u64,
-    /// At-least-once messages that were sent and not acknowledged: they may have arrived.
-    pub unacknowledged: Vec<Vec<u8>>,
-    /// Messages that never left.
-    pub unsent: Vec<Vec<u8>>,
 }
 
 impl Socket {

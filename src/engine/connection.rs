@@ -56,6 +56,8 @@ impl Reader<'_> {
             self.core.lock().hub.handle_refused(Instant::now(), self.id);
             return Err(DownReason::Refused);
         }
+        self.core.lock().hub.handle_authorized(self.id);
+        self.core.write_next(self.id);
         let mut shared = self.core.lock();
         match shared.hub.handle_hello(Instant::now(), self.id, identity) {
             Verdict::Accepted => Ok(reading),

@@ -182,6 +182,11 @@ impl Locked<'_> {
         let Some(effects) = shared.hub.take_effects() else {
             return Vec::new();
         };
+        for (id, how) in &effects.shutdowns {
+            if *how == Shut::Both {
+                core.inbox.end_lane(id.slot());
+            }
+        }
         let shut = effects.shutdowns.into_iter();
         let streams = shut
             .filter_map(|(id, how)| Some((shared.stream(id)?, how)))

@@ -3,7 +3,7 @@
 //! Lock order: front, then back. Neither is held while waiting for the other side.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +29,9 @@ pub(crate) struct Inbox {
     hard_limit: usize,
     /// The batch that is being served.
     front: Mutex<Option<Delivery>>,
+    /// Messages left in it; it rises only under the lock of `back`, so that nobody goes to sleep
+    /// beside a message.
+    left: AtomicUsize,
     back: Mutex<Back>,
     arrived: Condvar,
     room: Condvar,
@@ -65,6 +68,7 @@ struct Lane {
     bytes: usize,
     /// Brought in since it is over its share.
     overflow: usize,
+    is_ended: bool,
 }
 
 struct Delivery {
@@ -91,6 +95,7 @@ impl Inbox {
             },
             hard_limit,
             front: Mutex::new(None),
+            left: AtomicUsize::new(0),
             back: Mutex::new(Back::default()),
             arrived: Condvar::new(),
             room: Condvar::new(),
@@ -129,15 +134,34 @@ impl Inbox {
         may_read_on || self.is_closed()
     }
 
-    /// Waits until the link is within its share again, or the socket closes.
+    /// Waits until the link is within its share again or ends, or the socket closes.
     pub(crate) fn wait_for_room(&self, lane: usize) {
         let mut back = self.back();
-        while back.is_over(lane, self.limit) && !self.is_closed() {
+        while back.is_over(lane, self.limit) && !back.lanes[lane].is_ended && !self.is_closed() {
             back.parked += 1;
             back = self.room.wait(back).unwrap_or_else(PoisonError::into_inner);
             back.parked -= 1;
         }
         back.lanes[lane].overflow = 0;
+    }
+
+    /// The lane belongs to a new link from now on.
+    pub(crate) fn open_lane(&self, lane: usize) {
+        let mut back = self.back();
+        if let Some(lane) = back.lanes.get_mut(lane) {
+            lane.is_ended = false;
+        }
+    }
+
+    /// The lane's link has ended: its reader is not to wait for room.
+    pub(crate) fn end_lane(&self, lane: usize) {
+        let mut back = self.back();
+        if let Some(lane) = back.lanes.get_mut(lane) {
+            lane.is_ended = true;
+        }
+        if back.parked > 0 {
+            self.room.notify_all();
+        }
     }
 
     /// A spent buffer for a reader to read into.
@@ -155,7 +179,10 @@ impl Inbox {
             match delivery.next() {
                 // Its sender is told nothing and sends it again.
                 Some(arrived) if arrived.id.is_some() && self.is_closed() => {}
-                Some(arrived) => return Ok(arrived),
+                Some(arrived) => {
+                    self.left.store(delivery.left(), Ordering::SeqCst);
+                    return Ok(arrived);
+                }
                 None => {
                     let spent = front.take().map(|delivery| delivery.batch.bytes);
                     self.keep_spare(spent);
@@ -176,7 +203,7 @@ impl Inbox {
 
     fn wait_for_arrival(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut back = self.back();
-        while back.turn.is_empty() && !self.is_closed() {
+        while back.turn.is_empty() && self.left() == 0 && !self.is_closed() {
             let pause = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 Some(pause) if pause.is_zero() => return Err(Error::Timeout),
                 pause => pause,
@@ -195,10 +222,14 @@ impl Inbox {
             back.receivers -= 1;
         }
         // One wake-up may stand for several messages: pass it on.
-        if back.turn.len() > 1 && back.receivers > 0 {
+        if back.receivers > 0 && back.turn.len() + self.left() > 1 {
             self.arrived.notify_one();
         }
         Ok(())
+    }
+
+    fn left(&self) -> usize {
+        self.left.load(Ordering::SeqCst)
     }
 
     fn next_delivery(&self) -> Option<Delivery> {
@@ -220,6 +251,10 @@ impl Inbox {
         }
         if back.parked > 0 {
             self.room.notify_all();
+        }
+        self.left.store(messages, Ordering::SeqCst);
+        if back.receivers > 0 && messages > 1 {
+            self.arrived.notify_one();
         }
         Some(delivery)
     }
@@ -287,6 +322,10 @@ impl Back {
 }
 
 impl Delivery {
+    fn left(&self) -> usize {
+        self.batch.spans.len() - self.next
+    }
+
     fn next(&mut self) -> Option<Arrived> {
         let span = *self.batch.spans.get(self.next)?;
         self.next += 1;

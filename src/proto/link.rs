@@ -65,6 +65,7 @@ pub(crate) struct Link {
     pub(crate) phase: Phase,
     pub(crate) peer: Option<Identity>,
     pub(crate) was_up: bool,
+    has_greeted: bool,
     /// Why it ends; the first reason stays.
     pub(crate) reason: Option<DownReason>,
     pub(crate) outbox: Outbox,
@@ -104,6 +105,7 @@ impl Link {
             phase: Phase::Opening,
             peer: None,
             was_up: false,
+            has_greeted: false,
             reason: None,
             outbox: Outbox::default(),
             opened: now,
@@ -121,6 +123,13 @@ impl Link {
             written: 0,
             marks: [0; 2],
             marked: now,
+        }
+    }
+
+    /// Says who we are, once.
+    pub(crate) fn greet(&mut self, me: Identity) {
+        if !std::mem::replace(&mut self.has_greeted, true) {
+            self.outbox.push_hello(me);
         }
     }
 

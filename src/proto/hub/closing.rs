@@ -84,6 +84,7 @@ impl Hub {
                 }
             }
         }
+        self.tell_drops();
         self.stats.handed_back += (remains.unacknowledged.len() + remains.unsent.len()) as u64;
         remains
     }

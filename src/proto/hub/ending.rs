@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::config::SendMode;
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
+use crate::policy::SendMode;
 use crate::proto::chunk::Unsent;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
@@ -172,24 +172,27 @@ impl Hub {
     }
 
     fn take_back_tracked(&mut self, link: LinkId) {
-        for id in self.ledger.release(link).into_iter().rev() {
-            let Some(entry) = self.ledger.get(id) else {
-                continue;
-            };
-            if entry.lost > self.config.max_resends {
-                self.give_up(id);
-                continue;
+        let max = self.config.max_resends;
+        let is_lost = |hub: &Hub, id: &MessageId| {
+            let entry = hub.ledger.get(*id);
+            entry.is_some_and(|entry| entry.lost > max)
+        };
+        let held = self.ledger.release(link).into_iter();
+        let (lost, kept): (Vec<_>, Vec<_>) = held.partition(|id| is_lost(self, id));
+        lost.into_iter().for_each(|id| self.give_up(id));
+        for id in kept.into_iter().rev() {
+            if let Some(entry) = self.ledger.get(id) {
+                let (target, body) = (entry.target, entry.body.clone());
+                let expires = None;
+                self.wait_again(
+                    target,
+                    Item {
+                        id: Some(id),
+                        body,
+                        expires,
+                    },
+                );
             }
-            self.stats.resent += u64::from(entry.lost > 0);
-            let (target, body) = (entry.target, entry.body.clone());
-            self.wait_again(
-                target,
-                Item {
-                    id: Some(id),
-                    body,
-                    expires: None,
-                },
-            );
         }
     }
 

@@ -1,12 +1,13 @@
 //! Links: how a connection becomes a peer, and which of two connections to one peer stays.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::{Candidate, SendMode};
 use crate::endpoint::Remote;
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
+use crate::policy::{Candidate, SendMode};
 use crate::proto::dial::{DialId, DialState};
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
@@ -70,7 +71,10 @@ impl Hub {
     }
 
     fn open(&mut self, mut link: Link) -> LinkId {
-        link.outbox.push_hello(self.me);
+        // A hook may take its time: whoever dialled must not take us for a peer meanwhile.
+        if link.dial.is_some() || self.config.authorize.is_none() {
+            link.greet(self.me);
+        }
         self.wake_by(link.opened + self.config.handshake_timeout);
         self.add_link(link)
     }
@@ -93,14 +97,25 @@ impl Hub {
         let crowd = if is_limited && of(address).count() >= self.config.half_open_per_address {
             address
         } else if half_open.len() >= self.config.half_open {
-            let addresses = half_open.iter().map(|(_, link)| address_of(link.remote));
-            addresses.max_by_key(|address| of(*address).count())?
+            let mut crowds: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
+            for (_, link) in &half_open {
+                *crowds.entry(address_of(link.remote)).or_default() += 1;
+            }
+            crowds.into_iter().max_by_key(|(_, count)| *count)?.0
         } else {
             return None;
         };
         of(crowd)
             .min_by_key(|(_, link)| link.opened)
             .map(|(id, _)| *id)
+    }
+
+    /// The hook has nothing against the peer: it may know who we are.
+    pub(crate) fn handle_authorized(&mut self, id: LinkId) {
+        let me = self.me;
+        if let Some(link) = self.link_mut(id) {
+            link.greet(me);
+        }
     }
 
     /// What an `authorize` hook is told about a link.
@@ -144,6 +159,7 @@ impl Hub {
     }
 
     fn admit(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
+        self.end_broken(identity);
         let peer = self.peer_mut(identity);
         peer.link = Some(id);
         peer.away = None;
@@ -159,6 +175,25 @@ impl Hub {
         }
         self.confirm(now, id);
         Verdict::Accepted
+    }
+
+    /// The peer is back: nobody need read on what is left of its broken connection.
+    fn end_broken(&mut self, identity: Identity) {
+        if self
+            .peers
+            .get(&identity)
+            .is_none_or(|peer| peer.ending == 0)
+        {
+            return;
+        }
+        let is_broken = |id: &LinkId| {
+            let link = self.link(*id);
+            link.is_some_and(|link| link.peer == Some(identity) && link.is_broken)
+        };
+        let broken: Vec<LinkId> = self.link_ids().filter(is_broken).collect();
+        broken
+            .into_iter()
+            .for_each(|id| self.end(id, DownReason::Replaced));
     }
 
     /// The new link wins over the one that is there.

@@ -14,9 +14,10 @@ mod writing;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use crate::config::{Config, Delivery};
+use crate::config::Config;
 use crate::event::{DropReason, Event};
 use crate::message::Identity;
+use crate::policy::Delivery;
 use crate::proto::backoff::Rng;
 use crate::proto::dial::{Dial, DialId};
 use crate::proto::ledger::Ledger;

@@ -69,11 +69,14 @@ impl Hub {
     /// Unfinished frames of all links together have half the memory budget; past it, the link
     /// with the largest gives way.
     fn relieve_held(&mut self) {
-        if self.held_bytes <= self.config.memory_budget / 2 {
-            return;
-        }
-        let held = |id: &LinkId| self.link(*id).map_or(0, |link| link.held);
-        if let Some(largest) = self.link_ids().max_by_key(held) {
+        while self.held_bytes > self.config.memory_budget / 2 {
+            let held = |id: &LinkId| self.link(*id).map_or(0, |link| link.held);
+            let Some(largest) = self.link_ids().max_by_key(held) else {
+                return;
+            };
+            if let Some(link) = self.link_mut(largest) {
+                self.held_bytes -= std::mem::take(&mut link.held);
+            }
             self.end(largest, DownReason::Crowded);
         }
     }

@@ -1,8 +1,8 @@
 //! Sending: who gets a message, and what happens when nobody has room for it.
 
-use crate::config::{Overflow, SendMode};
 use crate::event::DropReason;
 use crate::message::{Body, Identity};
+use crate::policy::{Overflow, SendMode};
 use crate::proto::chunk::{LARGE, Unsent};
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
@@ -89,11 +89,11 @@ impl Hub {
         if self.router.roster().is_empty() {
             return self.wait_for_peer(body);
         }
+        if is_behind {
+            return self.wait_behind(body);
+        }
         let next = self.router.pick(|_| true).expect("the roster is not empty");
-        if is_behind || !self.make_room(next, body.len())? {
-            if self.config.overflow_or_default() == Overflow::Block {
-                return Err(Refusal::Full);
-            }
+        if !self.make_room(next, body.len())? {
             return Ok(self.reject_copy(None, DropReason::OutboxFull));
         }
         self.stats.accepted += 1;
@@ -103,6 +103,21 @@ impl Hub {
             queued: 1,
             dropped: 0,
         })
+    }
+
+    /// Peers are there but full, and older messages wait for them already.
+    fn wait_behind(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        match self.config.overflow_or_default() {
+            Overflow::Block => Err(Refusal::Full),
+            Overflow::DropNewest | Overflow::Disconnect => {
+                Ok(self.reject_copy(None, DropReason::OutboxFull))
+            }
+            Overflow::DropOldest => {
+                self.drop_waiting();
+                self.keep_waiting(body);
+                Ok(Sent::default())
+            }
+        }
     }
 
     fn send_to_all(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
@@ -159,11 +174,15 @@ impl Hub {
                 _ => return Ok(self.reject_copy(None, DropReason::WaitingFull)),
             }
         }
+        self.keep_waiting(body);
+        Ok(Sent::default())
+    }
+
+    fn keep_waiting(&mut self, body: &[u8]) {
         self.stats.accepted += 1;
         let item = self.new_item(None, body);
         self.queued_bytes += item.body.len();
         self.router.waiting.push_back(item);
-        Ok(Sent::default())
     }
 
     fn drop_waiting(&mut self) {
@@ -271,6 +290,10 @@ impl Hub {
         let peer = link.peer;
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
+        if message.is_some_and(|id| self.ledger.get(id).is_none()) {
+            // A resend that was acknowledged before it left.
+            return true;
+        }
         let is_written =
             |id: &MessageId| self.ledger.get(*id).is_some_and(|entry| entry.is_written());
         match message.filter(is_written) {
@@ -337,6 +360,8 @@ impl Hub {
         link.unacknowledged += usize::from(id.is_some());
         self.queued_bytes += grown;
         if let (Some(id), Some(peer)) = (id, peer) {
+            let was_lost = self.ledger.get(id).is_some_and(|entry| entry.lost > 0);
+            self.stats.resent += u64::from(was_lost);
             self.ledger.handle_assigned(id, to, peer);
         }
     }

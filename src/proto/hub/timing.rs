@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::Overflow;
 use crate::event::{DownReason, Event};
+use crate::policy::Overflow;
 use crate::proto::hub::Hub;
 use crate::proto::link::{LinkId, Phase};
 use crate::proto::outbox::Payload;
@@ -141,7 +141,7 @@ impl Hub {
         }
     }
 
-    fn tell_drops(&mut self) {
+    pub(super) fn tell_drops(&mut self) {
         for ((peer, reason), count) in std::mem::take(&mut self.drops) {
             self.tell(Event::Dropped {
                 peer,

@@ -1,8 +1,8 @@
 //! Heartbeats, silence, and time that is not the peer's fault.
 
 use super::side::{Frame, Side, millis, round_robin, secs, who};
-use crate::config::Overflow;
 use crate::event::DownReason;
+use crate::policy::Overflow;
 
 #[test]
 fn a_quiet_link_gets_a_heartbeat_within_the_interval() {

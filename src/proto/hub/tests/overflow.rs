@@ -1,8 +1,8 @@
 //! What gives way when a queue is full, and when the socket holds too much in all.
 
 use super::side::{Frame, Side, at_least_once, millis, publish, round_robin, texts, who};
-use crate::config::Overflow;
 use crate::event::{DownReason, DropReason, Event};
+use crate::policy::Overflow;
 use crate::proto::hub::Refusal;
 
 #[test]

@@ -1,8 +1,8 @@
 //! At least once: when a message is sent again, to whom, and when it is given up.
 
 use super::side::{Frame, Side, at_least_once, ids, millis, secs, texts, who};
-use crate::config::Overflow;
 use crate::event::DownReason;
+use crate::policy::Overflow;
 use crate::proto::link::LinkId;
 
 /// `peer` shows life every second; the seconds in which a resend came.
@@ -158,7 +158,7 @@ fn an_ack_lets_a_waiting_message_go() {
 
 #[test]
 fn manual_acknowledgement_lowers_the_bound() {
-    let manual = crate::config::AckMode::Manual;
+    let manual = crate::policy::AckMode::Manual;
     let mut side = Side::new(at_least_once().ack_mode(manual));
     side.up(who(1));
     let sent = (0..1_000).take_while(|_| side.send("a").is_ok()).count();

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Delivery, SendMode};
+use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
+use crate::policy::{Delivery, SendMode};
 use crate::proto::decoder::Reading;
 use crate::proto::dial::{DialId, DialStep};
 use crate::proto::frame::MessageId;

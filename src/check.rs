@@ -1,0 +1,112 @@
+//! Check: what a configuration means where it is silent, and what it must not say.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::policy::{AckMode, Delivery, Overflow, SendMode};
+
+impl Config {
+    pub(crate) fn overflow_or_default(&self) -> Overflow {
+        self.overflow.unwrap_or(match self.send_mode {
+            SendMode::RoundRobin => Overflow::Block,
+            SendMode::Publish => Overflow::DropNewest,
+        })
+    }
+
+    pub(crate) fn unacknowledged_or_default(&self) -> usize {
+        self.unacknowledged.unwrap_or(match self.ack_mode {
+            AckMode::OnRecv => 8_192,
+            AckMode::Manual => 256,
+        })
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let zero = |time: Duration| time.is_zero();
+        let too_long = u32::MAX as usize - 64;
+        let faults = [
+            (
+                self.send_mode == SendMode::Publish && self.delivery == Delivery::AtLeastOnce,
+                "delivery",
+                "at least once does not go with publish",
+            ),
+            (
+                zero(self.handshake_timeout),
+                "handshake_timeout",
+                "must not be zero",
+            ),
+            (
+                zero(self.heartbeat_interval),
+                "heartbeat",
+                "the interval must not be zero",
+            ),
+            (
+                self.heartbeat_timeout < self.heartbeat_interval * 2,
+                "heartbeat",
+                "the timeout must be at least twice the interval",
+            ),
+            (
+                zero(self.slow_peer_timeout),
+                "slow_peer_timeout",
+                "must not be zero",
+            ),
+            (
+                zero(self.redial_min),
+                "redial",
+                "the pause must not be zero",
+            ),
+            (
+                self.redial_max < self.redial_min,
+                "redial",
+                "max is below min",
+            ),
+            (self.max_message == 0, "max_message", "must not be zero"),
+            (
+                self.max_message > too_long,
+                "max_message",
+                "does not fit a frame",
+            ),
+            (
+                self.outbox.messages == 0 || self.outbox.bytes == 0,
+                "outbox",
+                "must not be zero",
+            ),
+            (
+                self.inbox.messages == 0 || self.inbox.bytes == 0,
+                "inbox",
+                "must not be zero",
+            ),
+            (self.memory_budget == 0, "memory_budget", "must not be zero"),
+            (
+                self.unacknowledged == Some(0),
+                "unacknowledged",
+                "must not be zero",
+            ),
+            (
+                zero(self.resend_after),
+                "resend",
+                "the pause must not be zero",
+            ),
+            (
+                self.resend_max < self.resend_after,
+                "resend",
+                "max is below the first pause",
+            ),
+            (
+                self.max_connections == 0,
+                "max_connections",
+                "must not be zero",
+            ),
+            (self.half_open == 0, "half_open", "must not be zero"),
+            (
+                self.half_open_per_address == 0,
+                "half_open",
+                "must not be zero per address",
+            ),
+        ];
+        match faults.into_iter().find(|(is_wrong, ..)| *is_wrong) {
+            Some((_, setting, reason)) => Err(Error::InvalidConfig { setting, reason }),
+            None => Ok(()),
+        }
+    }
+}

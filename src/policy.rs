@@ -1,0 +1,61 @@
+//! Policy: the choices that a configuration makes.
+
+use crate::endpoint::Remote;
+use crate::message::Identity;
+
+/// Who gets a message that is sent without naming a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SendMode {
+    /// One peer, each in turn.
+    #[default]
+    RoundRobin,
+    /// Every peer that is connected.
+    Publish,
+}
+
+/// What a send promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Delivery {
+    /// Sent once; lost if the connection breaks at the wrong moment.
+    #[default]
+    AtMostOnce,
+    /// Kept and sent again, under the same message id, until the receiver acknowledges it.
+    AtLeastOnce,
+}
+
+/// When a message that asks for it is acknowledged to its sender.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AckMode {
+    /// When `recv` hands it to the application.
+    #[default]
+    OnRecv,
+    /// When the application calls [`Message::ack`](crate::Message::ack); a message that is
+    /// dropped without it comes again.
+    Manual,
+}
+
+/// What happens to a message when the queue it belongs in is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overflow {
+    /// The call waits for room (`try_` forms answer `Full`).
+    Block,
+    /// The message is dropped, counted and reported.
+    DropNewest,
+    /// The oldest message of that queue is dropped, counted and reported.
+    DropOldest,
+    /// As `DropNewest`, and a peer that takes nothing for
+    /// [`slow_peer_timeout`](Config::slow_peer_timeout) is disconnected.
+    Disconnect,
+}
+
+/// A connection whose handshake is done, before it becomes a peer: what an `authorize` hook sees.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Who it claims to be.
+    pub identity: Identity,
+    /// Where it came from, or where it was found.
+    pub remote: Remote,
+    /// We dialled it; otherwise it dialled us.
+    pub dialled: bool,
+}

@@ -1,0 +1,184 @@
+//! Examples: each runs as its first lines say, and the agents understand each other.
+
+#[path = "interop/process.rs"]
+mod process;
+
+use process::{Process, example};
+
+/// What an example printed, in sorted order where its threads print in any.
+fn output(name: &str) -> Vec<String> {
+    let ended = example(name, "").finish();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    ended.lines
+}
+
+fn sorted(mut lines: Vec<String>) -> Vec<String> {
+    lines.sort();
+    lines
+}
+
+fn count(lines: &[String], part: &str) -> usize {
+    lines.iter().filter(|line| line.contains(part)).count()
+}
+
+#[test]
+fn hello_is_answered() {
+    let lines = output("hello");
+    assert!(lines[1].starts_with("server: got \"hello\" from "));
+    assert_eq!(lines[2], "client: got \"hello yourself\"");
+}
+
+#[test]
+fn publish_reaches_every_subscriber_in_order() {
+    let lines = output("publish");
+    for name in ["ann", "bob"] {
+        let mark = format!("{name}: ");
+        let got: Vec<_> = lines.iter().filter_map(|l| l.strip_prefix(&mark)).collect();
+        assert_eq!(got, ["news 1", "news 2", "news 3"]);
+    }
+}
+
+#[test]
+fn a_job_of_a_worker_that_died_is_done_by_another() {
+    let lines = output("work_queue");
+    assert_eq!(count(&lines, "frail: working on"), 1);
+    for number in 1..=5 {
+        assert_eq!(count(&lines, &format!("queue: job {number} is done")), 1);
+    }
+}
+
+#[test]
+fn direct_answers_go_to_who_asked() {
+    let lines = output("direct");
+    for name in ["ann", "bob", "eve"] {
+        let line = format!("{name}: got \"hello, {name}\"");
+        assert_eq!(count(&lines, &line), 1);
+    }
+    assert_eq!(count(&lines, "to a stranger: no peer"), 1);
+}
+
+#[test]
+fn the_relay_gives_everything_to_everyone() {
+    let lines = output("relay");
+    let mut wanted = Vec::new();
+    for consumer in ["left", "right"] {
+        for message in ["blue 1", "blue 2", "red 1", "red 2"] {
+            wanted.push(format!("{consumer}: {message}"));
+        }
+    }
+    assert_eq!(sorted(lines), wanted);
+}
+
+#[test]
+fn what_waited_for_the_server_arrives_when_it_is_back() {
+    let lines = output("reconnect");
+    assert_eq!(count(&lines, "3 messages wait"), 1);
+    let got = |text| format!("server: got {text:?}");
+    assert_eq!(lines[3..], ["two", "three", "four"].map(got));
+}
+
+#[test]
+fn wrong_roles_get_usage_and_status_2() {
+    for arguments in ["nonsense", "publisher subscriber"] {
+        let ended = example("publish", arguments).finish();
+        assert_eq!(ended.status, Some(2));
+        assert!(ended.diagnostics.starts_with("usage: "));
+    }
+}
+
+/// A source and a sink, the one that binds first, and what the sink printed.
+fn run_agents(source_binds: bool, flags: &str) {
+    let source = format!("--behavior source --count 100 --prefix x --linger 0.2 {flags}");
+    let sink = "--behavior sink --count 100".to_owned();
+    let (binder, connector) = match source_binds {
+        true => (source, sink),
+        false => (sink, source),
+    };
+    let binder = agent(&format!("--role bind --port 0 {binder}"));
+    let port = binder.port();
+    let connector = agent(&format!("--role connect --port {port} {connector}"));
+    let (source, sink) = match source_binds {
+        true => (binder, connector),
+        false => (connector, binder),
+    };
+    let wanted: Vec<_> = (0..100).map(|number| format!("x{number}")).collect();
+    let ended = sink.finish();
+    assert_eq!((ended.status, ended.lines), (Some(0), wanted));
+    let ended = source.finish();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.diagnostics.contains("0 unacknowledged, 0 unsent"));
+}
+
+fn agent(arguments: &str) -> Process {
+    example("agent", arguments)
+}
+
+#[test]
+fn agents_send_round_robin() {
+    run_agents(true, "--send-mode roundrobin");
+    run_agents(false, "--send-mode roundrobin");
+}
+
+#[test]
+fn agents_send_at_least_once() {
+    run_agents(true, "--delivery at-least-once");
+    run_agents(false, "--delivery at-least-once");
+}
+
+#[test]
+fn agents_publish() {
+    run_agents(true, "--send-mode publish");
+    run_agents(false, "--send-mode publish");
+}
+
+#[test]
+fn an_agent_echoes_to_who_sent() {
+    let echo = agent("--role bind --port 0 --behavior echo --count 20 --linger 0");
+    let port = echo.port();
+    let source = format!("--role connect --port {port} --behavior source --linger 2");
+    let sources = [10, 10].map(|count| agent(&format!("{source} --count {count}")));
+    assert_eq!(echo.finish().status, Some(0));
+    for source in sources {
+        let ended = source.finish();
+        assert_eq!(ended.status, Some(0));
+        assert!(ended.diagnostics.contains("10 received"), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_agent_takes_an_identity() {
+    let name = "000102030405060708090a0b0c0d0e0f";
+    let sink = agent("--role bind --port 0 --behavior sink --count 1");
+    let port = sink.port();
+    let flags = format!("--behavior source --count 1 --linger 0 --identity {name}");
+    let source = agent(&format!("--role connect --port {port} {flags}"));
+    assert_eq!(source.finish().status, Some(0));
+    assert!(sink.finish().diagnostics.contains(name));
+}
+
+#[test]
+fn an_agent_refuses_wrong_arguments_with_usage_and_status_2() {
+    let good = "--role bind --port 0 --behavior sink --count 1";
+    let wrong = [
+        "",
+        "--help",
+        "--role bind --behavior sink --count 1",
+        "--role bind --port 0 --behavior sink",
+        "--role connect --port 0 --behavior sink --count 1",
+        "--role bind --port 70000 --behavior sink --count 1",
+        &format!("{good} --colour red"),
+        &format!("{good} --count 2"),
+        &format!("{good} --delivery twice"),
+        &format!("{good} --identity 00"),
+        &format!("{good} --linger -1"),
+        &format!("{good} --ws true"),
+        &format!("{good} --tls true"),
+        &format!("{good} --send-mode publish --delivery at-least-once"),
+    ];
+    for arguments in wrong {
+        let ended = agent(arguments).finish();
+        assert_eq!(ended.status, Some(2), "{arguments}: {ended:?}");
+        assert!(ended.diagnostics.contains("usage: agent "), "{arguments}");
+        assert!(ended.lines.is_empty());
+    }
+}

@@ -1,0 +1,42 @@
+//! Properties of the protocol core: bytes in any chunking, the window, and the hub against a
+//! naive model of what was promised.
+
+// The core is not public, so it is compiled into this test, with the plain data that it knows.
+#![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
+
+#[path = "../src/check.rs"]
+mod check;
+#[path = "../src/config.rs"]
+mod config;
+#[path = "../src/endpoint.rs"]
+mod endpoint;
+#[path = "../src/error.rs"]
+mod error;
+#[path = "../src/event.rs"]
+mod event;
+#[path = "../src/message.rs"]
+mod message;
+#[path = "../src/policy.rs"]
+mod policy;
+#[path = "../src/proto/mod.rs"]
+mod proto;
+#[path = "../src/stats.rs"]
+mod stats;
+
+#[path = "props/decoder.rs"]
+mod decoder;
+#[path = "props/hub.rs"]
+mod hub;
+#[path = "props/window.rs"]
+mod window;
+
+use proptest::test_runner::{Config, FileFailurePersistence};
+
+/// So many cases a run; what failed is written down beside the property, below `tests/`.
+fn cases(cases: u32) -> Config {
+    Config {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..Config::default()
+    }
+}

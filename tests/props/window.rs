@@ -1,0 +1,88 @@
+//! The window against a model that remembers everything in plain lists.
+
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+use proptest::{prop_assert_eq, proptest};
+
+use crate::proto::frame::MessageId;
+use crate::proto::window::{Arrival, Window};
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Arrive(u8, u64),
+    Ack(u8),
+    Drop(u8),
+}
+
+#[derive(Default)]
+struct Model {
+    in_hand: Vec<(u8, u64)>,
+    done: Vec<u8>,
+}
+
+impl Model {
+    fn arrive(&mut self, id: u8, link: u64) -> Arrival {
+        if let Some(one) = self.in_hand.iter_mut().find(|one| one.0 == id) {
+            one.1 = link;
+            return Arrival::InHand;
+        }
+        if self.done.contains(&id) {
+            return Arrival::Done;
+        }
+        self.in_hand.push((id, link));
+        Arrival::New
+    }
+
+    fn take(&mut self, id: u8) -> Option<u64> {
+        let at = self.in_hand.iter().position(|one| one.0 == id)?;
+        Some(self.in_hand.remove(at).1)
+    }
+
+    fn ack(&mut self, id: u8, capacity: usize) -> Option<u64> {
+        let link = self.take(id)?;
+        self.done.push(id);
+        if self.done.len() > capacity {
+            self.done.remove(0);
+        }
+        Some(link)
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (any::<u8>(), 0..4_u64).prop_map(|(id, link)| Step::Arrive(id, link)),
+        2 => any::<u8>().prop_map(Step::Ack),
+        1 => any::<u8>().prop_map(Step::Drop),
+    ]
+}
+
+fn name(id: u8) -> MessageId {
+    MessageId([id; 16])
+}
+
+proptest! {
+    #![proptest_config(crate::cases(200))]
+
+    #[test]
+    fn a_window_does_what_the_model_does(
+        seed in any::<u64>(),
+        capacity in prop_oneof![Just(1_usize), 1..100_usize],
+        steps in prop::collection::vec(step(), 0..1_000),
+    ) {
+        let (mut window, mut model) = (Window::new(capacity, seed), Model::default());
+        for step in steps {
+            match step {
+                Step::Arrive(id, link) => {
+                    prop_assert_eq!(window.handle_arrival(name(id), link), model.arrive(id, link));
+                }
+                Step::Ack(id) => {
+                    prop_assert_eq!(window.handle_ack(name(id)), model.ack(id, capacity));
+                }
+                Step::Drop(id) => {
+                    window.handle_drop(name(id));
+                    model.take(id);
+                }
+            }
+            prop_assert_eq!(window.len(), model.in_hand.len() + model.done.len());
+        }
+    }
+}

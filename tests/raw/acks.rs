@@ -1,0 +1,189 @@
+//! Acknowledgements: exactly when, for what, and on which connection.
+
+use std::time::Duration;
+
+use jackfield::{AckMode, Delivery, Event};
+
+use crate::support::{
+    SLACK, assert_law, await_event, await_peers, eventually, next, next_text, quick,
+};
+use crate::wire::{ACK, HEARTBEAT, RawPeer, ack, data_req, heartbeat, server};
+
+/// The next frame is the ACK of `id`.
+fn assert_acknowledged(peer: &mut RawPeer, id: u8) {
+    let frame = peer.read_on().expect("the connection stands");
+    assert_eq!((frame.kind, frame.body), (ACK, vec![id; 16]));
+}
+
+/// Up to now nothing but heartbeats was sent: only those come before the ACK of a marker.
+#[test]
+fn an_ack_is_sent_on_recv_and_not_before() {
+    let (server, here) =
+        server(quick().heartbeat(Duration::from_millis(20), Duration::from_secs(10)));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    eventually("it arrives", || server.stats().received == 1);
+    (0..5).for_each(|_| assert_eq!(peer.read().unwrap().kind, HEARTBEAT));
+    assert_eq!(next_text(&server), "job");
+    assert_acknowledged(&mut peer, 7);
+}
+
+#[test]
+fn a_manual_ack_is_sent_on_ack_and_not_before() {
+    let config = quick().ack_mode(AckMode::Manual);
+    let (server, here) =
+        server(config.heartbeat(Duration::from_millis(20), Duration::from_secs(10)));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    let job = next(&server);
+    (0..5).for_each(|_| assert_eq!(peer.read().unwrap().kind, HEARTBEAT));
+    job.ack();
+    job.ack();
+    assert_acknowledged(&mut peer, 7);
+}
+
+#[test]
+fn acks_come_in_the_order_of_recv() {
+    let (server, here) = server(quick());
+    let mut peer = RawPeer::join(&here, 1);
+    (1..=50).for_each(|id| peer.write(&data_req(id, "job")));
+    (1..=50).for_each(|_| drop(next(&server)));
+    (1..=50).for_each(|id| assert_acknowledged(&mut peer, id));
+}
+
+#[test]
+fn a_copy_in_hand_is_neither_delivered_nor_acknowledged() {
+    let (server, here) = server(quick().ack_mode(AckMode::Manual));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&[data_req(7, "job"), data_req(7, "job")].concat());
+    let job = next(&server);
+    peer.write(&[data_req(7, "job"), data_req(8, "after")].concat());
+    let after = next(&server);
+    assert_eq!(after.body(), b"after");
+    after.ack();
+    assert_acknowledged(&mut peer, 8);
+    job.ack();
+    assert_acknowledged(&mut peer, 7);
+    assert_eq!(server.stats().duplicates, 2);
+}
+
+#[test]
+fn a_copy_of_a_done_message_is_acknowledged_and_not_delivered() {
+    let (server, here) = server(quick());
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    assert_eq!(next_text(&server), "job");
+    assert_acknowledged(&mut peer, 7);
+    peer.write(&[data_req(7, "job"), data_req(8, "after")].concat());
+    assert_acknowledged(&mut peer, 7);
+    assert_eq!(next_text(&server), "after");
+}
+
+#[test]
+fn a_manual_message_that_was_dropped_is_delivered_again_to_whoever_resends_it() {
+    let (server, here) = server(quick().ack_mode(AckMode::Manual));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    drop(next(&server));
+    peer.write(&data_req(7, "job"));
+    next(&server).ack();
+    assert_acknowledged(&mut peer, 7);
+}
+
+#[test]
+fn a_copy_of_a_done_message_is_recognised_across_a_reconnect() {
+    let (server, here) = server(quick());
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    assert_eq!(next_text(&server), "job");
+    drop(peer);
+    await_event(&server, |event| matches!(event, Event::PeerDown { .. }));
+    let mut again = RawPeer::join(&here, 1);
+    again.write(&[data_req(7, "job"), data_req(8, "after")].concat());
+    assert_acknowledged(&mut again, 7);
+    assert_eq!(next_text(&server), "after");
+    assert_eq!(server.stats().duplicates, 1);
+}
+
+#[test]
+fn the_ack_goes_to_the_connection_of_the_latest_copy() {
+    let (server, here) = server(quick().ack_mode(AckMode::Manual));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    let job = next(&server);
+    drop(peer);
+    await_event(&server, |event| matches!(event, Event::PeerDown { .. }));
+    let mut again = RawPeer::join(&here, 1);
+    again.write(&data_req(7, "job"));
+    eventually("the copy arrives", || server.stats().duplicates == 1);
+    job.ack();
+    assert_acknowledged(&mut again, 7);
+}
+
+#[test]
+fn another_peers_message_of_the_same_id_is_another_message() {
+    let (server, here) = server(quick());
+    let mut peers = [1, 2].map(|who| RawPeer::join(&here, who));
+    for peer in &mut peers {
+        peer.write(&data_req(7, "job"));
+        assert_eq!(next_text(&server), "job");
+        assert_acknowledged(peer, 7);
+    }
+}
+
+#[test]
+fn acks_leave_before_the_end_when_a_socket_closes() {
+    let (server, here) = server(quick());
+    let mut peer = RawPeer::join(&here, 1);
+    (1..=50).for_each(|id| peer.write(&data_req(id, "job")));
+    (1..=50).for_each(|_| drop(next(&server)));
+    let closing = std::thread::spawn(move || server.close_within(SLACK));
+    (1..=50).for_each(|id| assert_acknowledged(&mut peer, id));
+    assert_eq!(peer.read_on(), None);
+    drop(peer);
+    closing.join().unwrap();
+}
+
+#[test]
+fn an_ack_from_a_peer_that_did_not_get_the_message_is_stray() {
+    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce));
+    let mut owner = RawPeer::join(&here, 1);
+    await_peers(&server, 1);
+    server.send("job").unwrap();
+    let id = owner.read_on().unwrap().body[..16].to_vec();
+    let mut other = RawPeer::join(&here, 2);
+    other.write(&[ack(&id), heartbeat()].concat());
+    eventually("a stray ack", || server.stats().stray_acks == 1);
+    assert_eq!(server.stats().acknowledged, 0);
+    owner.write(&ack(&id));
+    eventually("acknowledged", || server.stats().acknowledged == 1);
+    assert_law(&server);
+}
+
+#[test]
+fn an_ack_across_a_reconnect_counts() {
+    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce));
+    let mut peer = RawPeer::join(&here, 1);
+    await_peers(&server, 1);
+    server.send_to(crate::support::identity(1), "job").unwrap();
+    let id = peer.read_on().unwrap().body[..16].to_vec();
+    drop(peer);
+    await_event(&server, |event| matches!(event, Event::PeerDown { .. }));
+    let mut again = RawPeer::join(&here, 1);
+    again.write(&ack(&id));
+    eventually("acknowledged", || server.stats().acknowledged == 1);
+    assert_law(&server);
+}
+
+#[test]
+fn the_same_ack_twice_counts_once() {
+    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce));
+    let mut peer = RawPeer::join(&here, 1);
+    await_peers(&server, 1);
+    server.send("job").unwrap();
+    let id = peer.read_on().unwrap().body[..16].to_vec();
+    peer.write(&[ack(&id), ack(&id)].concat());
+    eventually("a stray ack", || server.stats().stray_acks == 1);
+    assert_eq!(server.stats().acknowledged, 1);
+    assert_law(&server);
+}

@@ -1,0 +1,11 @@
+//! A peer that speaks the wire by hand: what a socket does with bytes that no socket sends.
+
+mod acks;
+mod bytes;
+mod duplicates;
+mod handshake;
+mod hostile;
+mod refusals;
+#[path = "../behaviour/support.rs"]
+mod support;
+mod wire;

@@ -1,0 +1,254 @@
+//! The rules of the house that a program can check; each failure says what to do instead.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules that hold plain data and know only each other.
+const PLAIN: [&str; 6] = ["config", "endpoint", "error", "event", "message", "stats"];
+
+/// What the core must not touch. Plain data that it carries is named in `ALLOWED`.
+const FORBIDDEN_IN_PROTO: [&str; 6] = [
+    "std::net",
+    "std::io",
+    "std::thread",
+    "std::sync",
+    "Instant::now",
+    "HashMap",
+];
+
+/// An address to compare and an error to hand on: neither does any I/O.
+const ALLOWED: [&str; 3] = [
+    "std::net::IpAddr;",
+    "std::net::SocketAddr;",
+    "std::io::Error;",
+];
+
+const TOP_LEVEL: [&str; 15] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "README.md",
+    "LICENSE",
+    ".gitignore",
+    ".gitattributes",
+    "src",
+    "examples",
+    "tests",
+    "benches",
+    "docs",
+    "fuzz",
+    ".ci",
+    ".git",
+    "target",
+];
+
+const MAX_LINES: usize = 400;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below `directory`, with its path from there and its text.
+fn files(directory: &str) -> Vec<(String, String)> {
+    let base = root().join(directory);
+    let mut todo: Vec<PathBuf> = vec![base.clone()];
+    let mut found = Vec::new();
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a directory can be read");
+            todo.extend(entries.map(|entry| entry.expect("an entry can be read").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(&base).expect("it was found below");
+            let name = name.to_string_lossy().replace('\\', "/");
+            found.push((name, fs::read_to_string(&path).expect("a file can be read")));
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no Rust file below {directory}");
+    found
+}
+
+fn is_test(name: &str) -> bool {
+    name.ends_with("tests.rs") || name.contains("tests/")
+}
+
+/// The lines of code that are no test and no comment, numbered from 1.
+fn code(text: &str) -> Vec<(usize, &str)> {
+    let product = text.split("#[cfg(test)]\nmod tests {").next();
+    let lines = product.unwrap_or_default().lines().enumerate();
+    let lines = lines.map(|(index, line)| (index + 1, line.trim()));
+    lines.filter(|(_, line)| !line.starts_with("//")).collect()
+}
+
+fn assert_none(faults: &[String], instead: &str) {
+    assert!(faults.is_empty(), "\n{}\n\n{instead}\n", faults.join("\n"));
+}
+
+/// Lines of product code below `src/` in which `is_wrong` finds something, as `file:line: what`.
+fn faults(is_wrong: impl Fn(&str, &str) -> Option<String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, text) in files("src").iter().filter(|(name, _)| !is_test(name)) {
+        for (number, line) in code(text) {
+            if let Some(what) = is_wrong(name, line) {
+                faults.push(format!("src/{name}:{number}: {what}"));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn the_first_line_of_each_file_says_its_one_job() {
+    let files = files("src").into_iter();
+    let silent = files.filter(|(_, text)| !text.starts_with("//! "));
+    let names: Vec<String> = silent.map(|(name, _)| format!("src/{name}")).collect();
+    assert_none(&names, "Begin each file with `//! its one job`.");
+}
+
+#[test]
+fn no_file_is_longer_than_400_lines() {
+    let files = files("src").into_iter();
+    let long = files.filter(|(_, text)| text.lines().count() > MAX_LINES);
+    let names: Vec<String> = long
+        .map(|(name, text)| format!("src/{name}: {} lines", text.lines().count()))
+        .collect();
+    assert_none(
+        &names,
+        "Find the second noun in the file and give it a file of its own; tests may move to tests.rs.",
+    );
+}
+
+#[test]
+fn the_core_does_no_io_and_asks_no_clock() {
+    let faults = faults(|name, line| {
+        let is_data = ALLOWED.iter().any(|allowed| line.ends_with(allowed));
+        if !name.starts_with("proto/") || is_data {
+            return None;
+        }
+        let word = FORBIDDEN_IN_PROTO.iter().find(|word| line.contains(**word));
+        word.map(|word| word.to_string())
+    });
+    assert_none(
+        &faults,
+        "Time, bytes and seeds are arguments of the core: let the engine do this and tell the \
+         core the result. For HashMap take BTreeMap, so that the same inputs give the same outputs.",
+    );
+}
+
+/// The modules at the crate's root that a line of code names.
+fn named_modules(line: &str) -> Vec<&str> {
+    let parts = line.split("crate::").skip(1);
+    let words = parts.map(|rest| {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    words
+        .filter(|word| word.starts_with(|c: char| c.is_lowercase()))
+        .collect()
+}
+
+/// Whether the layer `from` may know the module `to`.
+fn may_know(from: &str, to: &str) -> bool {
+    let is_plain = PLAIN.contains(&to);
+    match from {
+        "lib" => true,
+        "proto" | "transport" => is_plain || to == from,
+        "engine" => is_plain || ["engine", "proto", "transport"].contains(&to),
+        // The socket asks the hub itself: it holds the engine's lock when it does.
+        "socket" => is_plain || ["socket", "engine", "proto"].contains(&to),
+        "bus" => is_plain || ["bus", "socket"].contains(&to),
+        _ => is_plain,
+    }
+}
+
+#[test]
+fn arrows_between_layers_point_down() {
+    let faults = faults(|name, line| {
+        let layer = name.split(['/', '.']).next().unwrap_or_default();
+        let up = named_modules(line)
+            .into_iter()
+            .find(|to| !may_know(layer, to));
+        up.map(|to| format!("{layer} knows {to}"))
+    });
+    assert_none(
+        &faults,
+        "Plain data knows plain data; proto and transport know it too, and never each other; the \
+         engine knows both; the socket knows the engine. Move what is shared down, or pass it in.",
+    );
+}
+
+#[test]
+fn the_map_of_the_code_names_each_file() {
+    let path = root().join("docs/ARCHITECTURE.md");
+    let map = fs::read_to_string(path).expect("docs/ARCHITECTURE.md is there");
+    let names = files("src").into_iter().map(|(name, _)| name);
+    let missing: Vec<String> = names
+        .filter(|name| !is_test(name) && !map.contains(name.as_str()))
+        .collect();
+    assert_none(
+        &missing,
+        "Give each of these a line in the code map of docs/ARCHITECTURE.md, by its path from src/.",
+    );
+}
+
+#[test]
+fn product_code_never_unwraps() {
+    let faults = faults(|_, line| line.contains(".unwrap()").then(|| line.to_string()));
+    assert_none(
+        &faults,
+        "The caller's failure is Err(Error), the peer's a Violation, ours expect(\"the invariant\").",
+    );
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    let marks = [
+        concat!("todo", "!"),
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+    ];
+    let mut faults = Vec::new();
+    for directory in ["src", "tests"] {
+        for (name, text) in files(directory) {
+            if marks.iter().any(|mark| text.contains(mark)) {
+                faults.push(format!("{directory}/{name}"));
+            }
+        }
+    }
+    assert_none(
+        &faults,
+        "Do it now, or write an issue; the code says what is.",
+    );
+}
+
+#[test]
+fn nobody_sleeps() {
+    let mut faults = Vec::new();
+    let sleep = concat!("thread::", "sleep");
+    for directory in ["src", "tests"] {
+        for (name, text) in files(directory) {
+            if text.contains(sleep) {
+                faults.push(format!("{directory}/{name}"));
+            }
+        }
+    }
+    assert_none(
+        &faults,
+        "Wait for the event itself, with a deadline and wakeable by close: a condvar, recv_timeout, \
+         wait_for_peers.",
+    );
+}
+
+#[test]
+fn the_top_level_holds_what_belongs_there() {
+    let entries = fs::read_dir(root()).expect("the crate has a directory");
+    let names = entries.map(|entry| entry.expect("an entry can be read").file_name());
+    let strangers: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| !TOP_LEVEL.contains(&name.as_str()))
+        .collect();
+    assert_none(
+        &strangers,
+        "Put it where its kind belongs (tests/, docs/, .ci/); regression files of property tests \
+         go below tests/.",
+    );
+}
