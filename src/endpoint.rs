@@ -259,7 +259,7 @@ mod tests {
             "*:0",
         ] {
             let endpoint: Endpoint = text.parse().expect(text);
-            assert_eq!(canonical(&endpoint.to_string()), endpoint.to_string());
+            assert_eq!(canonical(endpoint.as_ref()), endpoint.to_string());
             assert_eq!(
                 endpoint.to_string().parse::<Endpoint>().expect(text),
                 endpoint

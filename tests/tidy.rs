@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that hold plain data and know only each other.
-const PLAIN: [&str; 6] = ["config", "endpoint", "error", "event", "message", "stats"];
+const PLAIN: [&str; 9] = [
+    "check", "config", "endpoint", "error", "event", "message", "policy", "report", "stats",
+];
 
 /// What the core must not touch. Plain data that it carries is named in `ALLOWED`.
 const FORBIDDEN_IN_PROTO: [&str; 6] = [

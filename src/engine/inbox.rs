@@ -173,7 +173,9 @@ impl Inbox {
         let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let Some(delivery) = &mut *front else {
-                *front = Some(self.next_delivery().ok_or(self.nothing())?);
+                // Asked first: what was put in before the close must not be missed.
+                let nothing = self.nothing();
+                *front = Some(self.next_delivery().ok_or(nothing)?);
                 continue;
             };
             match delivery.next() {

@@ -275,7 +275,9 @@ mod tests {
     #[test]
     fn the_oldest_queued_message_gives_way() {
         let mut outbox = Outbox::default();
-        ["a", "b", "c"].into_iter().for_each(|text| push(&mut outbox, text));
+        ["a", "b", "c"]
+            .into_iter()
+            .for_each(|text| push(&mut outbox, text));
         assert_eq!(&*outbox.remove_oldest().unwrap().body, b"a");
         assert_eq!((outbox.messages(), outbox.bytes()), (2, 12));
     }

@@ -1,7 +1,7 @@
 //! Any: waiting on several sockets at once.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::engine::core::deadline_after;
@@ -38,8 +38,11 @@ pub fn recv_any(sockets: &[&Socket], timeout: Duration) -> Result<(usize, Messag
 
 /// Looks at each socket once, each time beginning with another.
 fn try_recv_any(sockets: &[&Socket]) -> Result<(usize, Message), Error> {
-    static CALLS: AtomicUsize = AtomicUsize::new(0);
-    let first = CALLS.fetch_add(1, Ordering::Relaxed);
+    thread_local! {
+        static CALLS: Cell<usize> = const { Cell::new(0) };
+    }
+    let first = CALLS.get();
+    CALLS.set(first.wrapping_add(1));
     let mut nothing = Error::Closed;
     for step in 0..sockets.len() {
         let index = first.wrapping_add(step) % sockets.len();

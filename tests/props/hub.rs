@@ -7,10 +7,10 @@ use proptest::prelude::{Strategy, any, prop, prop_oneof};
 use proptest::proptest;
 
 use crate::config::Config;
-use crate::policy::{Delivery, Overflow, SendMode};
 use crate::endpoint::Remote;
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
+use crate::policy::{Delivery, Overflow, SendMode};
 use crate::proto::decoder::Decoder;
 use crate::proto::frame::{self, MessageId};
 use crate::proto::hub::{Accepted, Hub, Shut};
