@@ -44,7 +44,7 @@ pub enum Overflow {
     /// The oldest message of that queue is dropped, counted and reported.
     DropOldest,
     /// As `DropNewest`, and a peer that takes nothing for
-    /// [`slow_peer_timeout`](Config::slow_peer_timeout) is disconnected.
+    /// [`slow_peer_timeout`](crate::Config::slow_peer_timeout) is disconnected.
     Disconnect,
 }
 

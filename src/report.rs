@@ -27,7 +27,7 @@ pub struct Peer {
     pub unacknowledged: usize,
 }
 
-/// What [`Socket::close`] did and could not do.
+/// What [`Socket::close`](crate::Socket::close) did and could not do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct CloseReport {
