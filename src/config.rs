@@ -317,7 +317,8 @@ impl Config {
         Config { linger, ..self }
     }
 
-    /// Asks `hook` about every connection after its handshake; `false`, or a panic, refuses it.
+    /// Asks `hook` about every connection whose HELLO came; `false`, or a panic, refuses it, and
+    /// one that dialled us does not learn who we are before the answer.
     /// It runs on the connection's thread and may take its time.
     pub fn authorize(self, hook: impl Fn(&Candidate) -> bool + Send + Sync + 'static) -> Config {
         Config {
