@@ -1,6 +1,7 @@
 //! Who gets a message: waiting, in turn, published, by identity.
 
 use super::side::{Side, at_least_once, data, publish, round_robin, texts, who};
+use crate::event::DownReason;
 use crate::proto::hub::{Refusal, Sent};
 
 #[test]
@@ -102,4 +103,19 @@ fn nothing_overtakes_what_waits() {
     assert_eq!(texts(&side.write(link)), ["a", "b"]);
     side.send_all(&["c"]);
     assert_eq!(texts(&side.write(link)), ["c"]);
+}
+
+#[test]
+fn news_that_waited_go_out_before_newer_ones_even_to_a_peer_with_a_backlog() {
+    let mut side = Side::new(publish().outbox(2, 1_000));
+    let link = side.up(who(1));
+    side.send_all(&["a", "b"]);
+    side.end(link, DownReason::Reset);
+    side.send_all(&["c", "d"]);
+    let again = side.up(who(1));
+    let late = side.up(who(2));
+    assert_eq!(texts(&side.write(again)), ["a", "b", "c", "d"]);
+    side.send_all(&["e"]);
+    assert_eq!(texts(&side.write(again)), ["e"]);
+    assert_eq!(texts(&side.write(late)), ["e"]);
 }
