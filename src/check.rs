@@ -21,6 +21,29 @@ impl Config {
         })
     }
 
+    /// The same with no time so long that it overflows the clock.
+    pub(crate) fn within_a_century(mut self) -> Config {
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        let times = [
+            &mut self.handshake_timeout,
+            &mut self.heartbeat_interval,
+            &mut self.heartbeat_timeout,
+            &mut self.slow_peer_timeout,
+            &mut self.redial_min,
+            &mut self.redial_max,
+            &mut self.stable_after,
+            &mut self.absent_ttl,
+            &mut self.absent_for,
+            &mut self.resend_after,
+            &mut self.resend_max,
+            &mut self.linger,
+        ];
+        for time in times {
+            *time = CENTURY.min(*time);
+        }
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let zero = |time: Duration| time.is_zero();
         let too_long = u32::MAX as usize - 64;
@@ -41,7 +64,7 @@ impl Config {
                 "the interval must not be zero",
             ),
             (
-                self.heartbeat_timeout < self.heartbeat_interval * 2,
+                self.heartbeat_timeout / 2 < self.heartbeat_interval,
                 "heartbeat",
                 "the timeout must be at least twice the interval",
             ),

@@ -70,6 +70,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Bytes of the message in it.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Event::GaveUp { message, .. } => message.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]

@@ -12,6 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::engine::Core;
 use crate::engine::core::{Life, Signal, deadline_after};
 use crate::engine::inbox::Arrived;
+use crate::engine::writer::PATIENCE;
 use crate::error::{Error, SendError};
 use crate::message::{Identity, Message};
 use crate::policy::AckMode;
@@ -299,7 +300,7 @@ impl Socket {
                         .link
                         .and_then(|link| Some((link, shared.hub.claim(link, Instant::now)?)));
                     if let Some((link, chunk)) = claimed {
-                        core.carry(shared, link, chunk);
+                        core.carry(shared, link, chunk, PATIENCE);
                     }
                     return Ok(sent);
                 }

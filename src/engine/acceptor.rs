@@ -28,8 +28,12 @@ impl Core {
         if shared.life != Life::Open {
             return Err(Error::Closed);
         }
-        shared.listeners.insert(bound.clone(), listener.clone());
+        let former = shared.listeners.insert(bound.clone(), listener.clone());
         drop(shared);
+        if let Some(former) = former {
+            // Its path was removed behind its back.
+            former.close();
+        }
         let started = self.spawn("acceptor", SMALL_STACK, move |member| {
             member.core().accept_all(&listener);
         });

@@ -64,7 +64,7 @@ pub(crate) struct Shared {
     /// Our threads that hold this core.
     pub(crate) threads: usize,
     /// The streams of the links, by slot.
-    streams: Vec<Option<Arc<Stream>>>,
+    streams: Vec<Option<(LinkId, Arc<Stream>)>>,
     sleepers: [usize; SIGNALS],
 }
 
@@ -83,6 +83,7 @@ pub(crate) enum Life {
 impl Core {
     pub(crate) fn new(config: Config) -> Result<Arc<Core>, Error> {
         config.check()?;
+        let config = config.within_a_century();
         let me = config.identity.unwrap_or_else(random_identity);
         let hub = Hub::new(Instant::now(), config.clone(), me, random());
         let core = Arc::new(Core {
@@ -130,14 +131,15 @@ impl Core {
 
 impl Shared {
     pub(crate) fn stream(&self, id: LinkId) -> Option<Arc<Stream>> {
-        self.streams.get(id.slot())?.clone()
+        let (owner, stream) = self.streams.get(id.slot())?.as_ref()?;
+        (*owner == id).then(|| stream.clone())
     }
 
     pub(crate) fn attach(&mut self, id: LinkId, stream: Arc<Stream>) {
         if self.streams.len() <= id.slot() {
             self.streams.resize(id.slot() + 1, None);
         }
-        self.streams[id.slot()] = Some(stream);
+        self.streams[id.slot()] = Some((id, stream));
     }
 }
 
@@ -192,7 +194,7 @@ impl Locked<'_> {
             .filter_map(|(id, how)| Some((shared.stream(id)?, how)))
             .collect();
         for id in effects.gone {
-            shared.streams[id.slot()] = None;
+            shared.streams[id.slot()].take_if(|(owner, _)| *owner == id);
         }
         let wake = effects.wake;
         let wakes = [

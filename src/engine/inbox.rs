@@ -106,10 +106,8 @@ impl Inbox {
     /// Puts a link's messages in. Says whether its reader may read on; if not, it waits for room.
     pub(crate) fn push(&self, lane: usize, from: Identity, batch: Batch) -> bool {
         let mut back = self.back();
-        if back.lanes.len() <= lane {
-            back.lanes.resize_with(lane + 1, Lane::default);
-        }
-        let (messages, bytes) = (batch.spans.len(), batch.bytes.capacity());
+        back.reach(lane);
+        let (messages, bytes) = (batch.spans.len(), batch.memory());
         if back.lanes[lane].deliveries.is_empty() {
             back.turn.push_back(lane);
         }
@@ -148,9 +146,8 @@ impl Inbox {
     /// The lane belongs to a new link from now on.
     pub(crate) fn open_lane(&self, lane: usize) {
         let mut back = self.back();
-        if let Some(lane) = back.lanes.get_mut(lane) {
-            lane.is_ended = false;
-        }
+        back.reach(lane);
+        back.lanes[lane].is_ended = false;
     }
 
     /// The lane's link has ended: its reader is not to wait for room.
@@ -239,7 +236,7 @@ impl Inbox {
         let lane = back.turn.pop_front()?;
         let source = &mut back.lanes[lane];
         let delivery = source.deliveries.pop_front()?;
-        let (messages, bytes) = (delivery.batch.spans.len(), delivery.batch.bytes.capacity());
+        let (messages, bytes) = (delivery.batch.spans.len(), delivery.batch.memory());
         source.messages -= messages;
         source.bytes -= bytes;
         let has_more = !source.deliveries.is_empty();
@@ -307,6 +304,13 @@ impl Inbox {
 }
 
 impl Back {
+    /// Makes sure that the lane is there.
+    fn reach(&mut self, lane: usize) {
+        if self.lanes.len() <= lane {
+            self.lanes.resize_with(lane + 1, Lane::default);
+        }
+    }
+
     /// Whether a lane has its share: a quarter of everything, or an equal part when many have
     /// something. When everything is full, every lane that has something has its share.
     fn is_over(&self, lane: usize, limit: Limit) -> bool {

@@ -9,6 +9,6 @@ pub(crate) mod inbox;
 mod keeper;
 mod shutdown;
 mod threads;
-mod writer;
+pub(crate) mod writer;
 
 pub(crate) use core::Core;

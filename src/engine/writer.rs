@@ -28,22 +28,23 @@ impl Core {
     pub(crate) fn write_next(self: &Arc<Core>, id: LinkId) {
         let mut shared = self.lock();
         if let Some(chunk) = shared.hub.poll_chunk(id) {
-            self.carry(shared, id, chunk);
+            self.carry(shared, id, chunk, PATIENCE);
         }
     }
 
-    /// Takes one chunk to the kernel, without the lock.
+    /// Takes one chunk to the kernel, without the lock, for about `limit` at most.
     pub(crate) fn carry<'a>(
         self: &'a Arc<Core>,
         shared: Locked<'a>,
         id: LinkId,
         mut chunk: Chunk,
+        limit: Duration,
     ) -> (Locked<'a>, Written) {
         let stream = shared
             .stream(id)
             .expect("a link with a chunk on its way has a stream");
         drop(shared);
-        let (took, written) = write_chunk(&stream, &mut chunk);
+        let (took, written) = write_chunk(&stream, &mut chunk, limit);
         let mut shared = self.lock();
         let now = Instant::now();
         let was_drained = shared.hub.handle_back(now, id, chunk, took);
@@ -63,21 +64,25 @@ impl Core {
     }
 }
 
-fn write_chunk(stream: &Stream, chunk: &mut Chunk) -> (bool, Written) {
-    let mut took = false;
-    while !chunk.is_done() {
+/// Writes until all is with the kernel, until it takes nothing, or until it has taken a little at
+/// a time for too long: a slow peer must not hold up whoever writes.
+fn write_chunk(stream: &Stream, chunk: &mut Chunk, limit: Duration) -> (bool, Written) {
+    let mut began = None;
+    loop {
         let (head, body) = chunk.rest();
         match stream.write(head, body) {
-            Ok(0) => return (took, Written::Broken),
-            Ok(count) => {
-                chunk.handle_taken(count);
-                took = true;
-            }
+            Ok(0) => return (began.is_some(), Written::Broken),
+            Ok(count) => chunk.handle_taken(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return (took, Written::Stalled);
+                return (began.is_some(), Written::Stalled);
             }
-            Err(_) => return (took, Written::Broken),
+            Err(_) => return (began.is_some(), Written::Broken),
+        }
+        if chunk.is_done() {
+            return (true, Written::Whole);
+        }
+        if began.get_or_insert_with(Instant::now).elapsed() >= limit {
+            return (true, Written::Stalled);
         }
     }
-    (took, Written::Whole)
 }

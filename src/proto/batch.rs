@@ -27,6 +27,11 @@ impl Span {
 }
 
 impl Batch {
+    /// Bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Batch>() + self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+
     pub(crate) fn payload(&self, span: Span) -> &[u8] {
         &self.bytes[span.range()]
     }

@@ -226,10 +226,12 @@ impl Decoder {
 
     fn next_size(&self, kept: usize) -> usize {
         let size = self.buffer.len();
-        let sparse = kept == 0 && self.filled < size / 16;
+        let sparse = self.filled < size / 16;
         // Behind a large frame the next is likely large too: read little more than its header.
-        if self.large.is_some() || sparse {
+        if self.large.is_some() || (sparse && kept <= SMALL_BUFFER / 2) {
             SMALL_BUFFER
+        } else if sparse {
+            size.min(SMALL_BUFFER * GROWTH)
         } else if self.filled == size {
             FULL_BUFFER.min(size * GROWTH)
         } else {

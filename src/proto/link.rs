@@ -137,6 +137,12 @@ impl Link {
         self.phase == Phase::Up
     }
 
+    /// Nothing is left in it that a close should wait for.
+    pub(crate) fn has_nothing_to_say(&self) -> bool {
+        let is_finished = matches!(self.phase, Phase::Leaving { finished: true, .. });
+        !self.was_up || self.outbox.is_empty() || (is_finished && self.outbox.messages() == 0)
+    }
+
     /// Messages may be written to it now.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Up | Phase::Leaving { flush: true, .. })

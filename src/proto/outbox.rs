@@ -25,6 +25,8 @@ pub(crate) struct Outbox {
     /// Frames that carry no message; they go first.
     control: Vec<u8>,
     acks: usize,
+    /// Those of them that are on their way.
+    acks_leaving: usize,
     chunks: VecDeque<Chunk>,
     messages: usize,
     bytes: usize,
@@ -52,6 +54,11 @@ impl Outbox {
 
     pub(crate) fn is_writing(&self) -> bool {
         self.is_writing
+    }
+
+    /// Bytes of frames that carry no message.
+    pub(crate) fn control_bytes(&self) -> usize {
+        self.control.capacity()
     }
 
     pub(crate) fn is_crowded_by_acks(&self) -> bool {
@@ -121,7 +128,7 @@ impl Outbox {
     fn next_chunk(&mut self, open: bool) -> Option<Chunk> {
         let must_follow = self.must_follow();
         if !must_follow && !self.control.is_empty() {
-            self.acks = 0;
+            self.acks_leaving = self.acks;
             return Some(Chunk::control(std::mem::take(&mut self.control)));
         }
         (open || must_follow)
@@ -150,6 +157,7 @@ impl Outbox {
         }
         let (messages, bytes) = (chunk.messages(), chunk.len());
         if messages == 0 {
+            self.acks -= std::mem::take(&mut self.acks_leaving);
             return (0, 0);
         }
         self.messages -= messages;

@@ -32,7 +32,7 @@ impl Hub {
         let mut links = self.links.iter().flatten();
         self.ledger.len() == 0
             && self.router.waiting.is_empty()
-            && links.all(|link| link.outbox.is_empty() || !link.was_up)
+            && links.all(|link| link.has_nothing_to_say())
             && self
                 .peers
                 .values()

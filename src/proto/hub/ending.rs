@@ -49,6 +49,8 @@ impl Hub {
     /// No more messages for this link, and its peer may have another.
     fn withdraw(&mut self, id: LinkId, reason: DownReason) {
         self.router.remove(id);
+        // Who waits for room on this link may find it elsewhere, or none to wait for.
+        self.effects.wake.room = true;
         let Some(link) = self.link_mut(id) else {
             return;
         };
@@ -218,6 +220,13 @@ impl Hub {
         if let Some(entry) = self.ledger.remove(id) {
             self.hand_back(entry);
         }
+        self.make_known();
+    }
+
+    /// There is less to do, and so more room.
+    fn make_known(&mut self) {
+        self.effects.wake.room = true;
+        self.effects.wake.peers |= self.is_closing;
     }
 
     fn hand_back(&mut self, entry: Entry) {
@@ -286,5 +295,6 @@ impl Hub {
             Some(entry) => self.hand_back(entry),
             None => self.drop_messages(Some(identity), DropReason::PeerGone, 1),
         }
+        self.make_known();
     }
 }

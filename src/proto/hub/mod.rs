@@ -53,7 +53,11 @@ pub(crate) struct Hub {
     /// Links that the keeper should write.
     dirty: VecDeque<LinkId>,
     events: VecDeque<Event>,
+    /// Bytes of the messages in them.
+    event_bytes: usize,
     drops: BTreeMap<(Option<Identity>, DropReason), u64>,
+    /// When they are told, one event for many.
+    drops_due: Option<Instant>,
     stats: Stats,
     /// Bytes in all outboxes and in all that waits.
     queued_bytes: usize,
@@ -119,7 +123,9 @@ impl Hub {
             ledger,
             dirty: VecDeque::new(),
             events: VecDeque::new(),
+            event_bytes: 0,
             drops: BTreeMap::new(),
+            drops_due: None,
             stats: Stats::default(),
             queued_bytes: 0,
             held_bytes: 0,
@@ -138,7 +144,14 @@ impl Hub {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        self.event_bytes -= event.bytes();
+        Some(event)
+    }
+
+    /// Messages that are handed back have the room of one outbox among the events.
+    fn has_bulky_events(&self) -> bool {
+        self.events.len() > 1 && self.event_bytes > self.config.outbox.bytes
     }
 
     /// The peers that are up, in the order in which they came.
@@ -231,11 +244,12 @@ impl Hub {
     }
 
     fn tell(&mut self, event: Event) {
-        if self.events.len() == MAX_EVENTS {
-            self.events.pop_front();
+        self.event_bytes += event.bytes();
+        self.events.push_back(event);
+        while self.events.len() > MAX_EVENTS || self.has_bulky_events() {
+            self.poll_event();
             self.stats.events_lost += 1;
         }
-        self.events.push_back(event);
         self.effects.wake.events = true;
     }
 
@@ -243,7 +257,11 @@ impl Hub {
     fn drop_messages(&mut self, peer: Option<Identity>, reason: DropReason, count: u64) {
         self.stats.count_drop(reason, count);
         *self.drops.entry((peer, reason)).or_insert(0) += count;
-        self.wake_by(self.now + timing::DROPS_TOLD_AFTER);
+        if self.drops_due.is_none() {
+            // A send does not know the time, so the first drop may be told at once.
+            self.drops_due = Some(self.now + timing::DROPS_TOLD_AFTER);
+            self.effects.wake.keeper = true;
+        }
     }
 
     /// Makes sure that `handle_timeout` is called by then.

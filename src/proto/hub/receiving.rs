@@ -39,6 +39,8 @@ impl Hub {
         };
         link.heard = now;
         let is_confirming = matches!(link.phase, Phase::Confirming { .. });
+        // Acknowledgements that the peer does not take are memory that it holds as well.
+        let held = held + link.outbox.control_bytes();
         let was_held = std::mem::replace(&mut link.held, held);
         self.held_bytes = self.held_bytes + held - was_held;
         if is_confirming && reading.frames > u32::from(reading.hello.is_some()) {
@@ -111,11 +113,12 @@ impl Hub {
         match self.peer_mut(peer).window.handle_arrival(id, link.token()) {
             Arrival::New => return true,
             Arrival::InHand => {}
-            Arrival::Done => {
+            Arrival::Done if self.takes_acks(link) => {
                 if let Some(link) = self.link_mut(link) {
                     link.outbox.push_ack(id);
                 }
             }
+            Arrival::Done => {}
         }
         self.stats.duplicates += 1;
         false

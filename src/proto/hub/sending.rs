@@ -113,7 +113,12 @@ impl Hub {
                 Ok(self.reject_copy(None, DropReason::OutboxFull))
             }
             Overflow::DropOldest => {
-                self.drop_waiting();
+                while !self.may_wait(body.len()) && !self.router.waiting.is_empty() {
+                    self.drop_waiting();
+                }
+                if !self.may_wait(body.len()) {
+                    return Ok(self.reject_copy(None, DropReason::MemoryBudget));
+                }
                 self.keep_waiting(body);
                 Ok(Sent::default())
             }
@@ -163,11 +168,7 @@ impl Hub {
 
     /// Nobody is connected.
     fn wait_for_peer(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
-        let limit = self.config.outbox;
-        let has_room = |hub: &Hub| {
-            hub.router.waiting.has_room(limit, body.len()) && !hub.is_over_budget(body.len())
-        };
-        while !has_room(self) {
+        while !self.may_wait(body.len()) {
             match self.config.overflow_or_default() {
                 Overflow::Block => return Err(Refusal::Full),
                 Overflow::DropOldest if !self.router.waiting.is_empty() => self.drop_waiting(),
@@ -183,6 +184,10 @@ impl Hub {
         let item = self.new_item(None, body);
         self.queued_bytes += item.body.len();
         self.router.waiting.push_back(item);
+    }
+
+    fn may_wait(&self, len: usize) -> bool {
+        self.router.waiting.has_room(self.config.outbox, len) && !self.is_over_budget(len)
     }
 
     fn drop_waiting(&mut self) {

@@ -12,5 +12,6 @@ mod overflow;
 mod resends;
 mod sending;
 mod side;
+mod telling;
 mod wire;
 mod writing;

@@ -20,7 +20,7 @@ const LOOKS: u32 = 20;
 impl Hub {
     /// When `handle_timeout` has to be called next.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.next_timeout
+        self.next_timeout.into_iter().chain(self.drops_due).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -142,6 +142,7 @@ impl Hub {
     }
 
     pub(super) fn tell_drops(&mut self) {
+        self.drops_due = None;
         for ((peer, reason), count) in std::mem::take(&mut self.drops) {
             self.tell(Event::Dropped {
                 peer,

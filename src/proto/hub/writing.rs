@@ -137,7 +137,8 @@ impl Hub {
     /// A link for the keeper to write.
     pub(crate) fn poll_dirty(&mut self) -> Option<LinkId> {
         while let Some(id) = self.dirty.pop_front() {
-            if self.link(id).is_some_and(|link| link.is_writable()) {
+            let link = self.link(id);
+            if link.is_some_and(|link| link.is_writable() && !link.is_drained) {
                 return Some(id);
             }
             if let Some(link) = self.link_mut(id) {

@@ -38,10 +38,11 @@ fn the_first_message_of_an_idle_link_is_written_by_its_sender() {
     side.pass(millis(1));
     side.send_all(&["a"]);
     let now = side.now;
-    let chunk = side.hub.claim(link, || now).expect("the link is idle");
+    let mut chunk = side.hub.claim(link, || now).expect("the link is idle");
     side.send_all(&["b"]);
     assert!(side.hub.claim(link, || now).is_none());
-    side.hub.handle_back(now, link, chunk, false);
+    chunk.handle_taken(chunk.len());
+    side.hub.handle_back(now, link, chunk, true);
     assert_eq!(side.hub.poll_dirty(), Some(link));
 }
 

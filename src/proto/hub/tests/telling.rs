@@ -1,0 +1,120 @@
+//! Who is told of room, when drops are told, and what a finished link still collects.
+
+use super::side::{Frame, Side, at_least_once, id, publish, round_robin, secs, who};
+use super::wire;
+use crate::event::DownReason;
+use crate::policy::Overflow;
+use crate::proto::hub::Next;
+use crate::proto::link::LinkId;
+
+const ENDPOINT: &str = "tcp://127.0.0.1:1";
+
+#[test]
+fn giving_up_makes_room_and_says_so() {
+    let config = at_least_once().unacknowledged(1);
+    let mut side = Side::new(config.count_live_resends(true).max_resends(0));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write(link);
+    assert!(side.send("b").is_err());
+    side.hub.handle_timeout(side.now + secs(5));
+    assert_eq!(side.hub.stats().handed_back, 1);
+    assert!(side.hub.take_effects().unwrap().wake.room);
+}
+
+#[test]
+fn what_expires_makes_room_and_says_so() {
+    let mut side = Side::new(at_least_once().memory_budget(2_000).absent_ttl(secs(1)));
+    let link = side.up(who(1));
+    let large = "x".repeat(900);
+    side.send_to(who(1), &large).unwrap();
+    side.write(link);
+    side.end(link, DownReason::Closed);
+    side.up(who(2));
+    assert!(side.send(&large).is_err());
+    side.hub.handle_timeout(side.now + secs(2));
+    assert!(side.hub.take_effects().unwrap().wake.room);
+    assert!(side.send(&large).is_ok());
+}
+
+/// Sends into full queues every two seconds until `is_over`, and says how long that took.
+fn drop_until(side: &mut Side, is_over: impl Fn(&Side) -> bool) -> u64 {
+    for seconds in (0..60).step_by(2) {
+        if is_over(side) {
+            return seconds;
+        }
+        side.hub.send(b"x").unwrap();
+        if side.hub.poll_timeout().is_some_and(|due| due <= side.now) {
+            side.hub.handle_timeout(side.now);
+        }
+        side.settle();
+        side.pass(secs(2));
+    }
+    panic!("it never happens");
+}
+
+#[test]
+fn drops_do_not_forgive_silence() {
+    let config = at_least_once().overflow(Overflow::DropNewest);
+    let mut side = Side::new(config.unacknowledged(1));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write(link);
+    assert!(drop_until(&mut side, |side| !side.is_up(who(1))) < 20);
+}
+
+#[test]
+fn drops_do_not_forgive_handshakes() {
+    let mut side = Side::new(publish().outbox(1, 10));
+    side.send_all(&["a"]);
+    let link = side.accept();
+    assert!(drop_until(&mut side, |side| side.is_gone(link)) < 9);
+}
+
+#[test]
+fn dropping_the_oldest_of_what_waits_keeps_the_bounds() {
+    let config = at_least_once().overflow(Overflow::DropOldest);
+    let config = config.unacknowledged(1).outbox(1_000, 100_000);
+    let mut side = Side::new(config.memory_budget(1_000_000));
+    (0..500).for_each(|_| side.send_all(&["s"]));
+    let link = side.up(who(1));
+    side.write(link);
+    let large = "x".repeat(50_000);
+    (0..100).for_each(|_| side.send_all(&[&large]));
+    assert!(side.hub.memory() <= 500_000, "{}", side.hub.memory());
+}
+
+/// A link that we disconnected, with everything written, whose peer goes on sending.
+fn finished(side: &mut Side) -> LinkId {
+    let dial = side.connect(ENDPOINT).unwrap();
+    let link = side.dial(dial);
+    side.bring_up(link, who(1));
+    side.write(link);
+    side.read(link, &[Frame::Tracked(id(1), b"x".to_vec())]);
+    side.hub.handle_taken(who(1), id(1));
+    side.write(link);
+    let endpoint = ENDPOINT.parse().unwrap();
+    assert!(side.hub.handle_disconnect(side.now, &endpoint));
+    side.settle();
+    link
+}
+
+#[test]
+fn a_finished_link_collects_no_acks() {
+    let mut side = Side::new(round_robin());
+    let link = finished(&mut side);
+    let copies: Vec<Frame> = (0..1_000).map(|_| Frame::Tracked(id(1), vec![])).collect();
+    for _ in 0..100 {
+        assert_eq!(side.take(link, &mut wire::decode(&copies)), Next::ReadOn);
+    }
+    assert!(!side.hub.link(link).unwrap().outbox.is_crowded_by_acks());
+}
+
+#[test]
+fn a_finished_link_does_not_keep_a_close_waiting() {
+    let mut side = Side::new(round_robin());
+    let link = finished(&mut side);
+    side.read(link, &[Frame::Tracked(id(1), b"x".to_vec())]);
+    side.hub.begin_close();
+    assert!(side.hub.is_flushed());
+}
