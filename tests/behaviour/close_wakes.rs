@@ -2,11 +2,11 @@
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jackfield::{Config, Error, Socket, recv_any};
+use jackfield::{CloseReport, Config, Error, Socket, recv_any};
 
-use crate::support::{SLACK, Transport, connected, fill, pair, quick};
+use crate::support::{SLACK, Transport, connected, eventually, fill, pair, quick, timed};
 
 on_every_transport!(
     closing_wakes_a_blocked_recv,
@@ -18,6 +18,9 @@ on_every_transport!(
     closing_wakes_a_wait_for_peers,
     closing_wakes_a_wait_for_an_event,
     closing_ends_the_messages,
+    closing_reads_on_what_was_parked,
+    a_wait_for_peers_ends_when_the_close_begins,
+    a_second_close_waits_for_the_first,
     a_closed_socket_refuses_everything,
 );
 
@@ -34,6 +37,8 @@ fn assert_closing_ends<T: Send + 'static>(
         result.send(call(&caller).map(|_| ()))
     });
     begun.recv().expect("the caller starts");
+    // It holds either way, but shows more when the call is blocked by now.
+    thread::park_timeout(Duration::from_millis(20));
     socket.close_within(Duration::from_millis(20));
     let result = ended.recv_timeout(SLACK).expect("the call ends");
     assert!(matches!(result, Err(Error::Closed)), "{result:?}");
@@ -49,6 +54,44 @@ fn stuck(on: Transport) -> (Socket, Socket) {
     let (sender, peer) = pair(on, quick().outbox(1, 1024), sink);
     fill(&sender, 0);
     (sender, peer)
+}
+
+fn closing_reads_on_what_was_parked(on: Transport) {
+    let (sink, source) = pair(on, quick().inbox(1, 1024), quick());
+    fill(&source, 0);
+    let linger = Duration::from_secs(8);
+    let (_, took) = timed(|| sink.close_within(linger));
+    assert!(took < linger / 2, "{took:?}");
+}
+
+fn a_wait_for_peers_ends_when_the_close_begins(on: Transport) {
+    let lonely = alone(on);
+    lonely.send("waits").expect("there is room");
+    let waiter = lonely.clone();
+    let waiting = thread::spawn(move || {
+        let result = waiter.wait_for_peers(1, SLACK);
+        (result, Instant::now())
+    });
+    thread::park_timeout(Duration::from_millis(20));
+    let linger = Duration::from_secs(2);
+    let begin = Instant::now();
+    lonely.close_within(linger);
+    let (result, woken) = waiting.join().expect("it ends");
+    assert!(matches!(result, Err(Error::Closed)));
+    assert!(woken < begin + linger / 2);
+}
+
+fn a_second_close_waits_for_the_first(on: Transport) {
+    let linger = Duration::from_secs(1);
+    let lonely = alone(on);
+    lonely.send("waits").expect("there is room");
+    let first = lonely.clone();
+    let closing = thread::spawn(move || first.close_within(linger));
+    eventually("it closes", || lonely.try_send("no").is_err());
+    let (report, took) = timed(|| lonely.close_within(linger));
+    assert!(took > linger / 2, "{took:?}");
+    assert_eq!(report, CloseReport::default());
+    assert_eq!(closing.join().expect("it ends").unsent[0], b"waits");
 }
 
 fn closing_wakes_a_blocked_recv(on: Transport) {

@@ -25,6 +25,25 @@ fn a_live_connection_wins() {
 }
 
 #[test]
+fn what_came_behind_the_hello_of_a_successor_is_delivered_once() {
+    let interval = Duration::from_millis(100);
+    let (server, here) = server(quick().heartbeat(interval, Duration::from_secs(60)));
+    let _old = RawPeer::join(&here, 1);
+    await_peers(&server, 1);
+    let mut new = loop {
+        let mut new = RawPeer::dial(&here);
+        new.write(&[hello(1), data("behind")].concat());
+        assert_eq!(new.read().expect("a HELLO").kind, HELLO);
+        if new.read().is_some() {
+            break new;
+        }
+    };
+    new.write(&data("later"));
+    assert_eq!(next_text(&server), "behind");
+    assert_eq!(next_text(&server), "later");
+}
+
+#[test]
 fn a_silent_connection_gives_way_after_one_and_a_half_intervals() {
     let interval = Duration::from_millis(100);
     let (server, here) = server(quick().heartbeat(interval, Duration::from_secs(60)));
