@@ -214,7 +214,8 @@ impl Config {
     /// The memory of all queues: half of it for what goes out, half for what came in, and as
     /// much again as a half for frames that are not complete; default: 1 GiB. At the bound a send
     /// finds no room (a publish drops the oldest message of the largest outbox), reading stops,
-    /// and the link with the largest unfinished frame ends.
+    /// and the link with the largest unfinished frame ends. Read buffers and remembered message
+    /// ids have bounds of their own and are not in it.
     pub fn memory_budget(self, memory_budget: usize) -> Config {
         Config {
             memory_budget,
