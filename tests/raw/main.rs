@@ -6,6 +6,8 @@ mod duplicates;
 mod handshake;
 mod hostile;
 mod refusals;
+#[cfg(unix)]
+mod slow;
 #[path = "../behaviour/support.rs"]
 mod support;
 mod wire;
