@@ -96,7 +96,6 @@ impl Core {
             return;
         };
         shared.attach(id, stream.clone());
-        self.inbox.open_lane(id.slot());
         drop(shared);
         let stack = if self.config.authorize.is_some() {
             LARGE_STACK

@@ -22,7 +22,11 @@ pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
     };
     core.write_next(id);
     let reason = match reader.shake_hands() {
-        Ok(reading) => reader.read_all(reading),
+        Ok((reading, peer)) => {
+            let reason = reader.read_all(reading);
+            core.inbox.end_lane(peer);
+            reason
+        }
         Err(reason) => reason,
     };
     core.lock().hub.handle_gone(Instant::now(), id, reason);
@@ -38,7 +42,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads up to the HELLO and asks whether its sender may come in. The reading may hold
     /// messages behind it.
-    fn shake_hands(&mut self) -> Result<Reading, DownReason> {
+    fn shake_hands(&mut self) -> Result<(Reading, Identity), DownReason> {
         let (reading, identity) = loop {
             let reading = self.read()?;
             if let Some(identity) = reading.hello {
@@ -59,16 +63,17 @@ impl Reader<'_> {
         self.core.lock().hub.handle_authorized(self.id);
         self.core.write_next(self.id);
         let mut shared = self.core.lock();
-        match shared.hub.handle_hello(Instant::now(), self.id, identity) {
-            Verdict::Accepted => Ok(reading),
-            Verdict::Rejected => Err(DownReason::Closed),
-            Verdict::Wait => {
-                while shared.hub.is_succeeding(self.id) {
-                    shared = shared.wait(Signal::Readers, None);
-                }
-                Ok(reading)
-            }
+        let verdict = shared.hub.handle_hello(Instant::now(), self.id, identity);
+        if verdict == Verdict::Rejected {
+            return Err(DownReason::Closed);
         }
+        while shared.hub.is_succeeding(self.id) {
+            shared = shared.wait(Signal::Readers, None);
+        }
+        if shared.hub.is_alive(self.id) {
+            self.core.inbox.open_lane(identity);
+        }
+        Ok((reading, identity))
     }
 
     fn is_authorized(&self, identity: Identity) -> bool {
@@ -124,11 +129,11 @@ impl Reader<'_> {
         if let Some(spent) = inbox.spare() {
             self.decoder.recycle(spent);
         }
-        if inbox.push(self.id.slot(), peer, batch) {
+        if inbox.push(peer, batch) {
             return;
         }
         self.park(true);
-        inbox.wait_for_room(self.id.slot());
+        inbox.wait_for_room(peer);
         self.park(false);
     }
 

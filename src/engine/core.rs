@@ -185,9 +185,8 @@ impl Locked<'_> {
             return Vec::new();
         };
         for (id, how) in &effects.shutdowns {
-            if *how == Shut::Both {
-                core.inbox.end_lane(id.slot());
-            }
+            let peer = shared.hub.peer_of(*id).filter(|_| *how == Shut::Both);
+            peer.inspect(|peer| core.inbox.end_lane(*peer));
         }
         let shut = effects.shutdowns.into_iter();
         let streams = shut

@@ -93,7 +93,6 @@ fn connect_through(core: &Arc<Core>, dial: DialId, stream: transport::Stream) {
         return;
     };
     shared.attach(id, stream.clone());
-    core.inbox.open_lane(id.slot());
     drop(shared);
     connection::run(core, id, &stream);
 }

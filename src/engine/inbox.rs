@@ -1,13 +1,14 @@
-//! Inbox: what was received and not yet taken, bounded, each link with its share, in turn.
+//! Inbox: what was received and not yet taken, bounded, each peer with its share, in turn.
 //!
 //! Lock order: front, then back. Neither is held while waiting for the other side.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::config::{Config, Limit};
+use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
@@ -49,9 +50,11 @@ pub(crate) struct Arrived {
 
 #[derive(Default)]
 struct Back {
-    lanes: Vec<Lane>,
-    /// Lanes with something in them, in turn.
-    turn: VecDeque<usize>,
+    /// By peer, not by link: what came on its last connection goes out before what comes on the
+    /// next.
+    lanes: HashMap<Identity, Lane>,
+    /// Peers with something in their lane, in turn.
+    turn: VecDeque<Identity>,
     messages: usize,
     bytes: usize,
     receivers: usize,
@@ -60,28 +63,21 @@ struct Back {
     spare: Vec<Vec<u8>>,
 }
 
-/// What came on one link.
+/// What came from one peer.
 #[derive(Default)]
 struct Lane {
-    deliveries: VecDeque<Delivery>,
+    deliveries: VecDeque<Batch>,
     messages: usize,
     bytes: usize,
     /// Brought in since it is over its share.
     overflow: usize,
-    is_ended: bool,
+    has_ended: bool,
 }
 
 struct Delivery {
     from: Identity,
     batch: Batch,
     next: usize,
-}
-
-/// One thread that waits on several sockets at once.
-#[derive(Default)]
-pub(crate) struct Watcher {
-    has_news: Mutex<bool>,
-    news: Condvar,
 }
 
 impl Inbox {
@@ -103,58 +99,56 @@ impl Inbox {
         }
     }
 
-    /// Puts a link's messages in. Says whether its reader may read on; if not, it waits for room.
-    pub(crate) fn push(&self, lane: usize, from: Identity, batch: Batch) -> bool {
-        let mut back = self.back();
-        back.reach(lane);
+    /// Puts a peer's messages in. Says whether its reader may read on; if not, it waits for room.
+    pub(crate) fn push(&self, from: Identity, batch: Batch) -> bool {
+        let mut guard = self.back();
+        let back = &mut *guard;
         let (messages, bytes) = (batch.spans.len(), batch.memory());
-        if back.lanes[lane].deliveries.is_empty() {
-            back.turn.push_back(lane);
+        let was_over = back.is_over(from, self.limit);
+        let lane = back.lanes.entry(from).or_default();
+        if lane.deliveries.is_empty() {
+            back.turn.push_back(from);
         }
-        let was_over = back.is_over(lane, self.limit);
-        let target = &mut back.lanes[lane];
-        target.deliveries.push_back(Delivery {
-            from,
-            batch,
-            next: 0,
-        });
-        target.messages += messages;
-        target.bytes += bytes;
-        target.overflow = if was_over { target.overflow + bytes } else { 0 };
-        let has_overflow = target.overflow < OVERFLOW;
+        lane.deliveries.push_back(batch);
+        lane.messages += messages;
+        lane.bytes += bytes;
+        lane.overflow = if was_over { lane.overflow + bytes } else { 0 };
+        let has_overflow = lane.overflow < OVERFLOW;
         back.messages += messages;
         back.bytes += bytes;
-        let may_read_on = has_overflow && back.bytes < self.hard_limit;
         if back.receivers > 0 {
             self.arrived.notify_one();
         }
         back.watchers.iter().for_each(|watcher| watcher.notify());
-        may_read_on || self.is_closed()
+        (has_overflow && back.bytes < self.hard_limit) || self.is_closed()
     }
 
-    /// Waits until the link is within its share again or ends, or the socket closes.
-    pub(crate) fn wait_for_room(&self, lane: usize) {
+    /// Waits until the peer is within its share again or its link ends, or the socket closes.
+    pub(crate) fn wait_for_room(&self, peer: Identity) {
         let mut back = self.back();
-        while back.is_over(lane, self.limit) && !back.lanes[lane].is_ended && !self.is_closed() {
+        while back.is_over(peer, self.limit) && !back.has_ended(peer) && !self.is_closed() {
             back.parked += 1;
             back = self.room.wait(back).unwrap_or_else(PoisonError::into_inner);
             back.parked -= 1;
         }
-        back.lanes[lane].overflow = 0;
+        if let Some(lane) = back.lanes.get_mut(&peer) {
+            lane.overflow = 0;
+        }
     }
 
-    /// The lane belongs to a new link from now on.
-    pub(crate) fn open_lane(&self, lane: usize) {
-        let mut back = self.back();
-        back.reach(lane);
-        back.lanes[lane].is_ended = false;
+    /// Another link of the peer is read from now on.
+    pub(crate) fn open_lane(&self, peer: Identity) {
+        self.back().lanes.entry(peer).or_default().has_ended = false;
     }
 
-    /// The lane's link has ended: its reader is not to wait for room.
-    pub(crate) fn end_lane(&self, lane: usize) {
+    /// The peer's link has ended: its reader is not to wait for room.
+    pub(crate) fn end_lane(&self, peer: Identity) {
         let mut back = self.back();
-        if let Some(lane) = back.lanes.get_mut(lane) {
-            lane.is_ended = true;
+        if let Some(lane) = back.lanes.get_mut(&peer) {
+            lane.has_ended = true;
+            if lane.deliveries.is_empty() {
+                back.lanes.remove(&peer);
+            }
         }
         if back.parked > 0 {
             self.room.notify_all();
@@ -232,22 +226,23 @@ impl Inbox {
     }
 
     fn next_delivery(&self) -> Option<Delivery> {
-        let mut back = self.back();
-        let lane = back.turn.pop_front()?;
-        let source = &mut back.lanes[lane];
-        let delivery = source.deliveries.pop_front()?;
-        let (messages, bytes) = (delivery.batch.spans.len(), delivery.batch.memory());
-        source.messages -= messages;
-        source.bytes -= bytes;
-        let has_more = !source.deliveries.is_empty();
-        if !has_more {
-            source.deliveries.shrink_to(8);
+        let mut guard = self.back();
+        let back = &mut *guard;
+        let from = back.turn.pop_front()?;
+        let lane = back.lanes.get_mut(&from)?;
+        let batch = lane.deliveries.pop_front()?;
+        let (messages, bytes) = (batch.spans.len(), batch.memory());
+        lane.messages -= messages;
+        lane.bytes -= bytes;
+        if !lane.deliveries.is_empty() {
+            back.turn.push_back(from);
+        } else if lane.has_ended {
+            back.lanes.remove(&from);
+        } else {
+            lane.deliveries.shrink_to(8);
         }
         back.messages -= messages;
         back.bytes -= bytes;
-        if has_more {
-            back.turn.push_back(lane);
-        }
         if back.parked > 0 {
             self.room.notify_all();
         }
@@ -255,7 +250,8 @@ impl Inbox {
         if back.receivers > 0 && messages > 1 {
             self.arrived.notify_one();
         }
-        Some(delivery)
+        let next = 0;
+        Some(Delivery { from, batch, next })
     }
 
     fn keep_spare(&self, spent: Option<Vec<u8>>) {
@@ -304,21 +300,15 @@ impl Inbox {
 }
 
 impl Back {
-    /// Makes sure that the lane is there.
-    fn reach(&mut self, lane: usize) {
-        if self.lanes.len() <= lane {
-            self.lanes.resize_with(lane + 1, Lane::default);
-        }
+    fn has_ended(&self, peer: Identity) -> bool {
+        self.lanes.get(&peer).is_none_or(|lane| lane.has_ended)
     }
 
     /// Whether a lane has its share: a quarter of everything, or an equal part when many have
     /// something. When everything is full, every lane that has something has its share.
-    fn is_over(&self, lane: usize, limit: Limit) -> bool {
-        let Some(lane) = self
-            .lanes
-            .get(lane)
-            .filter(|lane| !lane.deliveries.is_empty())
-        else {
+    fn is_over(&self, peer: Identity, limit: Limit) -> bool {
+        let lane = self.lanes.get(&peer);
+        let Some(lane) = lane.filter(|lane| !lane.deliveries.is_empty()) else {
             return false;
         };
         let parts = self.turn.len().max(4);
@@ -357,30 +347,50 @@ impl Delivery {
 /// Messages from this size on are not copied out of a batch that is theirs alone.
 const OWN_FROM: usize = 32 * 1024;
 
-impl Watcher {
-    fn notify(&self) {
-        *self.has_news.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.news.notify_one();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::batch::Span;
+
+    const PEER: Identity = Identity::new([1; 16]);
+
+    fn batch(text: &str) -> Batch {
+        let len = text.len() as u32;
+        let spans = vec![Span {
+            start: 0,
+            len,
+            wants_ack: false,
+        }];
+        Batch {
+            bytes: text.into(),
+            spans,
+        }
     }
 
-    /// Waits for news since the last call, until the deadline.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<(), Error> {
-        let mut has_news = self.has_news.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*has_news {
-            let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            has_news = match pause {
-                None => self
-                    .news
-                    .wait(has_news)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(pause) if pause.is_zero() => return Err(Error::Timeout),
-                Some(pause) => {
-                    let woken = self.news.wait_timeout(has_news, pause);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+    #[test]
+    fn what_came_on_the_last_link_goes_out_before_what_comes_on_the_next() {
+        let inbox = Inbox::new(&Config::default());
+        inbox.open_lane(PEER);
+        ["a", "b"]
+            .into_iter()
+            .for_each(|text| assert!(inbox.push(PEER, batch(text))));
+        inbox.end_lane(PEER);
+        inbox.open_lane(PEER);
+        inbox.push(PEER, batch("c"));
+        let bodies = std::iter::from_fn(|| inbox.try_take().ok()).map(|one| one.body);
+        assert_eq!(bodies.collect::<Vec<_>>(), [b"a", b"b", b"c"]);
+    }
+
+    #[test]
+    fn peers_that_went_leave_nothing_behind() {
+        let inbox = Inbox::new(&Config::default());
+        for number in 0..100 {
+            let peer = Identity::new([number; 16]);
+            inbox.open_lane(peer);
+            inbox.push(peer, batch("x"));
+            inbox.end_lane(peer);
         }
-        *has_news = false;
-        Ok(())
+        while inbox.try_take().is_ok() {}
+        assert!(inbox.back().lanes.is_empty());
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod inbox;
 mod keeper;
 mod shutdown;
 mod threads;
+pub(crate) mod watcher;
 pub(crate) mod writer;
 
 pub(crate) use core::Core;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::core::deadline_after;
-use crate::engine::inbox::Watcher;
+use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Message;
 use crate::socket::Socket;

@@ -246,6 +246,11 @@ impl Hub {
             .is_some_and(|link| link.phase == Phase::Succeeding)
     }
 
+    /// It has not ended yet.
+    pub(crate) fn is_alive(&self, id: LinkId) -> bool {
+        self.link(id).is_some_and(|link| link.phase != Phase::Ended)
+    }
+
     /// The peer has shown that it accepts us, or has had its time to refuse.
     pub(super) fn come_up(&mut self, now: Instant, id: LinkId) {
         let Some(link) = self.link_mut(id) else {
