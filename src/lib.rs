@@ -117,6 +117,11 @@
 //! # Ok::<(), jackfield::Error>(())
 //! ```
 //!
+//! A worker that dies costs no job, but what it had taken comes to the others late: a peer may
+//! hold 8,192 jobs at a time. Where jobs are long, set
+//! [`unacknowledged(1)`](Config::unacknowledged), and each worker has one, while `send` waits for
+//! a free one.
+//!
 //! The default, [`AckMode::OnRecv`], acknowledges a message when `recv` hands it out. At least
 //! once means that a message can arrive twice; when, is in the guarantees table of the README.
 //! It does not go together with publish.
