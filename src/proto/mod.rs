@@ -7,6 +7,7 @@ pub(crate) mod decoder;
 pub(crate) mod dial;
 pub(crate) mod frame;
 pub(crate) mod hub;
+pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod outbox;
