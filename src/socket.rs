@@ -214,8 +214,9 @@ impl Socket {
         Ok(())
     }
 
-    /// What happens to this socket. All handles to its events read from one queue of 1,024; the
-    /// oldest events are lost when nobody reads them, and [`Stats::events_lost`] counts them.
+    /// What happens to this socket. All handles to its events read from one queue of 1,024, and
+    /// of messages handed back as many as fit into a quarter of the memory budget; when nobody
+    /// reads them the oldest are lost, and [`Stats::events_lost`] counts them.
     pub fn events(&self) -> Events {
         Events {
             core: self.core().clone(),

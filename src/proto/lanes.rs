@@ -122,12 +122,6 @@ impl Lanes {
         self.turn.len()
     }
 
-    /// Bytes of memory that everything in it takes.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Whether a lane has its share: a quarter of everything, or an equal part when many have
     /// something. When everything is full, every lane that has something has its share.
     fn is_over(&self, peer: Identity) -> bool {

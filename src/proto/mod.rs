@@ -10,6 +10,7 @@ pub(crate) mod hub;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod link;
+pub(crate) mod news;
 pub(crate) mod outbox;
 pub(crate) mod peer;
 pub(crate) mod router;

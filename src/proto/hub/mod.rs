@@ -1,5 +1,7 @@
 //! Hub: every decision of one socket. It is told what happened and says what to do next.
 
+#[cfg(test)]
+mod audit;
 mod closing;
 mod dialing;
 mod ending;
@@ -22,6 +24,7 @@ use crate::proto::backoff::Rng;
 use crate::proto::dial::{Dial, DialId};
 use crate::proto::ledger::Ledger;
 use crate::proto::link::{Link, LinkId};
+use crate::proto::news::News;
 use crate::proto::peer::Peer;
 use crate::proto::router::Router;
 use crate::proto::window::Window;
@@ -31,9 +34,6 @@ pub(crate) use closing::Remains;
 pub(crate) use links::{Accepted, Verdict};
 pub(crate) use receiving::Next;
 pub(crate) use sending::{Refusal, Sent};
-
-/// Events kept for a reader; older ones are lost, counted.
-const MAX_EVENTS: usize = 1_024;
 
 /// The decisions of one socket.
 pub(crate) struct Hub {
@@ -52,9 +52,7 @@ pub(crate) struct Hub {
     ledger: Ledger,
     /// Links that the keeper should write.
     dirty: VecDeque<LinkId>,
-    events: VecDeque<Event>,
-    /// Bytes of the messages in them.
-    event_bytes: usize,
+    news: News,
     drops: BTreeMap<(Option<Identity>, DropReason), u64>,
     /// When they are told, one event for many.
     drops_due: Option<Instant>,
@@ -108,6 +106,7 @@ impl Hub {
         let mut rng = Rng::new(seed);
         let nonce = rng.next() as u32;
         let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
+        let news = News::new(config.memory_budget / 4);
         Hub {
             config,
             me,
@@ -122,8 +121,7 @@ impl Hub {
             router: Router::default(),
             ledger,
             dirty: VecDeque::new(),
-            events: VecDeque::new(),
-            event_bytes: 0,
+            news,
             drops: BTreeMap::new(),
             drops_due: None,
             stats: Stats::default(),
@@ -144,14 +142,10 @@ impl Hub {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        self.event_bytes -= event.bytes();
+        let event = self.news.pop()?;
+        // What was handed back is the application's memory now.
+        self.effects.wake.room |= event.bytes() > 0;
         Some(event)
-    }
-
-    /// Messages that are handed back have the room of one outbox among the events.
-    fn has_bulky_events(&self) -> bool {
-        self.events.len() > 1 && self.event_bytes > self.config.outbox.bytes
     }
 
     /// The peers that are up, in the order in which they came.
@@ -244,12 +238,7 @@ impl Hub {
     }
 
     fn tell(&mut self, event: Event) {
-        self.event_bytes += event.bytes();
-        self.events.push_back(event);
-        while self.events.len() > MAX_EVENTS || self.has_bulky_events() {
-            self.poll_event();
-            self.stats.events_lost += 1;
-        }
+        self.stats.events_lost += self.news.push(event);
         self.effects.wake.events = true;
     }
 

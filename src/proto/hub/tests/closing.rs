@@ -18,7 +18,7 @@ fn finish(mut side: Side) -> Remains {
     side.settle();
     assert!(!side.hub.has_links());
     let remains = side.hub.drain();
-    side.check();
+    side.hub.check_counts();
     assert_eq!((side.hub.memory(), side.hub.stats().waiting), (0, 0));
     remains
 }

@@ -65,6 +65,16 @@ fn they_count_where_the_user_asked_for_it() {
 }
 
 #[test]
+fn everything_that_is_given_up_at_once_is_handed_back() {
+    let mut side = Side::new(at_least_once().max_resends(0).outbox(8_192, 1_000_000));
+    let link = side.up(who(1));
+    (0..3_000).for_each(|_| side.send_all(&["some text to hand back"]));
+    side.write(link);
+    side.end(link, DownReason::Reset);
+    assert_eq!(side.given_up().len(), 3_000);
+}
+
+#[test]
 fn a_message_is_given_up_after_so_many_links_that_ended() {
     let mut side = Side::new(at_least_once().max_resends(2));
     side.send_all(&["a"]);

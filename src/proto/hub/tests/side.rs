@@ -252,29 +252,9 @@ impl Side {
         while let Some(event) = self.hub.poll_event() {
             self.events.push(event);
         }
-        self.check();
-    }
-
-    /// The law, and that what is counted twice is counted alike.
-    pub(super) fn check(&self) {
-        let (hub, stats) = (&self.hub, self.hub.stats());
-        let settled = stats.acknowledged + stats.written + stats.in_doubt;
-        let others = stats.dropped() + stats.waiting + stats.handed_back;
-        assert_eq!(stats.accepted, settled + others, "the law: {stats:?}");
-        let queues = hub.peers.values().map(|peer| &peer.waiting);
-        let items: Vec<_> = queues
-            .chain([&hub.router.waiting])
-            .flat_map(|queue| queue.iter())
-            .collect();
-        let links = || hub.links.iter().flatten();
-        let waiting: usize = items.iter().map(|item| item.body.len()).sum();
-        let held: usize = links().map(|link| link.held).sum();
-        assert_eq!(hub.held_bytes, held, "bytes of unfinished frames");
-        let outboxes: usize = links().map(|link| link.outbox.bytes()).sum();
-        assert_eq!(hub.queued_bytes, waiting + outboxes, "bytes queued");
-        let held: usize = links().map(|link| link.unacknowledged).sum();
-        let tracked = items.iter().filter(|item| item.id.is_some()).count();
-        assert_eq!(hub.ledger.len(), held + tracked, "entries of the ledger");
+        self.hub.check_counts();
+        self.hub.check_bounds();
+        self.hub.check_roster();
     }
 
     pub(super) fn is_gone(&self, link: LinkId) -> bool {
