@@ -1,0 +1,165 @@
+//! Application: what the programs on the nodes do: send, receive, acknowledge.
+
+use std::time::Duration;
+
+use crate::message::Identity;
+use crate::node::{Outgoing, State};
+use crate::policy::{AckMode, SendMode};
+use crate::proto::frame::MessageId;
+use crate::proto::hub::Refusal;
+use crate::truth::{self, Audience};
+use crate::world::{Call, Held, World};
+use crate::writing::Writer;
+
+impl World {
+    /// The application sends, behind what waits for room already.
+    pub(crate) fn send(&mut self, index: usize, outgoing: Outgoing) {
+        if self.nodes[index].state != State::Open {
+            return;
+        }
+        let is_behind = !self.nodes[index].blocked.is_empty();
+        if is_behind || !self.offer(index, outgoing) {
+            self.nodes[index].blocked.push_back(outgoing);
+        }
+    }
+
+    /// There may be room now.
+    pub(crate) fn retry(&mut self, index: usize) {
+        while let Some(outgoing) = self.nodes[index].blocked.front().copied() {
+            if self.nodes[index].state != State::Open {
+                return self.nodes[index].blocked.clear();
+            }
+            if !self.offer(index, outgoing) {
+                return;
+            }
+            self.nodes[index].blocked.pop_front();
+        }
+    }
+
+    /// Says whether the message needs no further attempt.
+    fn offer(&mut self, index: usize, Outgoing { to, len }: Outgoing) -> bool {
+        let body = truth::body(self.truth.next_number(), len);
+        let node = &mut self.nodes[index];
+        let roster: Vec<Identity> = node.hub.peers().filter_map(|link| link.peer).collect();
+        let publishes = node.config.send_mode == SendMode::Publish;
+        let result = match to {
+            None => node.hub.send(&body),
+            Some(peer) => node.hub.send_to(peer, &body),
+        };
+        let sent = match result {
+            Ok(sent) => sent,
+            Err(Refusal::NoPeer) => return true,
+            Err(Refusal::Full) => return false,
+        };
+        let audience = match to {
+            Some(peer) => Audience::One(peer),
+            None if publishes && !roster.is_empty() => {
+                assert_eq!(
+                    sent.queued + sent.dropped,
+                    roster.len(),
+                    "everyone has a copy"
+                );
+                Audience::All(roster)
+            }
+            None => Audience::Anyone,
+        };
+        self.truth.handle_accepted(node.id, audience);
+        let now = self.now;
+        let claimed = sent.link.and_then(|link| {
+            let chunk = node.hub.claim(link, || now)?;
+            Some((link, chunk))
+        });
+        let id = node.id;
+        if let Some((link, chunk)) = claimed {
+            self.soon(id, Call::Write(link, Held(Box::new(chunk)), Writer::Caller));
+        }
+        self.settle(index);
+        true
+    }
+
+    pub(crate) fn wake_receiver(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        if node.is_receiving {
+            return;
+        }
+        node.is_receiving = true;
+        let pace = match self.is_healed {
+            true => Duration::ZERO,
+            false => self.plan.nodes[index].pace,
+        };
+        let at = (self.now + pace).max(node.deaf_until.unwrap_or(self.now));
+        let id = node.id;
+        self.at(at, id, Call::Receive);
+    }
+
+    /// The application takes a few messages.
+    pub(crate) fn receive(&mut self, index: usize) {
+        self.nodes[index].is_receiving = false;
+        let deaf_until = self.nodes[index].deaf_until;
+        if deaf_until.is_some_and(|until| until > self.now) {
+            return self.wake_receiver(index);
+        }
+        for _ in 0..1 + self.rng.below(8) {
+            if !self.receive_one(index) {
+                return;
+            }
+        }
+        self.wake_receiver(index);
+    }
+
+    /// Says whether there was something to receive.
+    pub(crate) fn receive_one(&mut self, index: usize) -> bool {
+        let node = &mut self.nodes[index];
+        if node.front.is_none() {
+            let Some((from, batch)) = node.lanes.pop() else {
+                return false;
+            };
+            node.front = Some((from, batch, 0));
+            self.wake_readers(index);
+        }
+        let node = &mut self.nodes[index];
+        let Some((from, batch, next)) = &mut node.front else {
+            return false;
+        };
+        let (from, Some(span)) = (*from, batch.spans.get(*next).copied()) else {
+            node.front = None;
+            return true;
+        };
+        *next += 1;
+        let (message, number) = (batch.id(span), truth::number(batch.payload(span)));
+        if message.is_some() && node.inbox_is_closed() {
+            return true;
+        }
+        self.truth.handle_delivered(number, node.id, from);
+        if let Some(message) = message {
+            self.acknowledge(index, from, message, number);
+        }
+        true
+    }
+
+    fn acknowledge(&mut self, index: usize, from: Identity, message: MessageId, number: u64) {
+        let id = self.nodes[index].id;
+        if self.nodes[index].config.ack_mode == AckMode::OnRecv {
+            return self.settle_message(index, from, message, true);
+        }
+        let is_done = self.is_healed || self.rng.below(4) > 0;
+        if !is_done {
+            self.truth.handle_returned(number, id);
+        }
+        let time = Duration::from_millis(self.rng.below(3) * 40);
+        self.at(self.now + time, id, Call::Settle(from, message, is_done));
+    }
+
+    pub(crate) fn settle_message(
+        &mut self,
+        index: usize,
+        peer: Identity,
+        message: MessageId,
+        is_done: bool,
+    ) {
+        self.with_hub(index, |hub, _| match is_done {
+            true => hub.handle_taken(peer, message),
+            false => hub.handle_returned(peer, message),
+        });
+    }
+}

@@ -1,0 +1,90 @@
+//! The simulator: a network of sockets in one thread and in virtual time, from one seed.
+
+// The core is not public, so it is compiled into this test, with the plain data that it knows.
+#![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
+
+#[path = "../../src/check.rs"]
+mod check;
+#[path = "../../src/config.rs"]
+mod config;
+#[path = "../../src/endpoint.rs"]
+mod endpoint;
+#[path = "../../src/error.rs"]
+mod error;
+#[path = "../../src/event.rs"]
+mod event;
+#[path = "../../src/message.rs"]
+mod message;
+#[path = "../../src/policy.rs"]
+mod policy;
+#[path = "../../src/proto/mod.rs"]
+mod proto;
+#[path = "../../src/stats.rs"]
+mod stats;
+
+mod application;
+mod closing;
+mod dialing;
+mod faults;
+mod net;
+mod node;
+mod plan;
+mod reading;
+mod search;
+mod truth;
+mod world;
+mod writing;
+
+/// Seeds of an ordinary run, by so many threads.
+const SEEDS: u64 = 10_000;
+const PARTS: u64 = 4;
+
+fn run_part(part: u64) {
+    let range = SEEDS * part / PARTS..SEEDS * (part + 1) / PARTS;
+    search::run_all(range);
+}
+
+#[test]
+fn the_first_quarter_of_the_seeds_keeps_every_promise() {
+    run_part(0);
+}
+
+#[test]
+fn the_second_quarter_of_the_seeds_keeps_every_promise() {
+    run_part(1);
+}
+
+#[test]
+fn the_third_quarter_of_the_seeds_keeps_every_promise() {
+    run_part(2);
+}
+
+#[test]
+fn the_last_quarter_of_the_seeds_keeps_every_promise() {
+    run_part(3);
+}
+
+/// `JACKFIELD_SEED=number`: everything that happens, one line each.
+#[test]
+#[ignore = "shows the seed that JACKFIELD_SEED names"]
+fn the_seed_asked_for_is_shown() {
+    let asked = std::env::var("JACKFIELD_SEED").expect("JACKFIELD_SEED=number");
+    search::show(asked.parse().expect("a number"));
+}
+
+/// `JACKFIELD_SEEDS=from..to`: for a long run, or to see one seed again.
+#[test]
+#[ignore = "runs the seeds that JACKFIELD_SEEDS names"]
+fn the_seeds_asked_for_keep_every_promise() {
+    let asked = std::env::var("JACKFIELD_SEEDS").expect("JACKFIELD_SEEDS=from..to");
+    let (from, to) = asked.split_once("..").expect("from..to");
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    search::run_all(number(from)..number(to));
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..20 {
+        assert_eq!(search::trace(seed), search::trace(seed));
+    }
+}

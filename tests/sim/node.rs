@@ -1,0 +1,143 @@
+//! Node: one socket's core, and the hands that stand in for its threads.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::message::Identity;
+use crate::net::ConnId;
+use crate::plan::NodePlan;
+use crate::proto::batch::Batch;
+use crate::proto::decoder::{Decoder, Reading};
+use crate::proto::dial::DialId;
+use crate::proto::hub::{Hub, Next};
+use crate::proto::lanes::Lanes;
+use crate::proto::link::LinkId;
+
+/// One life of one node: after a restart it is another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct NodeId {
+    pub(crate) index: usize,
+    pub(crate) life: u32,
+}
+
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) me: Identity,
+    pub(crate) config: Config,
+    pub(crate) hub: Hub,
+    pub(crate) lanes: Lanes,
+    pub(crate) state: State,
+    pub(crate) links: BTreeMap<LinkId, Hand>,
+    pub(crate) dials: BTreeMap<DialId, Dialler>,
+    /// Stopped by the system: none of its threads runs before this.
+    pub(crate) stopped_until: Option<Instant>,
+    /// Its application does not receive before this.
+    pub(crate) deaf_until: Option<Instant>,
+    /// Nobody can connect to it before this.
+    pub(crate) refuses_until: Option<Instant>,
+    /// The batch that the application has in hand.
+    pub(crate) front: Option<(Identity, Batch, usize)>,
+    pub(crate) is_receiving: bool,
+    /// Sends that wait for room, in order.
+    pub(crate) blocked: VecDeque<Outgoing>,
+    pub(crate) keeper_is_busy: bool,
+    pub(crate) keeper_at: Option<Instant>,
+    /// Calls since the time last moved.
+    pub(crate) calls: u32,
+}
+
+/// How far it is on its way out, and until when that may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Open,
+    Flushing { until: Instant },
+    Leaving { until: Instant },
+    Stopping { until: Instant },
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) to: Option<Identity>,
+    pub(crate) len: usize,
+}
+
+/// The thread that dials one endpoint.
+pub(crate) struct Dialler {
+    pub(crate) target: usize,
+    /// It connects, or serves the connection that it made.
+    pub(crate) is_busy: bool,
+}
+
+/// The thread that reads one connection, and who writes it.
+pub(crate) struct Hand {
+    pub(crate) conn: ConnId,
+    pub(crate) side: usize,
+    pub(crate) dial: Option<DialId>,
+    pub(crate) decoder: Decoder,
+    pub(crate) stage: Stage,
+    pub(crate) is_awake: bool,
+    pub(crate) drain: Drain,
+}
+
+/// What a drain does with a link that stalled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Drain {
+    None,
+    Turn,
+    Writing,
+    /// The kernel takes no more until the other side has read.
+    Waiting,
+}
+
+/// Where the reading thread is.
+pub(crate) enum Stage {
+    Greeting,
+    /// In the user's hook.
+    Asking(Reading, Identity),
+    /// Waits until an older link of the same peer has ended.
+    Succeeding(Reading, Identity),
+    Reading,
+    /// Waits for room in the inbox.
+    Parked(Identity, Next),
+    /// Waits until acknowledgements have left.
+    Crowded,
+    Done,
+}
+
+impl Node {
+    pub(crate) fn new(now: Instant, id: NodeId, plan: &NodePlan, me: Identity, seed: u64) -> Node {
+        let config = plan.config.clone().identity(me);
+        config.check().expect("a plan is a valid configuration");
+        Node {
+            id,
+            me,
+            hub: Hub::new(now, config.clone(), me, seed),
+            lanes: Lanes::new(&config),
+            config,
+            state: State::Open,
+            links: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            stopped_until: None,
+            deaf_until: None,
+            refuses_until: None,
+            front: None,
+            is_receiving: false,
+            blocked: VecDeque::new(),
+            keeper_is_busy: false,
+            keeper_at: None,
+            calls: 0,
+        }
+    }
+
+    pub(crate) fn is_listening(&self, now: Instant) -> bool {
+        let is_open = matches!(self.state, State::Open | State::Flushing { .. });
+        is_open && self.refuses_until.is_none_or(|until| until <= now)
+    }
+
+    /// The inbox takes in no more, and no message that wants an acknowledgement leaves it.
+    pub(crate) fn inbox_is_closed(&self) -> bool {
+        self.state != State::Open
+    }
+}

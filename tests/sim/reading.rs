@@ -1,0 +1,212 @@
+//! Reading: the thread of one connection, from HELLO to the end of its stream.
+
+use std::time::Duration;
+
+use crate::event::DownReason;
+use crate::message::Identity;
+use crate::net::Got;
+use crate::node::{Drain, Hand, Stage};
+use crate::proto::decoder::{Decoder, Reading};
+use crate::proto::dial::DialId;
+use crate::proto::hub::{Next, Verdict};
+use crate::proto::link::LinkId;
+use crate::truth;
+use crate::world::{Call, World};
+
+impl World {
+    /// The connection's thread starts.
+    pub(crate) fn serve(
+        &mut self,
+        index: usize,
+        link: LinkId,
+        (conn, side): (u64, usize),
+        dial: Option<DialId>,
+    ) {
+        let max = self.nodes[index].config.max_message as u32;
+        let hand = Hand {
+            conn,
+            side,
+            dial,
+            decoder: Decoder::new(max),
+            stage: Stage::Greeting,
+            is_awake: false,
+            drain: Drain::None,
+        };
+        self.nodes[index].links.insert(link, hand);
+        if let Some(conn) = self.net.conns.get_mut(&conn) {
+            conn.ends[side].link = Some(link);
+        }
+        self.write_next(index, link);
+        self.settle(index);
+        self.wake_reader(index, link);
+    }
+
+    pub(crate) fn read(&mut self, index: usize, link: LinkId) {
+        let Some(hand) = self.nodes[index].links.get_mut(&link) else {
+            return;
+        };
+        hand.is_awake = false;
+        match std::mem::replace(&mut hand.stage, Stage::Done) {
+            Stage::Done => {}
+            stage @ Stage::Asking(..) => hand.stage = stage,
+            Stage::Greeting => self.read_hello(index, link),
+            Stage::Succeeding(reading, peer) => self.succeed(index, link, reading, peer),
+            Stage::Reading => self.read_on(index, link),
+            Stage::Parked(peer, next) => self.unpark(index, link, peer, next),
+            Stage::Crowded => self.uncrowd(index, link),
+        }
+    }
+
+    fn set_stage(&mut self, index: usize, link: LinkId, stage: Stage) {
+        if let Some(hand) = self.nodes[index].links.get_mut(&link) {
+            hand.stage = stage;
+        }
+    }
+
+    /// One read of the stream; `None` if there is nothing to read, and the stage is then `stage`.
+    fn take(&mut self, index: usize, link: LinkId, stage: Stage) -> Option<Reading> {
+        let hand = self.nodes[index].links.get_mut(&link)?;
+        let (conn, side) = (hand.conn, hand.side);
+        let space = hand.decoder.space();
+        match self.net.read(self.now, conn, side, space, &mut self.rng) {
+            Got::Nothing => {
+                hand.stage = stage;
+                None
+            }
+            Got::End => {
+                self.finish_reading(index, link, DownReason::Closed);
+                None
+            }
+            Got::Reset => {
+                self.finish_reading(index, link, DownReason::Reset);
+                None
+            }
+            Got::Bytes(count) => {
+                let reading = hand.decoder.handle_read(count);
+                let owner = self.nodes[index].id;
+                let pipe = &mut self.net.conns.get_mut(&conn)?.pipes[1 - side];
+                for number in truth::numbers(&reading.batch) {
+                    let sent = pipe.in_flight.pop_front().map(|(number, _)| number);
+                    assert_eq!(sent, Some(number), "bytes arrive as they were sent");
+                    self.truth.handle_read(number, owner);
+                }
+                self.wake_end(conn, 1 - side);
+                self.wake_reader(index, link);
+                Some(reading)
+            }
+        }
+    }
+
+    fn read_hello(&mut self, index: usize, link: LinkId) {
+        let Some(reading) = self.take(index, link, Stage::Greeting) else {
+            return;
+        };
+        assert_eq!(reading.violation, None, "what a hub writes is in order");
+        let Some(peer) = reading.hello else {
+            return self.set_stage(index, link, Stage::Greeting);
+        };
+        self.set_stage(index, link, Stage::Asking(reading, peer));
+        let id = self.nodes[index].id;
+        let time = self.plan.nodes[index].hook.unwrap_or(Duration::ZERO);
+        self.at(self.now + time, id, Call::Answered(link));
+    }
+
+    /// The hook has said yes.
+    pub(crate) fn answered(&mut self, index: usize, link: LinkId) {
+        let Some(hand) = self.nodes[index].links.get_mut(&link) else {
+            return;
+        };
+        let Stage::Asking(reading, peer) = std::mem::replace(&mut hand.stage, Stage::Done) else {
+            return;
+        };
+        self.nodes[index].hub.handle_authorized(link);
+        self.write_next(index, link);
+        let verdict = self.with_hub(index, |hub, now| hub.handle_hello(now, link, peer));
+        if verdict == Verdict::Rejected {
+            return self.finish_reading(index, link, DownReason::Closed);
+        }
+        self.succeed(index, link, reading, peer);
+    }
+
+    fn succeed(&mut self, index: usize, link: LinkId, reading: Reading, peer: Identity) {
+        let node = &mut self.nodes[index];
+        if node.hub.is_succeeding(link) {
+            return self.set_stage(index, link, Stage::Succeeding(reading, peer));
+        }
+        if node.hub.is_alive(link) {
+            node.lanes.open(peer);
+        }
+        self.process(index, link, reading);
+    }
+
+    fn read_on(&mut self, index: usize, link: LinkId) {
+        if let Some(reading) = self.take(index, link, Stage::Reading) {
+            self.process(index, link, reading);
+        }
+    }
+
+    fn process(&mut self, index: usize, link: LinkId, mut reading: Reading) {
+        let held = match self.nodes[index].links.get(&link) {
+            Some(hand) => hand.decoder.held(),
+            None => return,
+        };
+        let next = self.with_hub(index, |hub, now| {
+            hub.handle_reading(now, link, &mut reading, held)
+        });
+        let node = &mut self.nodes[index];
+        let peer = node.hub.peer_of(link);
+        let batch = std::mem::take(&mut reading.batch);
+        if let Some(peer) = peer.filter(|_| !batch.spans.is_empty()) {
+            let may_read_on = node.lanes.push(peer, batch) || node.inbox_is_closed();
+            self.wake_receiver(index);
+            if !may_read_on {
+                self.with_hub(index, |hub, now| hub.handle_parked(now, link, true));
+                self.set_stage(index, link, Stage::Parked(peer, next));
+                return self.wake_reader(index, link);
+            }
+        }
+        self.go_on_reading(index, link, next);
+    }
+
+    fn go_on_reading(&mut self, index: usize, link: LinkId, next: Next) {
+        match next {
+            Next::ReadOn => self.set_stage(index, link, Stage::Reading),
+            Next::Pause => {
+                self.with_hub(index, |hub, now| hub.handle_parked(now, link, true));
+                self.set_stage(index, link, Stage::Crowded);
+            }
+            Next::Stop => return self.finish_reading(index, link, DownReason::Closed),
+        }
+        self.wake_reader(index, link);
+    }
+
+    fn unpark(&mut self, index: usize, link: LinkId, peer: Identity, next: Next) {
+        let node = &mut self.nodes[index];
+        if node.lanes.is_held_up(peer) && !node.inbox_is_closed() {
+            return self.set_stage(index, link, Stage::Parked(peer, next));
+        }
+        node.lanes.readmit(peer);
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, false));
+        self.go_on_reading(index, link, next);
+    }
+
+    fn uncrowd(&mut self, index: usize, link: LinkId) {
+        if self.nodes[index].hub.is_crowded_by_acks(link) {
+            return self.set_stage(index, link, Stage::Crowded);
+        }
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, false));
+        self.go_on_reading(index, link, Next::ReadOn);
+    }
+
+    fn finish_reading(&mut self, index: usize, link: LinkId, reason: DownReason) {
+        let node = &mut self.nodes[index];
+        let dial = node.links.get(&link).and_then(|hand| hand.dial);
+        self.set_stage(index, link, Stage::Done);
+        if let Some(peer) = self.nodes[index].hub.peer_of(link) {
+            self.nodes[index].lanes.end(peer);
+        }
+        self.with_hub(index, |hub, now| hub.handle_gone(now, link, reason));
+        self.wake_readers(index);
+        self.end_dial(index, dial);
+    }
+}

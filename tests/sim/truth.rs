@@ -1,0 +1,270 @@
+//! Truth: what really became of every message, and what was promised about it.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::message::Identity;
+use crate::node::{Node, NodeId, State};
+use crate::policy::{Delivery, SendMode};
+use crate::proto::batch::Batch;
+use crate::proto::hub::Remains;
+use crate::stats::Stats;
+
+/// Who an accepted message is for.
+pub(crate) enum Audience {
+    Anyone,
+    One(Identity),
+    All(Vec<Identity>),
+}
+
+#[derive(Default)]
+pub(crate) struct Truth {
+    messages: Vec<Message>,
+    lives: BTreeMap<NodeId, Life>,
+}
+
+struct Message {
+    by: NodeId,
+    audience: Audience,
+    /// Whose reader has had it, and to whose application it went, as often as it did.
+    read: Vec<NodeId>,
+    delivered: Vec<NodeId>,
+    /// Whose application gave it back unacknowledged.
+    returned: Vec<NodeId>,
+    handed_back: u32,
+    /// Copies whose last byte was written and never read.
+    lost: u32,
+}
+
+/// One socket, from its start to its end.
+struct Life {
+    me: Identity,
+    is_tracked: bool,
+    publishes: bool,
+    downs: u32,
+    was_killed: bool,
+    /// Its last account, if it has closed.
+    closed: Option<Stats>,
+    delivered: BTreeMap<(NodeId, bool), u64>,
+}
+
+/// The body of message number so-and-so.
+pub(crate) fn body(number: u64, len: usize) -> Vec<u8> {
+    let mut body = number.to_be_bytes().to_vec();
+    body.resize(len.max(8), 0);
+    body
+}
+
+pub(crate) fn number(payload: &[u8]) -> u64 {
+    let bytes = payload[..8].try_into().expect("eight bytes");
+    u64::from_be_bytes(bytes)
+}
+
+pub(crate) fn numbers(batch: &Batch) -> impl Iterator<Item = u64> + '_ {
+    batch.spans.iter().map(|span| number(batch.payload(*span)))
+}
+
+impl Truth {
+    pub(crate) fn begin(&mut self, id: NodeId, me: Identity, config: &Config) {
+        let life = Life {
+            me,
+            is_tracked: config.delivery == Delivery::AtLeastOnce,
+            publishes: config.send_mode == SendMode::Publish,
+            downs: 0,
+            was_killed: false,
+            closed: None,
+            delivered: BTreeMap::new(),
+        };
+        self.lives.insert(id, life);
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
+    pub(crate) fn handle_accepted(&mut self, by: NodeId, audience: Audience) {
+        self.messages.push(Message {
+            by,
+            audience,
+            read: Vec::new(),
+            delivered: Vec::new(),
+            returned: Vec::new(),
+            handed_back: 0,
+            lost: 0,
+        });
+    }
+
+    pub(crate) fn handle_read(&mut self, number: u64, by: NodeId) {
+        self.messages[number as usize].read.push(by);
+    }
+
+    pub(crate) fn handle_lost(&mut self, numbers: impl Iterator<Item = u64>) {
+        numbers.for_each(|number| self.messages[number as usize].lost += 1);
+    }
+
+    pub(crate) fn handle_returned(&mut self, number: u64, by: NodeId) {
+        self.messages[number as usize].returned.push(by);
+    }
+
+    /// A message has come out of an inbox: what was promised about that is checked at once.
+    pub(crate) fn handle_delivered(&mut self, number: u64, to: NodeId, from: Identity) {
+        let message = &mut self.messages[number as usize];
+        let sender = self.lives.get_mut(&message.by).expect("someone sent it");
+        assert_eq!(from, sender.me, "message {number} says who sent it");
+        message.delivered.push(to);
+        let here = message.delivered.iter().filter(|node| **node == to).count();
+        let is_direct = !matches!(message.audience, Audience::Anyone);
+        if sender.is_tracked {
+            let again = message.returned.iter().filter(|node| **node == to).count();
+            assert!(here <= 1 + again, "message {number} came twice to {to:?}");
+            return;
+        }
+        assert_eq!(here, 1, "message {number} came twice to {to:?}");
+        let everywhere = message.delivered.len() as u32 + message.lost + message.handed_back;
+        assert!(
+            everywhere <= message.copies(),
+            "message {number} came twice"
+        );
+        // In turn, what comes back of one peer goes behind what another has already.
+        let keeps_order = is_direct || sender.publishes || sender.downs == 0;
+        let last = sender.delivered.insert((to, is_direct), number);
+        let is_late = last.is_some_and(|last| last > number);
+        assert!(
+            !is_late || !keeps_order,
+            "{number} after {last:?} at {to:?}"
+        );
+    }
+
+    pub(crate) fn handle_event(&mut self, id: NodeId, event: Event) {
+        match event {
+            Event::GaveUp { message, .. } => self.hand_back(&message),
+            Event::PeerDown { .. } => {
+                let life = self.lives.get_mut(&id).expect("it lives");
+                life.downs += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn hand_back(&mut self, body: &[u8]) {
+        self.messages[number(body) as usize].handed_back += 1;
+    }
+
+    pub(crate) fn handle_killed(&mut self, id: NodeId) {
+        self.lives.get_mut(&id).expect("it lived").was_killed = true;
+    }
+
+    pub(crate) fn handle_closed(&mut self, id: NodeId, remains: &Remains, stats: Stats) {
+        let left = remains.unacknowledged.iter().chain(&remains.unsent);
+        left.for_each(|body| self.hand_back(body));
+        self.lives.get_mut(&id).expect("it lived").closed = Some(stats);
+    }
+
+    /// How many messages of one socket each other one has received.
+    pub(crate) fn received_from(&self, by: NodeId) -> BTreeMap<NodeId, u64> {
+        let mut received = BTreeMap::new();
+        for message in self.messages.iter().filter(|message| message.by == by) {
+            for to in &message.delivered {
+                *received.entry(*to).or_default() += 1;
+            }
+        }
+        received
+    }
+
+    /// Everything has come to rest: whatever was accepted is somewhere.
+    pub(crate) fn judge(&self, nodes: &[Node]) {
+        for (id, life) in self.lives.iter().filter(|(_, life)| !life.was_killed) {
+            let node = nodes.iter().find(|node| node.id == *id);
+            let stats = life.closed.or(node.map(|node| node.hub.stats()));
+            let stats = stats.expect("it lives, or has closed");
+            let mine: Vec<&Message> = self.messages.iter().filter(|it| it.by == *id).collect();
+            match life.is_tracked {
+                true => judge_tracked(*id, &mine, stats),
+                false => self.judge_plain(*id, &mine, stats),
+            }
+        }
+        self.check_readers(nodes);
+    }
+
+    /// At most once: what did not arrive was lost on the way with its link, or is accounted for.
+    fn judge_plain(&self, id: NodeId, mine: &[&Message], stats: Stats) {
+        let accepted: u32 = mine.iter().map(|message| message.copies()).sum();
+        assert_eq!(u64::from(accepted), stats.accepted, "accepted by {id:?}");
+        let known: u32 = mine.iter().map(|message| message.found()).sum();
+        let told = stats.dropped() + stats.waiting;
+        let missing = u64::from(accepted) - u64::from(known);
+        assert_eq!(missing, told, "lost in silence by {id:?}: {stats:?}");
+        let written = |message: &&Message| message.read.len() as u64 + u64::from(message.lost);
+        let written: u64 = mine.iter().map(written).sum();
+        assert_eq!(written, stats.written + stats.in_doubt, "written by {id:?}");
+    }
+
+    /// What a reader has read, an application gets, if its socket lives on.
+    fn check_readers(&self, nodes: &[Node]) {
+        for (number, message) in self.messages.iter().enumerate() {
+            for reader in &message.read {
+                let is_live = nodes.iter().any(|node| node.id == *reader);
+                let has_it = message.delivered.contains(reader);
+                assert!(
+                    has_it || !is_live,
+                    "message {number} read and kept by {reader:?}"
+                );
+            }
+            if let Audience::All(roster) = &message.audience {
+                let to: Vec<Identity> = message
+                    .delivered
+                    .iter()
+                    .map(|id| self.lives[id].me)
+                    .collect();
+                assert!(
+                    to.iter().all(|me| roster.contains(me)),
+                    "{number} went astray"
+                );
+            }
+            if let Audience::One(me) = message.audience {
+                let is_meant = |id: &NodeId| self.lives[id].me == me;
+                assert!(
+                    message.delivered.iter().all(is_meant),
+                    "{number} went astray"
+                );
+            }
+        }
+    }
+}
+
+impl Message {
+    fn copies(&self) -> u32 {
+        match &self.audience {
+            Audience::All(roster) => roster.len() as u32,
+            _ => 1,
+        }
+    }
+
+    /// Copies of which it is known where they are: read by a socket, lost on the way, handed back.
+    fn found(&self) -> u32 {
+        self.read.len() as u32 + self.lost + self.handed_back
+    }
+}
+
+/// At least once: everything has reached an application, or its sender was told.
+fn judge_tracked(id: NodeId, mine: &[&Message], stats: Stats) {
+    assert_eq!(mine.len() as u64, stats.accepted, "accepted by {id:?}");
+    let is_missing = |message: &&&Message| message.delivered.is_empty() && message.handed_back == 0;
+    let missing = mine.iter().filter(is_missing).count() as u64;
+    let told = stats.dropped() + stats.waiting;
+    assert!(
+        missing <= told,
+        "{missing} lost in silence by {id:?}: {stats:?}"
+    );
+    let delivered = mine
+        .iter()
+        .filter(|message| !message.delivered.is_empty())
+        .count();
+    assert!(
+        stats.acknowledged <= delivered as u64,
+        "acknowledged and not delivered"
+    );
+    let twice = mine.iter().filter(|message| message.handed_back > 1);
+    assert_eq!(twice.count(), 0, "handed back twice by {id:?}");
+}
