@@ -99,7 +99,11 @@ impl Config {
                 "inbox",
                 "must not be zero",
             ),
-            (self.memory_budget == 0, "memory_budget", "must not be zero"),
+            (
+                self.memory_budget / 2 < self.max_message,
+                "memory_budget",
+                "must be at least twice max_message",
+            ),
             (
                 self.unacknowledged == Some(0),
                 "unacknowledged",

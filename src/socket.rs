@@ -215,7 +215,7 @@ impl Socket {
     }
 
     /// What happens to this socket. All handles to its events read from one queue of 1,024, and
-    /// of messages handed back as many as fit into a quarter of the memory budget; when nobody
+    /// of messages handed back as many as fit into half of the memory budget; when nobody
     /// reads them the oldest are lost, and [`Stats::events_lost`] counts them.
     pub fn events(&self) -> Events {
         Events {

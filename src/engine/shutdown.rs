@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Life, Locked, Signal, deadline_after};
-use crate::proto::hub::Remains;
+use crate::proto::hub::{CloseStep, Remains};
 
-/// What the farewell to the peers may take beyond the linger.
-const FAREWELL: Duration = Duration::from_millis(400);
-
-/// What our threads may take to end, after that.
+/// What our threads may take to end once every link has.
 const LAST_THREADS: Duration = Duration::from_millis(400);
+
+/// What a close may take beyond its linger.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What a close found and left.
 #[derive(Default)]
@@ -25,26 +25,20 @@ impl Core {
         let until = deadline_after(linger);
         let mut shared = self.lock();
         if shared.life != Life::Open {
-            let patience = until + FAREWELL + LAST_THREADS;
-            drop(self.wait_while(shared, Signal::Peers, patience, |shared| {
-                shared.life < Life::Closed
-            }));
+            drop(
+                self.wait_while(shared, Signal::Peers, until + GRACE, |shared| {
+                    shared.life < Life::Closed
+                }),
+            );
             return None;
         }
         shared.life = Life::Closing;
-        shared.hub.begin_close();
+        shared.hub.begin_close(until);
         let before = shared.hub.stats().written;
         drop(shared);
         self.inbox.close();
         self.wake_all();
-
-        let shared = self.lock();
-        let shared = self.wait_while(shared, Signal::Peers, until, |shared| {
-            !shared.hub.is_flushed()
-        });
-        drop(shared);
-        self.close_listeners();
-        self.say_farewell(until);
+        self.end_links();
         self.stop();
 
         let mut shared = self.lock();
@@ -55,22 +49,26 @@ impl Core {
         Some(Outcome { flushed, remains })
     }
 
+    /// Until every link has ended.
+    fn end_links(&self) {
+        let mut shared = self.lock();
+        loop {
+            shared = match shared.hub.poll_close(Instant::now()) {
+                CloseStep::Wait { until } => shared.wait(Signal::Peers, Some(until)),
+                CloseStep::StopListening => {
+                    drop(shared);
+                    self.close_listeners();
+                    self.lock()
+                }
+                CloseStep::Over => return,
+            };
+        }
+    }
+
     fn close_listeners(&self) {
         let listeners = std::mem::take(&mut self.lock().listeners);
         listeners.values().for_each(|listener| listener.close());
         self.wake(&self.lock(), Signal::Accept);
-    }
-
-    /// Every link ends: gently, if its peer closes too in time.
-    fn say_farewell(&self, until: Instant) {
-        let now = Instant::now();
-        let until = until.max(now + FAREWELL);
-        let mut shared = self.lock();
-        shared.hub.take_leave(now, until);
-        let mut shared = self.wait_while(shared, Signal::Peers, until, |shared| {
-            shared.hub.has_links()
-        });
-        shared.hub.end_all(Instant::now());
     }
 
     /// Ends our threads. One that runs this very code cannot be waited for.

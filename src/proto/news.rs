@@ -59,11 +59,6 @@ impl News {
         }
     }
 
-    /// Bytes of the messages that are handed back.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     fn pop_handed_back(&mut self) -> Option<Event> {
         let (_, event) = self.handed_back.pop_front()?;
         self.bytes -= memory(&event);
@@ -106,7 +101,7 @@ mod tests {
             .map(|event| event.bytes())
             .collect();
         assert_eq!(told, [1, 0, 2, 0]);
-        assert_eq!(news.bytes(), 0);
+        assert_eq!(news.bytes, 0);
     }
 
     #[test]
@@ -124,7 +119,7 @@ mod tests {
             news.push(rejected());
         });
         assert_eq!((lost, news.handed_back.len()), (0, 5_000));
-        assert!(news.push(gave_up(900_000)) > 0 && news.bytes() <= 1_000_000);
+        assert!(news.push(gave_up(900_000)) > 0 && news.bytes <= 1_000_000);
         news.push(gave_up(2_000_000));
         assert_eq!(news.handed_back.len(), 1, "one always fits");
     }

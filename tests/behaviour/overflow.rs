@@ -134,7 +134,13 @@ fn drops_are_told_with_peer_and_reason(on: Transport) {
 fn a_publish_over_the_memory_budget_drops_the_oldest(on: Transport) {
     let config = quick().send_mode(SendMode::Publish);
     let sink = quick().inbox(1, 1024);
-    let (sender, _stuck) = pair(on, config.memory_budget(4 * 1024 * 1024), sink);
+    let (sender, _stuck) = pair(
+        on,
+        config
+            .max_message(1024 * 1024)
+            .memory_budget(4 * 1024 * 1024),
+        sink,
+    );
     for number in 0..FLOOD {
         sender.send(large(number)).unwrap();
         assert_law(&sender);

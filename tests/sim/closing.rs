@@ -1,16 +1,17 @@
 //! Closing: a node closes as a socket does, or is killed, and starts again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::message::Identity;
 use crate::node::{NodeId, State};
+use crate::proto::hub::CloseStep;
 use crate::world::{Call, World};
 
-/// What the engine gives the farewell to the peers beyond the linger.
-const FAREWELL: Duration = Duration::from_millis(400);
-
-/// And its threads to end, after that.
+/// What the engine gives its threads to end once every link has.
 const LAST_THREADS: Duration = Duration::from_millis(400);
+
+/// A close returns within its linger and this.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A closed node is started again after this.
 const PAUSE: Duration = Duration::from_millis(700);
@@ -21,42 +22,43 @@ impl World {
             return;
         }
         let until = self.now + linger;
-        self.nodes[index].state = State::Flushing { until };
-        self.with_hub(index, |hub, _| hub.begin_close());
+        // A process that is stopped meanwhile cannot keep the time.
+        let stopped = self.nodes[index].stopped_until.unwrap_or(until);
+        let latest = until.max(stopped) + GRACE;
+        self.nodes[index].state = State::Closing { latest };
+        self.with_hub(index, |hub, _| hub.begin_close(until));
         self.wake_readers(index);
         let id = self.nodes[index].id;
         self.soon(id, Call::Close);
-        self.at(until, id, Call::Close);
     }
 
     pub(crate) fn go_on_closing(&mut self, index: usize) {
         let now = self.now;
-        let hub = &self.nodes[index].hub;
+        let id = self.nodes[index].id;
         match self.nodes[index].state {
-            State::Flushing { until } if hub.is_flushed() || now >= until => {
-                self.say_farewell(index, until.max(now + FAREWELL));
+            State::Closing { latest } => {
+                assert!(now <= latest, "{id:?} takes too long to close");
+                match self.with_hub(index, |hub, now| hub.poll_close(now)) {
+                    CloseStep::Wait { until } => self.at(until, id, Call::Close),
+                    CloseStep::StopListening => {
+                        self.nodes[index].listens = false;
+                        self.soon(id, Call::Close);
+                    }
+                    CloseStep::Over => {
+                        let until = now + LAST_THREADS;
+                        self.nodes[index].state = State::Stopping { until };
+                        self.soon(id, Call::Close);
+                        self.at(until, id, Call::Close);
+                    }
+                }
             }
-            State::Leaving { until } if !hub.has_links() || now >= until => self.stop(index),
-            State::Stopping { until } if !hub.has_links() || now >= until => self.end(index),
-            _ => {}
+            State::Stopping { until } => {
+                if now >= until || !self.nodes[index].hub.has_links() {
+                    self.end(index);
+                }
+            }
+            State::Open | State::Gone => {}
         }
-    }
-
-    fn say_farewell(&mut self, index: usize, until: Instant) {
-        self.nodes[index].state = State::Leaving { until };
-        self.with_hub(index, |hub, now| hub.take_leave(now, until));
-        let id = self.nodes[index].id;
-        self.soon(id, Call::Close);
-        self.at(until, id, Call::Close);
-    }
-
-    fn stop(&mut self, index: usize) {
-        let until = self.now + LAST_THREADS;
-        self.nodes[index].state = State::Stopping { until };
-        self.with_hub(index, |hub, now| hub.end_all(now));
-        let id = self.nodes[index].id;
-        self.soon(id, Call::Close);
-        self.at(until, id, Call::Close);
     }
 
     /// Every thread has ended, or has had its time.

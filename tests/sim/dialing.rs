@@ -100,7 +100,7 @@ impl World {
         if let Some(until) = node.stopped_until.filter(|until| *until > self.now) {
             return self.schedule(until, What::Accepted(conn));
         }
-        if !node.is_listening(self.now) && node.inbox_is_closed() {
+        if !node.listens {
             return self.close_end(conn, 1);
         }
         let index = owner.index;

@@ -54,7 +54,7 @@ impl World {
                 self.with_pipe(nth, side, |pipe| pipe.stalled_until = Some(now + time));
             }
             Op::Deafen { node, time } => self.nodes[node].deaf_until = Some(now + time),
-            Op::Stop { node, time } => self.nodes[node].stopped_until = Some(now + time),
+            Op::Stop { node, time } => self.stop_process(node, time),
             Op::Refuse { node, time } => self.nodes[node].refuses_until = Some(now + time),
             Op::Restart {
                 node,
@@ -63,6 +63,15 @@ impl World {
             Op::Close { node, linger } => self.close(node, linger),
             Op::Redial { node } => self.redial(node),
             Op::Latency { min, max } => self.net.latency = (min, max),
+        }
+    }
+
+    fn stop_process(&mut self, index: usize, time: Duration) {
+        let node = &mut self.nodes[index];
+        node.stopped_until = Some(self.now + time);
+        // It cannot keep the time meanwhile.
+        if let State::Closing { latest } = &mut node.state {
+            *latest += time;
         }
     }
 

@@ -83,6 +83,39 @@ fn the_seeds_asked_for_keep_every_promise() {
 }
 
 #[test]
+fn the_seeds_reach_what_they_are_to_test() {
+    let seen = search::reach(0..600);
+    let words = [
+        "PeerDown Closed",
+        "PeerDown Disconnected",
+        "PeerDown Duplicate",
+        "PeerDown Replaced",
+        "PeerDown Reset",
+        "PeerDown Silent",
+        "PeerDown SlowPeer",
+        "Rejected Closed",
+        "Rejected Crowded",
+        "Rejected Disconnected",
+        "Rejected Duplicate",
+        "Rejected HandshakeTimeout",
+        "Rejected OurselvesDialled",
+        "Rejected Reset",
+        "Dropped MemoryBudget",
+        "Dropped OutboxFull",
+        "Dropped PeerGone",
+        "Dropped WaitingFull",
+        "GaveUp",
+        "duplicates",
+        "in doubt",
+        "resent",
+        "stray acks",
+    ];
+    for word in words {
+        assert!(seen.contains(word), "no seed has {word}: {seen:?}");
+    }
+}
+
+#[test]
 fn a_seed_replays_exactly() {
     for seed in 0..20 {
         assert_eq!(search::trace(seed), search::trace(seed));

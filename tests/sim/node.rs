@@ -34,6 +34,7 @@ pub(crate) struct Node {
     pub(crate) stopped_until: Option<Instant>,
     /// Its application does not receive before this.
     pub(crate) deaf_until: Option<Instant>,
+    pub(crate) listens: bool,
     /// Nobody can connect to it before this.
     pub(crate) refuses_until: Option<Instant>,
     /// The batch that the application has in hand.
@@ -51,9 +52,13 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     Open,
-    Flushing { until: Instant },
-    Leaving { until: Instant },
-    Stopping { until: Instant },
+    Closing {
+        latest: Instant,
+    },
+    /// Its threads end.
+    Stopping {
+        until: Instant,
+    },
     Gone,
 }
 
@@ -121,6 +126,7 @@ impl Node {
             dials: BTreeMap::new(),
             stopped_until: None,
             deaf_until: None,
+            listens: true,
             refuses_until: None,
             front: None,
             is_receiving: false,
@@ -132,8 +138,7 @@ impl Node {
     }
 
     pub(crate) fn is_listening(&self, now: Instant) -> bool {
-        let is_open = matches!(self.state, State::Open | State::Flushing { .. });
-        is_open && self.refuses_until.is_none_or(|until| until <= now)
+        self.listens && self.refuses_until.is_none_or(|until| until <= now)
     }
 
     /// The inbox takes in no more, and no message that wants an acknowledgement leaves it.

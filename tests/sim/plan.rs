@@ -74,6 +74,9 @@ pub(crate) enum Op {
     Latency { min: Duration, max: Duration },
 }
 
+/// The largest message that anyone sends.
+const LARGEST: usize = 120_000;
+
 const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -185,6 +188,11 @@ fn queues(rng: &mut Rng, mut config: Config) -> Config {
         config = config.max_resends(rng.below(3) as u32);
     }
     if rng.below(6) == 0 {
+        // Twice the largest message, and a little.
+        let budget = 2 * LARGEST + rng.below(40_000) as usize;
+        config = config.max_message(LARGEST).memory_budget(budget);
+    }
+    if rng.below(6) == 0 {
         config = config.count_live_resends(true);
     }
     config
@@ -195,7 +203,7 @@ fn op(rng: &mut Rng, count: usize, has_faults: bool) -> Op {
     let to = rng.below(count as u64) as usize;
     let len = match rng.below(30) {
         0 => 16 * 1024 + rng.below(2_000) as usize,
-        1 => 70_000 + rng.below(50_000) as usize,
+        1 => LARGEST - rng.below(50_000) as usize,
         _ => 8 + rng.below(400) as usize,
     };
     let burst = match len {

@@ -123,6 +123,10 @@ impl World {
         self.write_next(index, link);
         let verdict = self.with_hub(index, |hub, now| hub.handle_hello(now, link, peer));
         if verdict == Verdict::Rejected {
+            // A peer that heard nothing for a while may have sent on before it was refused.
+            let owner = self.nodes[index].id;
+            self.truth
+                .handle_refused(truth::numbers(&reading.batch), owner);
             return self.finish_reading(index, link, DownReason::Closed);
         }
         self.succeed(index, link, reading, peer);

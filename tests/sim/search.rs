@@ -1,5 +1,6 @@
 //! Search: runs seeds, and finds the fewest steps that still break a promise.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
@@ -42,6 +43,27 @@ pub(crate) fn trace(seed: u64) -> String {
     live(&mut world);
     let stats: Vec<_> = world.nodes.iter().map(|node| node.hub.stats()).collect();
     format!("{} {:?} {stats:?}", world.happened, world.now - world.start)
+}
+
+/// What happens in some of the seeds, in words.
+pub(crate) fn reach(seeds: Range<u64>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    for seed in seeds {
+        let mut world = World::new(Plan::new(seed));
+        live(&mut world);
+        seen.append(&mut world.truth.seen);
+        for stats in world.nodes.iter().map(|node| node.hub.stats()) {
+            let counts = [
+                ("resent", stats.resent),
+                ("duplicates", stats.duplicates),
+                ("in doubt", stats.in_doubt),
+                ("stray acks", stats.stray_acks),
+            ];
+            let some = counts.iter().filter(|(_, count)| *count > 0);
+            seen.extend(some.map(|(word, _)| word.to_string()));
+        }
+    }
+    seen
 }
 
 /// Shows one seed, without looking for the fewest steps.

@@ -1,6 +1,6 @@
 //! Truth: what really became of every message, and what was promised about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::event::Event;
@@ -22,6 +22,8 @@ pub(crate) enum Audience {
 pub(crate) struct Truth {
     messages: Vec<Message>,
     lives: BTreeMap<NodeId, Life>,
+    /// What has happened at all, in words.
+    pub(crate) seen: BTreeSet<String>,
 }
 
 struct Message {
@@ -103,6 +105,16 @@ impl Truth {
         numbers.for_each(|number| self.messages[number as usize].lost += 1);
     }
 
+    /// What came behind a HELLO that was refused is lost with its link.
+    pub(crate) fn handle_refused(&mut self, numbers: impl Iterator<Item = u64>, by: NodeId) {
+        for number in numbers {
+            let message = &mut self.messages[number as usize];
+            let at = message.read.iter().position(|node| *node == by);
+            message.read.remove(at.expect("it was read"));
+            message.lost += 1;
+        }
+    }
+
     pub(crate) fn handle_returned(&mut self, number: u64, by: NodeId) {
         self.messages[number as usize].returned.push(by);
     }
@@ -138,10 +150,19 @@ impl Truth {
 
     pub(crate) fn handle_event(&mut self, id: NodeId, event: Event) {
         match event {
-            Event::GaveUp { message, .. } => self.hand_back(&message),
-            Event::PeerDown { .. } => {
-                let life = self.lives.get_mut(&id).expect("it lives");
-                life.downs += 1;
+            Event::GaveUp { message, .. } => {
+                self.seen.insert("GaveUp".into());
+                self.hand_back(&message);
+            }
+            Event::PeerDown { reason, .. } => {
+                self.seen.insert(format!("PeerDown {reason:?}"));
+                self.lives.get_mut(&id).expect("it lives").downs += 1;
+            }
+            Event::Rejected { reason, .. } => {
+                self.seen.insert(format!("Rejected {reason:?}"));
+            }
+            Event::Dropped { reason, .. } => {
+                self.seen.insert(format!("Dropped {reason:?}"));
             }
             _ => {}
         }

@@ -1,11 +1,43 @@
 //! Closing: a socket's last work, and the account of what it could not do.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::event::DownReason;
 use crate::proto::dial::DialId;
 use crate::proto::hub::Hub;
 use crate::proto::link::{LinkId, Phase};
+
+/// What the farewell to the peers may take beyond the linger.
+const FAREWELL: Duration = Duration::from_millis(400);
+
+/// How far a socket is on its way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Closing {
+    /// What is queued leaves, and is acknowledged.
+    Flushing {
+        until: Instant,
+    },
+    /// Nobody else is let in.
+    Shutting {
+        until: Instant,
+    },
+    /// Every link ends, gently if its peer closes too in time.
+    Leaving {
+        until: Instant,
+    },
+    Over,
+}
+
+/// What a closing thread does next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CloseStep {
+    /// Ask again at this time, or when woken.
+    Wait { until: Instant },
+    /// Close the listeners, and ask again.
+    StopListening,
+    /// Every link has ended.
+    Over,
+}
 
 /// What a closed socket still had.
 #[derive(Default)]
@@ -18,13 +50,44 @@ pub(crate) struct Remains {
 
 impl Hub {
     /// No more sends; what is queued still leaves, what arrives is not delivered any more.
-    pub(crate) fn begin_close(&mut self) {
-        self.is_closing = true;
+    pub(crate) fn begin_close(&mut self, until: Instant) {
+        self.closing = Some(Closing::Flushing { until });
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// What comes next on the way out; `begin_close` was before.
+    pub(crate) fn poll_close(&mut self, now: Instant) -> CloseStep {
+        match self.closing.expect("it has begun to close") {
+            Closing::Flushing { until } if now < until && !self.is_flushed() => {
+                CloseStep::Wait { until }
+            }
+            Closing::Flushing { until } => {
+                self.closing = Some(Closing::Shutting { until });
+                CloseStep::StopListening
+            }
+            Closing::Shutting { until } => {
+                let until = until.max(now + FAREWELL);
+                self.take_leave(now, until);
+                self.closing = Some(Closing::Leaving { until });
+                CloseStep::Wait { until }
+            }
+            Closing::Leaving { until } if now < until && self.has_links() => {
+                CloseStep::Wait { until }
+            }
+            Closing::Leaving { .. } | Closing::Over => {
+                self.end_all(now);
+                self.closing = Some(Closing::Over);
+                CloseStep::Over
+            }
+        }
     }
 
     /// On the way out, with nothing that another peer could take.
     pub(super) fn is_done(&self) -> bool {
-        self.is_closing && self.is_flushed()
+        self.is_closing() && self.is_flushed()
     }
 
     /// Nothing waits, everything queued is written, and everything written is acknowledged.
@@ -40,7 +103,7 @@ impl Hub {
     }
 
     /// Takes leave of every peer, at the latest by `until`.
-    pub(crate) fn take_leave(&mut self, now: Instant, until: Instant) {
+    pub(super) fn take_leave(&mut self, now: Instant, until: Instant) {
         self.advance(now);
         let dials: Vec<DialId> = self.dials.keys().copied().collect();
         self.dials.clear();
@@ -54,7 +117,7 @@ impl Hub {
     }
 
     /// Time is up: every link ends now.
-    pub(crate) fn end_all(&mut self, now: Instant) {
+    pub(super) fn end_all(&mut self, now: Instant) {
         self.advance(now);
         for id in self.link_ids().collect::<Vec<LinkId>>() {
             self.end(id, DownReason::Disconnected);

@@ -226,7 +226,7 @@ impl Hub {
     /// There is less to do, and so more room.
     fn make_known(&mut self) {
         self.effects.wake.room = true;
-        self.effects.wake.peers |= self.is_closing;
+        self.effects.wake.peers |= self.is_closing();
     }
 
     fn hand_back(&mut self, entry: Entry) {

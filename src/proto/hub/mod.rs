@@ -30,7 +30,8 @@ use crate::proto::router::Router;
 use crate::proto::window::Window;
 use crate::stats::Stats;
 
-pub(crate) use closing::Remains;
+use closing::Closing;
+pub(crate) use closing::{CloseStep, Remains};
 pub(crate) use links::{Accepted, Verdict};
 pub(crate) use receiving::Next;
 pub(crate) use sending::{Refusal, Sent};
@@ -62,7 +63,7 @@ pub(crate) struct Hub {
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
     next_timeout: Option<Instant>,
-    is_closing: bool,
+    closing: Option<Closing>,
     effects: Effects,
 }
 
@@ -106,7 +107,7 @@ impl Hub {
         let mut rng = Rng::new(seed);
         let nonce = rng.next() as u32;
         let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
-        let news = News::new(config.memory_budget / 4);
+        let news = News::new(config.memory_budget / 2);
         Hub {
             config,
             me,
@@ -128,7 +129,7 @@ impl Hub {
             queued_bytes: 0,
             held_bytes: 0,
             next_timeout: None,
-            is_closing: false,
+            closing: None,
             effects: Effects::default(),
         }
     }
@@ -142,10 +143,7 @@ impl Hub {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        let event = self.news.pop()?;
-        // What was handed back is the application's memory now.
-        self.effects.wake.room |= event.bytes() > 0;
-        Some(event)
+        self.news.pop()
     }
 
     /// The peers that are up, in the order in which they came.

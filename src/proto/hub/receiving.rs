@@ -48,7 +48,7 @@ impl Hub {
         }
         self.stats.skipped += u64::from(reading.skipped);
         self.handle_acks(&reading.acks, peer);
-        match self.is_closing {
+        match self.is_closing() {
             true => reading.batch.spans.clear(),
             false => self.sift(id, peer, &mut reading.batch),
         }
@@ -147,7 +147,7 @@ impl Hub {
             None => self.stop_waiting(id, entry.target),
         }
         self.effects.wake.room = true;
-        self.effects.wake.peers |= self.is_closing;
+        self.effects.wake.peers |= self.is_closing();
     }
 
     fn stop_waiting(&mut self, id: MessageId, target: Option<Identity>) {

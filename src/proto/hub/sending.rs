@@ -245,7 +245,7 @@ impl Hub {
 
     pub(super) fn is_over_budget(&self, len: usize) -> bool {
         let held = self.memory();
-        held > 0 && held + self.news.bytes() + len > self.config.memory_budget / 2
+        held > 0 && held + len > self.config.memory_budget / 2
     }
 
     /// Tries to make room as the overflow setting says; says whether there is some now.

@@ -85,7 +85,7 @@ impl Hub {
         self.queued_bytes -= bytes;
         self.effects.wake.room |= messages > 0;
         self.effects.wake.readers |= messages == 0;
-        self.effects.wake.peers |= self.is_closing;
+        self.effects.wake.peers |= self.is_closing();
         self.after_write(id);
         was_drained
     }

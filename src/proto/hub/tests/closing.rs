@@ -24,7 +24,7 @@ fn finish(mut side: Side) -> Remains {
 }
 
 fn take_leave(side: &mut Side) {
-    side.hub.begin_close();
+    side.hub.begin_close(side.now);
     side.hub.take_leave(side.now, side.now + secs(2));
     side.settle();
 }
@@ -126,7 +126,7 @@ fn acknowledgements_leave_and_arrive_while_closing() {
 fn new_messages_are_discarded_unacknowledged_while_closing() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
-    side.hub.begin_close();
+    side.hub.begin_close(side.now);
     let job = Frame::Tracked(id(1), b"job".to_vec());
     assert_eq!(side.read(link, &[job, data("x")]), []);
     assert_eq!(side.write(link), []);
@@ -137,7 +137,7 @@ fn a_closing_socket_accepts_a_peer_only_for_what_waits() {
     let mut side = Side::new(round_robin());
     let [early, late] = [1, 2].map(|_| side.accept());
     side.send_all(&["a"]);
-    side.hub.begin_close();
+    side.hub.begin_close(side.now);
     side.bring_up(early, who(1));
     assert_eq!(texts(&side.write(early)), ["a"]);
     assert_eq!(side.accept_from(crate::endpoint::Remote::Mem), None);

@@ -115,6 +115,6 @@ fn a_finished_link_does_not_keep_a_close_waiting() {
     let mut side = Side::new(round_robin());
     let link = finished(&mut side);
     side.read(link, &[Frame::Tracked(id(1), b"x".to_vec())]);
-    side.hub.begin_close();
+    side.hub.begin_close(side.now);
     assert!(side.hub.is_flushed());
 }
