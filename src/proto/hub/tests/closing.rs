@@ -4,7 +4,7 @@ use super::side::{
     Frame, Side, at_least_once, data, id, ids, millis, round_robin, secs, texts, who,
 };
 use crate::event::DownReason;
-use crate::proto::hub::{Remains, Shut};
+use crate::proto::hub::{CloseStep, Remains, Shut};
 
 fn strings(list: &[Vec<u8>]) -> Vec<String> {
     let list = list.iter();
@@ -183,4 +183,38 @@ fn the_remains_hold_what_waits_for_absent_peers() {
     side.end(link, DownReason::Reset);
     side.send_all(&["b"]);
     assert_eq!(strings(&finish(side).unsent), ["a", "b"]);
+}
+
+#[test]
+fn a_close_waits_for_what_is_queued_then_for_the_peers_to_close_too() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    let until = side.now + secs(2);
+    side.hub.begin_close(until);
+    assert_eq!(side.hub.poll_close(side.now), CloseStep::Wait { until });
+    assert_eq!(side.write(link), [data("a")]);
+    assert_eq!(side.hub.poll_close(side.now), CloseStep::StopListening);
+    assert_eq!(side.hub.poll_close(side.now), CloseStep::Wait { until });
+    side.settle();
+    assert!(side.is_shut(link, Shut::Write));
+    side.end(link, DownReason::Closed);
+    assert_eq!(side.hub.poll_close(side.now), CloseStep::Over);
+}
+
+#[test]
+fn a_close_ends_what_does_not_end_in_time() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    let until = side.now + secs(2);
+    side.hub.begin_close(until);
+    assert_eq!(side.hub.poll_close(until), CloseStep::StopListening);
+    let CloseStep::Wait { until: last } = side.hub.poll_close(until) else {
+        panic!("the peers have a moment to close");
+    };
+    assert!(last > until && last <= until + millis(400));
+    assert_eq!(side.hub.poll_close(last), CloseStep::Over);
+    side.settle();
+    assert!(side.is_shut(link, Shut::Both));
 }
