@@ -1,5 +1,6 @@
 //! Link: the state of one connection, from its first byte to its last.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Remote;
@@ -91,11 +92,13 @@ pub(crate) struct Link {
     pub(crate) is_dirty: bool,
     /// At-least-once messages that it holds.
     pub(crate) unacknowledged: usize,
-    /// At-most-once messages written, in all, and when it was last looked at for marks.
+    /// At-most-once messages written, in all, and how many they were at some earlier times.
     pub(crate) written: u64,
-    marks: [u64; 2],
-    marked: Instant,
+    marks: VecDeque<(Instant, u64)>,
 }
+
+/// Marks are set so many times in a heartbeat timeout; twice as many are kept.
+const MARKS: u32 = 4;
 
 impl Link {
     pub(crate) fn new(now: Instant, remote: Remote, dial: Option<DialId>) -> Link {
@@ -121,8 +124,7 @@ impl Link {
             is_dirty: false,
             unacknowledged: 0,
             written: 0,
-            marks: [0; 2],
-            marked: now,
+            marks: VecDeque::new(),
         }
     }
 
@@ -183,17 +185,30 @@ impl Link {
         next
     }
 
-    /// Called from time to time: what was written two heartbeat intervals ago, and did not
-    /// pile up since, has had its time to arrive.
-    pub(crate) fn mark(&mut self, now: Instant, interval: Duration) {
-        if !self.is_drained && now >= self.marked + interval {
-            self.marks = [self.written, self.marks[0]];
-            self.marked = now;
+    /// Called from time to time, to remember how much was written by now. Not while it piles up.
+    pub(crate) fn mark(&mut self, now: Instant, timeout: Duration) {
+        let (last, marked) = self.marks.back().copied().unwrap_or((self.opened, 0));
+        let is_due = self.written > marked && now >= last + timeout / MARKS;
+        if is_due && !self.is_drained && self.marks.len() < 2 * MARKS as usize {
+            self.marks.push_back((now, self.written));
+        }
+        let is_certain = |(at, _): &(Instant, u64)| *at + timeout <= self.heard;
+        while !self.is_drained && self.marks.get(1).is_some_and(is_certain) {
+            self.marks.pop_front();
         }
     }
 
-    /// At-most-once messages that the peer may not have read when the link breaks.
-    pub(crate) fn in_doubt(&self) -> u64 {
-        self.written - self.marks[1]
+    /// Time in which we did not listen proves nothing.
+    pub(crate) fn move_marks(&mut self, by: Duration) {
+        self.marks.iter_mut().for_each(|(at, _)| *at += by);
+    }
+
+    /// At-most-once messages that the peer may not have read when the link breaks. A peer that
+    /// hears nothing for the timeout leaves, so one that was heard so long after a write has
+    /// what was written.
+    pub(crate) fn in_doubt(&self, timeout: Duration) -> u64 {
+        let oldest = self.marks.front();
+        let certain = oldest.filter(|(at, _)| *at + timeout <= self.heard);
+        self.written - certain.map_or(0, |(_, written)| *written)
     }
 }

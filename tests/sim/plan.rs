@@ -87,6 +87,7 @@ impl Plan {
         let count = 2 + rng.below(4) as usize;
         // Peers agree on how often they are heard.
         let beat = millis([500, 1_000, 5_000][rng.below(3) as usize]);
+        let beat = (beat, beat * (2 + rng.below(3) as u32));
         let mut nodes: Vec<NodePlan> = (0..count).map(|_| node(&mut rng, beat)).collect();
         for _ in 0..count + rng.below(3) as usize {
             let (from, to) = (rng.below(count as u64), rng.below(count as u64) as usize);
@@ -126,7 +127,7 @@ fn latency(rng: &mut Rng) -> (Duration, Duration) {
     (min, min * (1 + rng.below(5) as u32))
 }
 
-fn node(rng: &mut Rng, beat: Duration) -> NodePlan {
+fn node(rng: &mut Rng, beat: (Duration, Duration)) -> NodePlan {
     let publishes = rng.below(3) == 0;
     let tracks = !publishes && rng.below(2) == 0;
     let mut config = Config::default();
@@ -161,11 +162,11 @@ fn node(rng: &mut Rng, beat: Duration) -> NodePlan {
     }
 }
 
-fn times(rng: &mut Rng, config: Config, beat: Duration) -> Config {
+fn times(rng: &mut Rng, config: Config, beat: (Duration, Duration)) -> Config {
     let redial = millis(50 + rng.below(200));
     let resend = millis(200 + rng.below(2_000));
     config
-        .heartbeat(beat, beat * (2 + rng.below(3) as u32))
+        .heartbeat(beat.0, beat.1)
         .redial(redial, redial * (1 + rng.below(20) as u32))
         .stable_after(millis(1_000 + rng.below(10_000)))
         .resend(resend, resend * (1 + rng.below(8) as u32))

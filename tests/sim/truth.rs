@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
-use crate::event::Event;
+use crate::event::{DownReason, Event};
 use crate::message::Identity;
 use crate::node::{Node, NodeId, State};
 use crate::policy::{Delivery, SendMode};
@@ -45,6 +45,8 @@ struct Life {
     is_tracked: bool,
     publishes: bool,
     downs: u32,
+    /// It ended a link itself, gently.
+    took_leave: bool,
     was_killed: bool,
     /// Its last account, if it has closed.
     closed: Option<Stats>,
@@ -74,6 +76,7 @@ impl Truth {
             is_tracked: config.delivery == Delivery::AtLeastOnce,
             publishes: config.send_mode == SendMode::Publish,
             downs: 0,
+            took_leave: false,
             was_killed: false,
             closed: None,
             delivered: BTreeMap::new(),
@@ -156,7 +159,10 @@ impl Truth {
             }
             Event::PeerDown { reason, .. } => {
                 self.seen.insert(format!("PeerDown {reason:?}"));
-                self.lives.get_mut(&id).expect("it lives").downs += 1;
+                let life = self.lives.get_mut(&id).expect("it lives");
+                life.downs += 1;
+                let gently = [DownReason::Disconnected, DownReason::Duplicate];
+                life.took_leave |= gently.contains(&reason);
             }
             Event::Rejected { reason, .. } => {
                 self.seen.insert(format!("Rejected {reason:?}"));
@@ -219,6 +225,14 @@ impl Truth {
         let written = |message: &&Message| message.read.len() as u64 + u64::from(message.lost);
         let written: u64 = mine.iter().map(written).sum();
         assert_eq!(written, stats.written + stats.in_doubt, "written by {id:?}");
+        let lost: u64 = mine.iter().map(|message| u64::from(message.lost)).sum();
+        // A peer that ends for silence of its own, while we take leave, seems to have read it all.
+        let life = &self.lives[&id];
+        let took_leave = life.closed.is_some() || life.took_leave;
+        assert!(
+            lost <= stats.in_doubt || took_leave,
+            "{lost} lost by {id:?}: {stats:?}"
+        );
     }
 
     /// What a reader has read, an application gets, if its socket lives on.

@@ -151,7 +151,12 @@ impl Hub {
             return 0;
         }
         let halfway = unsent.iter().filter(|one| one.written).count() as u64;
-        let written = if link.is_clean { 0 } else { link.in_doubt() };
+        let timeout = self.config.heartbeat_timeout;
+        let written = if link.is_clean {
+            0
+        } else {
+            link.in_doubt(timeout)
+        };
         self.stats.written -= written;
         self.stats.in_doubt += written + halfway;
         for one in unsent.into_iter().rev().filter(|one| !one.written) {

@@ -216,6 +216,7 @@ impl Hub {
             return;
         };
         link.is_parked = is_parked;
+        link.move_marks(now.saturating_duration_since(link.heard));
         link.heard = now;
         self.wake_by(now + timeout);
     }

@@ -56,6 +56,7 @@ impl Hub {
         };
         for link in self.links.iter_mut().flatten() {
             link.heard = moved(link.heard, timeout);
+            link.move_marks(late);
             link.opened = moved(link.opened, handshake);
             link.stalled = link.stalled.map(|since| now.min(since + late));
         }
@@ -63,9 +64,9 @@ impl Hub {
 
     fn look_at(&mut self, now: Instant, id: LinkId) {
         let config = &self.config;
-        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
-        let (handshake, slow) = (config.handshake_timeout, config.slow_peer_timeout);
-        let ends_slow = config.overflow_or_default() == Overflow::Disconnect;
+        let (handshake, timeout) = (config.handshake_timeout, config.heartbeat_timeout);
+        let (slow, overflow) = (config.slow_peer_timeout, config.overflow_or_default());
+        let ends_slow = overflow == Overflow::Disconnect;
         let Some(link) = self.link(id) else { return };
         match link.phase {
             Phase::Opening if now >= link.opened + handshake => {
@@ -85,15 +86,17 @@ impl Hub {
         if ends_slow && link.stalled.is_some_and(|since| now >= since + slow) {
             return self.end(id, DownReason::SlowPeer);
         }
-        self.keep_alive(now, id, interval);
+        self.keep_alive(now, id);
     }
 
     /// A heartbeat, if nothing was written for nearly the interval and nothing is about to be.
-    fn keep_alive(&mut self, now: Instant, id: LinkId, interval: Duration) {
+    fn keep_alive(&mut self, now: Instant, id: LinkId) {
+        let config = &self.config;
+        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
         let Some(link) = self.link_mut(id) else {
             return;
         };
-        link.mark(now, interval);
+        link.mark(now, timeout);
         if now + interval / LOOKS < link.wrote + interval || !link.outbox.is_empty() {
             return;
         }

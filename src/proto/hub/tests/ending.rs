@@ -102,15 +102,31 @@ fn large_bodies_come_back_as_well() {
 }
 
 #[test]
-fn two_quiet_heartbeats_take_the_doubt_away() {
+fn a_peer_that_stays_for_a_timeout_takes_the_doubt_away() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.send_all(&["a"]);
-    side.pass_alive(12, &[link]);
+    side.pass_alive(22, &[link]);
     side.send_all(&["b"]);
     side.write(link);
     side.end(link, DownReason::Reset);
     assert_eq!(side.downs(), [(DownReason::Reset, 1)]);
+    assert_eq!(side.hub.stats().written, 1);
+}
+
+#[test]
+fn all_that_a_silent_peer_may_have_missed_is_in_doubt() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.pass_alive(40, &[link]);
+    for _ in 0..14 {
+        side.send_all(&["lost"]);
+        side.write(link);
+        side.pass(secs(1));
+    }
+    side.pass(secs(2));
+    assert_eq!(side.downs(), [(DownReason::Silent, 14)]);
     assert_eq!(side.hub.stats().written, 1);
 }
 
