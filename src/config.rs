@@ -211,13 +211,13 @@ impl Config {
         }
     }
 
-    /// The memory of all queues: half of it for what goes out, half for what came in, and as
-    /// much again as a half each for frames that are not complete and for messages handed back
-    /// that nobody has read; default: 1 GiB. At the bound a send
-    /// finds no room (a publish drops the oldest message of the largest outbox), reading stops,
-    /// and the link with the largest unfinished frame ends. At least twice
-    /// [`max_message`](Config::max_message). Read buffers and remembered message
-    /// ids have bounds of their own and are not in it.
+    /// The memory of all queues: half of it for what goes out and for messages handed back that
+    /// nobody has read, a quarter for what came in, and a quarter, or more where one message
+    /// needs it, for frames that are not complete; default: 1 GiB, at least twice
+    /// [`max_message`](Config::max_message). At the bound a send finds no room (a publish drops
+    /// the oldest message of the largest outbox), reading stops, and the link with the largest
+    /// unfinished frame ends. Read buffers and remembered message ids have bounds of their own
+    /// and are not in it.
     pub fn memory_budget(self, memory_budget: usize) -> Config {
         Config {
             memory_budget,

@@ -214,9 +214,10 @@ impl Socket {
         Ok(())
     }
 
-    /// What happens to this socket. All handles to its events read from one queue of 1,024, and
-    /// of messages handed back as many as fit into half of the memory budget; when nobody
-    /// reads them the oldest are lost, and [`Stats::events_lost`] counts them.
+    /// What happens to this socket. All handles to its events read from one queue of 1,024; the
+    /// oldest are lost when nobody reads them, and [`Stats::events_lost`] counts them. Messages
+    /// handed back are not bound by that number, but count as
+    /// [memory](Config::memory_budget), and give way to new messages when that is short.
     pub fn events(&self) -> Events {
         Events {
             core: self.core().clone(),

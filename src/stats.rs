@@ -50,6 +50,8 @@ pub struct Stats {
     pub rejected: u64,
     /// Dials that failed.
     pub dials_failed: u64,
+    /// Connections that could not be accepted, for want of descriptors or memory.
+    pub accepts_failed: u64,
 }
 
 impl Stats {

@@ -16,6 +16,8 @@ const SLACK: Duration = Duration::from_secs(10);
 /// Says that this process is the one with few descriptors.
 const MARK: &str = "JACKFIELD_FEW_DESCRIPTORS";
 
+/// Row 25: without descriptors accepting pauses, told and counted, and goes on when there are
+/// some; peers that are there do not notice.
 #[test]
 fn accepting_survives_the_end_of_descriptors() {
     if env::var_os(MARK).is_some() {
@@ -52,6 +54,7 @@ fn run_out_of_descriptors() {
     let events = server.events();
     let is_failure = |event: &Event| matches!(event, Event::AcceptFailed { .. });
     while !is_failure(&events.recv_timeout(SLACK).expect("accepting fails")) {}
+    assert!(server.stats().accepts_failed > 0);
     friend.send("still here").expect("there is room");
     let message = server.recv_timeout(SLACK).expect("the friend is heard");
     assert_eq!(message.text(), "still here");

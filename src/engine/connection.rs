@@ -98,6 +98,7 @@ impl Reader<'_> {
             drop(shared);
             if let Some(peer) = peer {
                 self.deliver(peer, &mut reading);
+                self.wait_for_space(peer);
             }
             match next {
                 Next::ReadOn => {}
@@ -135,6 +136,16 @@ impl Reader<'_> {
         self.park(true);
         inbox.wait_for_room(peer);
         self.park(false);
+    }
+
+    /// What is read of a message cannot be given back: while nothing more fits into the inbox, a
+    /// large one grows no further.
+    fn wait_for_space(&self, peer: Identity) {
+        if self.decoder.is_in_large_message() && self.core.inbox.is_full_for(peer) {
+            self.park(true);
+            self.core.inbox.wait_for_space(peer);
+            self.park(false);
+        }
     }
 
     fn park(&self, is_parked: bool) {

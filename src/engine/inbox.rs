@@ -87,13 +87,29 @@ impl Inbox {
 
     /// Waits until the peer is within its share again or its link ends, or the socket closes.
     pub(crate) fn wait_for_room(&self, peer: Identity) {
+        let mut back = self.park_while(|lanes| lanes.is_held_up(peer));
+        back.lanes.readmit(peer);
+    }
+
+    /// Whether a reader in the middle of a large message must wait with the rest of it.
+    pub(crate) fn is_full_for(&self, peer: Identity) -> bool {
+        self.back().lanes.is_full_for(peer) && !self.is_closed()
+    }
+
+    /// Waits until there is room for more of a large message, or the link ends, or the socket
+    /// closes.
+    pub(crate) fn wait_for_space(&self, peer: Identity) {
+        drop(self.park_while(|lanes| lanes.is_full_for(peer)));
+    }
+
+    fn park_while(&self, holds: impl Fn(&Lanes) -> bool) -> MutexGuard<'_, Back> {
         let mut back = self.back();
-        while back.lanes.is_held_up(peer) && !self.is_closed() {
+        while holds(&back.lanes) && !self.is_closed() {
             back.parked += 1;
             back = self.room.wait(back).unwrap_or_else(PoisonError::into_inner);
             back.parked -= 1;
         }
-        back.lanes.readmit(peer);
+        back
     }
 
     /// Another link of the peer is read from now on.

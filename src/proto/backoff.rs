@@ -122,6 +122,7 @@ mod tests {
         }
     }
 
+    /// Row 2: each pause is drawn.
     #[test]
     fn delays_are_spread_over_the_whole_range() {
         let mut rng = Rng::new(3);

@@ -134,6 +134,11 @@ impl Decoder {
         self.filled + large
     }
 
+    /// In the middle of a message that is read into an allocation of its own.
+    pub(crate) fn is_in_large_message(&self) -> bool {
+        self.large.is_some()
+    }
+
     /// Where in the buffer the next frame starts, if HELLO is through.
     fn begin(&mut self, reading: &mut Reading) -> Option<usize> {
         if self.greeted {

@@ -36,7 +36,7 @@ struct Lane {
 
 impl Lanes {
     pub(crate) fn new(config: &Config) -> Lanes {
-        let hard_limit = config.memory_budget / 2;
+        let hard_limit = config.memory_budget / 4;
         let bytes = config.inbox.bytes.min(hard_limit);
         let messages = config.inbox.messages;
         Lanes {
@@ -88,6 +88,13 @@ impl Lanes {
     pub(crate) fn is_held_up(&self, peer: Identity) -> bool {
         let lane = self.lanes.get(&peer);
         lane.is_some_and(|lane| !lane.has_ended) && self.is_over(peer)
+    }
+
+    /// The peer's reader must not bring in more of a large message: there is no room for it, and
+    /// what was read of it cannot be given back. Its link has not ended.
+    pub(crate) fn is_full_for(&self, peer: Identity) -> bool {
+        let lane = self.lanes.get(&peer);
+        lane.is_some_and(|lane| !lane.has_ended) && self.bytes >= self.hard_limit
     }
 
     /// The peer's reader goes on.
@@ -226,9 +233,26 @@ mod tests {
 
     #[test]
     fn at_the_hard_limit_nobody_reads_on() {
-        let mut lanes = Lanes::new(&Config::default().memory_budget(4 * 1024 * 1024));
+        let mut lanes = Lanes::new(&Config::default().memory_budget(8 * 1024 * 1024));
         let large = "x".repeat(1024 * 1024);
         assert!(lanes.push(who(1), batch(&large)));
         assert!(!lanes.push(who(2), batch(&large)));
+    }
+
+    /// Row 40: messages that nobody takes.
+    #[test]
+    fn at_the_hard_limit_no_large_message_grows() {
+        let mut lanes = Lanes::new(&Config::default().memory_budget(8 * 1024 * 1024));
+        let large = "x".repeat(1024 * 1024);
+        lanes.open(who(3));
+        lanes.push(who(1), batch(&large));
+        assert!(!lanes.is_full_for(who(3)));
+        lanes.push(who(2), batch(&large));
+        assert!(lanes.is_full_for(who(3)) && !lanes.is_held_up(who(3)));
+        lanes.pop();
+        assert!(!lanes.is_full_for(who(3)));
+        lanes.push(who(1), batch(&large));
+        lanes.end(who(3));
+        assert!(!lanes.is_full_for(who(3)), "there is nobody to read on");
     }
 }

@@ -9,46 +9,33 @@ pub(crate) const MAX_EVENTS: usize = 1_024;
 
 /// What there is to tell. Messages that are handed back are no mere events: they have room of
 /// their own, so that they are not lost for a flood of others, nor for coming all at once.
+#[derive(Default)]
 pub(crate) struct News {
     plain: VecDeque<(u64, Event)>,
     handed_back: VecDeque<(u64, Event)>,
-    /// Bytes that the messages handed back take, and may take.
+    /// Memory of the messages handed back.
     bytes: usize,
-    max_bytes: usize,
     told: u64,
 }
 
 impl News {
-    pub(crate) fn new(max_bytes: usize) -> News {
-        News {
-            plain: VecDeque::new(),
-            handed_back: VecDeque::new(),
-            bytes: 0,
-            max_bytes,
-            told: 0,
+    /// Tells an event, and says whether an old one was lost for it.
+    pub(crate) fn push(&mut self, event: Event) -> bool {
+        self.told += 1;
+        if let Event::GaveUp { .. } = event {
+            self.bytes += memory(&event);
+            self.handed_back.push_back((self.told, event));
+            return false;
         }
+        self.plain.push_back((self.told, event));
+        let is_full = self.plain.len() > MAX_EVENTS;
+        is_full && self.plain.pop_front().is_some()
     }
 
-    /// Tells an event, and says how many old ones were lost for it.
-    pub(crate) fn push(&mut self, event: Event) -> u64 {
-        self.told += 1;
-        let before = self.len();
-        match event {
-            Event::GaveUp { .. } => {
-                self.bytes += memory(&event);
-                self.handed_back.push_back((self.told, event));
-                while self.bytes > self.max_bytes && self.handed_back.len() > 1 {
-                    self.pop_handed_back();
-                }
-            }
-            _ => {
-                self.plain.push_back((self.told, event));
-                if self.plain.len() > MAX_EVENTS {
-                    self.plain.pop_front();
-                }
-            }
-        }
-        (before + 1 - self.len()) as u64
+    /// The oldest message handed back gives way, unless they take no more than `least` together;
+    /// says whether one did.
+    pub(crate) fn make_room(&mut self, least: usize) -> bool {
+        self.bytes > least && self.pop_handed_back().is_some()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
@@ -59,14 +46,15 @@ impl News {
         }
     }
 
+    /// Memory of the messages that are handed back.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn pop_handed_back(&mut self) -> Option<Event> {
         let (_, event) = self.handed_back.pop_front()?;
         self.bytes -= memory(&event);
         Some(event)
-    }
-
-    fn len(&self) -> usize {
-        self.plain.len() + self.handed_back.len()
     }
 }
 
@@ -93,34 +81,32 @@ mod tests {
 
     #[test]
     fn events_come_out_in_the_order_in_which_they_were_told() {
-        let mut news = News::new(10_000);
+        let mut news = News::default();
         [gave_up(1), rejected(), gave_up(2), rejected()]
             .into_iter()
-            .for_each(|event| assert_eq!(news.push(event), 0));
-        let told: Vec<usize> = std::iter::from_fn(|| news.pop())
-            .map(|event| event.bytes())
-            .collect();
-        assert_eq!(told, [1, 0, 2, 0]);
-        assert_eq!(news.bytes, 0);
+            .for_each(|event| assert!(!news.push(event)));
+        let told = std::iter::from_fn(|| news.pop()).map(|event| event.bytes());
+        assert_eq!(told.collect::<Vec<usize>>(), [1, 0, 2, 0]);
+        assert_eq!(news.bytes(), 0);
     }
 
     #[test]
-    fn the_oldest_is_lost_and_counted() {
-        let mut news = News::new(10_000);
-        let lost: u64 = (0..MAX_EVENTS + 3).map(|_| news.push(rejected())).sum();
-        assert_eq!((lost, news.len()), (3, MAX_EVENTS));
+    fn the_oldest_is_lost_and_said_to_be() {
+        let mut news = News::default();
+        let lost = (0..MAX_EVENTS + 3).filter(|_| news.push(rejected()));
+        assert_eq!(lost.count(), 3);
+        assert_eq!(std::iter::from_fn(|| news.pop()).count(), MAX_EVENTS);
     }
 
     #[test]
-    fn messages_handed_back_are_bounded_by_their_bytes_alone() {
-        let mut news = News::new(1_000_000);
-        let lost: u64 = (0..5_000).map(|_| news.push(gave_up(10))).sum();
+    fn messages_handed_back_give_way_only_when_they_are_asked_to() {
+        let mut news = News::default();
+        (0..5_000).for_each(|_| assert!(!news.push(gave_up(1_000))));
         (0..5_000).for_each(|_| {
             news.push(rejected());
         });
-        assert_eq!((lost, news.handed_back.len()), (0, 5_000));
-        assert!(news.push(gave_up(900_000)) > 0 && news.bytes <= 1_000_000);
-        news.push(gave_up(2_000_000));
-        assert_eq!(news.handed_back.len(), 1, "one always fits");
+        assert_eq!(news.handed_back.len(), 5_000);
+        while news.make_room(1_000_000) {}
+        assert!(news.bytes() <= 1_000_000 && news.bytes() > 900_000);
     }
 }

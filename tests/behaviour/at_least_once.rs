@@ -69,6 +69,7 @@ fn recv_acknowledges(on: Transport) {
     assert_eq!(sender.stats().waiting, 0);
 }
 
+/// Row 10: not acknowledged, however often it is sent again.
 fn nothing_is_acknowledged_before_recv(on: Transport) {
     let (receiver, sender) = pair(on, quick(), impatient());
     sender.send("one").unwrap();
@@ -131,6 +132,7 @@ fn an_acknowledgement_makes_room_for_a_blocked_send(on: Transport) {
     blocked.join().unwrap().unwrap();
 }
 
+/// Row 4: in hand or not, they go on.
 fn a_dead_workers_jobs_go_to_another(on: Transport) {
     let here = on.endpoint();
     let sender = bound(sure(), &here);

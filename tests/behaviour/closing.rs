@@ -41,6 +41,7 @@ fn closing_hands_back_what_nobody_came_for(on: Transport) {
     assert_law(&sender);
 }
 
+/// Row 33: with a peer that does not read.
 fn closing_ends_in_time_with_a_peer_that_does_not_read(on: Transport) {
     let sink = quick().inbox(1, 1024);
     let (sender, _stuck) = pair(on, quick().outbox(4, 1024 * 1024), sink);
@@ -51,6 +52,7 @@ fn closing_ends_in_time_with_a_peer_that_does_not_read(on: Transport) {
     assert_law(&sender);
 }
 
+/// Row 33: from within a hook.
 fn closing_ends_in_time_within_an_authorize_hook(on: Transport) {
     let here = on.endpoint();
     let (ends, ended) = mpsc::channel();
@@ -75,6 +77,7 @@ fn closing_at_once_ends_at_once(on: Transport) {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
+/// Row 33: twice, at the same time and later.
 fn closing_twice_reports_once(on: Transport) {
     let sender = connected(quick(), &on.endpoint());
     sender.send("left over").unwrap();

@@ -39,6 +39,7 @@ fn a_message_at_the_limit_arrives(on: Transport) {
     assert_eq!(next(&receiver).body(), [7; 10]);
 }
 
+/// Row 15: over the limit of this socket.
 fn a_peer_that_announces_too_much_is_disconnected(on: Transport) {
     let (receiver, sender) = pair(on, quick().max_message(1_000), quick());
     sender.send([7; 5_000]).unwrap();
@@ -66,6 +67,7 @@ fn the_hook_may_refuse(on: Transport) {
     assert_refused(on, || false);
 }
 
+/// Row 32: a hook that panics refuses.
 fn the_hook_may_panic(on: Transport) {
     assert_refused(on, || panic!("a hook's panic, on purpose"));
 }

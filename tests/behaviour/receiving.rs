@@ -57,6 +57,7 @@ fn a_talkative_peer_does_not_hide_a_quiet_one(on: Transport) {
     assert!(position.unwrap() < 50, "{position:?}");
 }
 
+/// Row 10: the reader parks, the sender is held back, memory is bounded.
 fn a_full_inbox_holds_the_sender_back(on: Transport) {
     let sink = quick().inbox(4, 1024 * 1024);
     let (sender, receiver) = pair(on, quick().outbox(4, 1024 * 1024), sink);
@@ -73,6 +74,7 @@ fn a_full_inbox_holds_the_sender_back(on: Transport) {
     }
 }
 
+/// Row 10: nobody is found silent while we do not read.
 fn time_in_which_we_do_not_read_is_not_counted_against_the_peer(on: Transport) {
     let (interval, timeout) = (Duration::from_millis(100), Duration::from_millis(600));
     let config = || quick().heartbeat(interval, timeout).inbox(1, 1024);

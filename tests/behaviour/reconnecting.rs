@@ -84,6 +84,7 @@ fn a_binder_takes_back_a_peer_of_the_same_name(on: Transport) {
     }
 }
 
+/// Row 29: an error now.
 fn an_endpoint_in_use_is_refused_at_once(on: Transport) {
     let here = on.endpoint();
     let _first = bound(quick(), &here);
@@ -146,6 +147,7 @@ fn disconnecting_leaves_after_what_is_queued(on: Transport) {
     assert_law(&client);
 }
 
+/// Row 21: told, counted, and no peer.
 fn a_socket_is_not_its_own_peer(on: Transport) {
     let here = on.endpoint();
     let socket = bound(quick(), &here);

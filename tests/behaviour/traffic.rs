@@ -67,6 +67,7 @@ fn eight_threads_on_one_handle_lose_nothing_at_least_once(on: Transport) {
     assert_nothing_lost(on, || quick().delivery(Delivery::AtLeastOnce));
 }
 
+/// Row 11: both ends send before they receive.
 fn two_ends_in_one_loop_do_not_deadlock_with_a_timeout(on: Transport) {
     let small = || {
         let config = quick().outbox(2, 64 * 1024).inbox(2, 64 * 1024);

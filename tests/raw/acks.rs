@@ -15,6 +15,7 @@ fn assert_acknowledged(peer: &mut RawPeer, id: u8) {
     assert_eq!((frame.kind, frame.body), (ACK, vec![id; 16]));
 }
 
+/// Row 10: nothing is acknowledged that nobody took.
 /// Up to now nothing but heartbeats was sent: only those come before the ACK of a marker.
 #[test]
 fn an_ack_is_sent_on_recv_and_not_before() {
@@ -90,6 +91,7 @@ fn a_manual_message_that_was_dropped_is_delivered_again_to_whoever_resends_it() 
     assert_acknowledged(&mut peer, 7);
 }
 
+/// Row 5: a receiver that survived suppresses the copy.
 #[test]
 fn a_copy_of_a_done_message_is_recognised_across_a_reconnect() {
     let (server, here) = server(quick());
@@ -105,6 +107,7 @@ fn a_copy_of_a_done_message_is_recognised_across_a_reconnect() {
     assert_eq!(server.stats().duplicates, 1);
 }
 
+/// Row 5: a receiver that survived with the job in hand.
 #[test]
 fn the_ack_goes_to_the_connection_of_the_latest_copy() {
     let (server, here) = server(quick().ack_mode(AckMode::Manual));

@@ -46,6 +46,7 @@ fn at_least_once_sends_the_same_id_again_until_it_is_acknowledged() {
     crate::support::eventually("acknowledged", || server.stats().acknowledged == 1);
 }
 
+/// Row 4: the id is the same.
 #[test]
 fn a_message_that_another_peer_gets_keeps_its_id() {
     let (server, here) = server(quick().delivery(Delivery::AtLeastOnce));

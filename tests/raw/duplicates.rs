@@ -8,6 +8,7 @@ use jackfield::{DownReason, Event};
 use crate::support::{await_event, await_peers, eventually, identity, next_text, quick};
 use crate::wire::{HELLO, RawPeer, data, heartbeat, hello, server};
 
+/// Row 20: the old one is alive.
 #[test]
 fn a_live_connection_wins() {
     let (server, here) = server(quick());
@@ -43,6 +44,7 @@ fn what_came_behind_the_hello_of_a_successor_is_delivered_once() {
     assert_eq!(next_text(&server), "later");
 }
 
+/// Row 20: the old one is stale.
 #[test]
 fn a_silent_connection_gives_way_after_one_and_a_half_intervals() {
     let interval = Duration::from_millis(100);
@@ -110,6 +112,7 @@ fn what_a_silent_connection_did_not_take_goes_to_its_successor() {
     }
 }
 
+/// Row 16: places for handshakes are bounded, told and counted.
 #[test]
 fn of_too_many_half_open_connections_the_oldest_gives_way() {
     let (server, here) = server(quick().half_open(2, 64));

@@ -43,6 +43,7 @@ fn an_accepted_hello_is_answered_by_a_heartbeat() {
     assert_eq!(kinds, [HELLO, HEARTBEAT]);
 }
 
+/// Row 18: HELLO and messages, cut anywhere.
 #[test]
 fn a_handshake_split_anywhere_loses_nothing() {
     let (server, here) = server(quick());
@@ -62,6 +63,7 @@ fn a_handshake_split_anywhere_loses_nothing() {
     }
 }
 
+/// Row 18: byte by byte.
 #[test]
 fn a_handshake_in_single_bytes_loses_nothing() {
     let (server, here) = server(quick());
@@ -81,6 +83,7 @@ fn a_dialler_loses_nothing_that_came_behind_hello() {
     assert_eq!(next_text(&client), "early");
 }
 
+/// Row 19: a dialler of another version.
 #[test]
 fn another_version_is_refused() {
     let (server, here) = server(quick());
@@ -126,6 +129,7 @@ fn anything_but_a_hello_is_refused_first() {
     await_rejected(&server, DownReason::NotAPeer);
 }
 
+/// Row 1: one that neither dies nor speaks has its time.
 #[test]
 fn a_handshake_that_takes_too_long_ends() {
     let (server, here) = server(quick().handshake_timeout(Duration::from_millis(100)));
@@ -135,6 +139,7 @@ fn a_handshake_that_takes_too_long_ends() {
     await_rejected(&server, DownReason::HandshakeTimeout);
 }
 
+/// Row 16: the deadline is absolute.
 #[test]
 fn bytes_do_not_extend_the_time_for_a_handshake() {
     let (server, here) = server(quick().handshake_timeout(Duration::from_millis(100)));
@@ -150,6 +155,7 @@ fn bytes_do_not_extend_the_time_for_a_handshake() {
     panic!("20 bytes in 400 ms kept the connection open");
 }
 
+/// Row 1: gone in the middle of HELLO.
 #[test]
 fn a_peer_that_leaves_before_hello_is_no_peer() {
     let (server, here) = server(quick());

@@ -50,16 +50,19 @@ fn assert_skipped(bytes: &[u8], count: u64) {
     assert_eq!(server.stats().skipped, count);
 }
 
+/// Row 13: garbage.
 #[test]
 fn garbage_ends_a_connection() {
     assert_ends_before_hello(&[0xa5; 1_000]);
 }
 
+/// Row 13: a web browser.
 #[test]
 fn http_ends_a_connection() {
     assert_ends_before_hello(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
+/// Row 13: TLS where none is spoken.
 #[test]
 fn tls_ends_a_connection() {
     assert_ends_before_hello(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc]);
@@ -70,27 +73,32 @@ fn a_hello_of_four_gibibytes_ends_a_connection() {
     assert_ends_before_hello(&[0xff, 0xff, 0xff, 0xff, 0x01]);
 }
 
+/// Row 15: told with the length that was claimed.
 #[test]
 fn a_frame_of_four_gibibytes_ends_a_peer() {
     let too_large = DownReason::TooLarge { len: u32::MAX };
     assert_ends_peer(&[0xff, 0xff, 0xff, 0xff, 0x03], too_large);
 }
 
+/// Row 14: a known type that is malformed.
 #[test]
 fn a_truncated_ack_ends_a_peer() {
     assert_ends_peer(&frame(ACK, &[1; 15]), DownReason::Malformed);
 }
 
+/// Row 14: a known type that is malformed.
 #[test]
 fn a_truncated_data_req_ends_a_peer() {
     assert_ends_peer(&frame(DATA_REQ, &[1; 15]), DownReason::Malformed);
 }
 
+/// Row 14: no type at all: skipped and counted.
 #[test]
 fn zero_length_frames_are_skipped() {
     assert_skipped(&[0; 12], 3);
 }
 
+/// Row 14: unknown types: skipped and counted.
 #[test]
 fn unknown_types_are_skipped() {
     let unknown = [
@@ -112,6 +120,7 @@ fn bytes_behind_a_heartbeat_or_an_ack_are_ignored() {
     assert_skipped(&longer.concat(), 0);
 }
 
+/// Row 3: the part is discarded, and the peer is taken back.
 #[test]
 fn a_peer_that_dies_in_mid_frame_leaves_nothing_behind() {
     let (server, here) = server(quick());
@@ -126,6 +135,7 @@ fn a_peer_that_dies_in_mid_frame_leaves_nothing_behind() {
     assert_eq!(next_text(&server), "again");
 }
 
+/// Row 17: a large frame in small pieces is delivered.
 #[test]
 fn a_large_frame_that_drips_in_is_delivered() {
     let (server, here) = server(quick());
@@ -137,6 +147,7 @@ fn a_large_frame_that_drips_in_is_delivered() {
     assert!(next(&server).body() == body);
 }
 
+/// Row 15: what is claimed is not allocated.
 #[test]
 fn a_claimed_length_takes_no_memory() {
     let (server, here) = server(quick());
@@ -182,6 +193,7 @@ fn a_silent_peer_is_ended() {
     });
 }
 
+/// Row 17: each byte of a slow frame is life.
 #[test]
 fn bytes_of_an_unfinished_frame_are_signs_of_life() {
     let (interval, timeout) = (Duration::from_millis(100), Duration::from_millis(500));

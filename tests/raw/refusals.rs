@@ -49,6 +49,7 @@ fn a_refusal_is_a_failed_attempt_and_not_a_peer() {
     assert_eq!(client.stats().peers_up, 0);
 }
 
+/// Row 28: a peer that dies while much is on its way.
 #[test]
 fn a_peer_that_dies_while_it_is_sent_to_gives_everything_back_or_in_doubt() {
     let (listener, there) = listener();
@@ -64,6 +65,7 @@ fn a_peer_that_dies_while_it_is_sent_to_gives_everything_back_or_in_doubt() {
     assert_law(&client);
 }
 
+/// Row 33: in the middle of a handshake.
 #[test]
 fn closing_is_not_held_up_by_a_peer_that_never_says_hello() {
     let (server, here) = server(quick());
@@ -72,6 +74,7 @@ fn closing_is_not_held_up_by_a_peer_that_never_says_hello() {
     assert_closes_in_time(&server);
 }
 
+/// Row 33: nobody accepts.
 #[test]
 fn closing_is_not_held_up_by_a_listener_that_never_accepts() {
     let (_listener, there) = listener();
@@ -80,6 +83,7 @@ fn closing_is_not_held_up_by_a_listener_that_never_accepts() {
     assert_closes_in_time(&client);
 }
 
+/// Row 33: in the middle of a connect that gets no answer.
 /// Its backlog is full: a dial gets no answer at all.
 #[test]
 #[cfg(target_os = "linux")]
@@ -104,6 +108,7 @@ fn closing_is_not_held_up_by_a_peer_that_stays() {
     assert_eq!(peer.read_on(), None);
 }
 
+/// Row 33: a peer that talks on.
 #[test]
 fn closing_is_not_held_up_by_a_peer_that_talks_on() {
     let (server, here) = server(quick());

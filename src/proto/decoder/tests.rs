@@ -229,6 +229,7 @@ fn what_is_wrong_with_a_hello_shows_as_early_as_it_can() {
     assert_eq!(violation_of(&["00000012 01 01 00"]), None);
 }
 
+/// Row 13: no more than 64 bytes are read.
 #[test]
 fn before_hello_no_more_than_64_bytes_are_buffered() {
     let mut decoder = Decoder::new(MAX);
@@ -249,6 +250,7 @@ fn a_known_frame_too_short_for_its_id_is_a_violation() {
     assert_eq!(violation_of(&[HELLO, "00000001 04"]), truncated(req, 1));
 }
 
+/// Row 15: refused by its length alone.
 #[test]
 fn a_length_over_the_limit_is_refused_before_anything_is_allocated() {
     let mut decoder = greeted(MAX);

@@ -100,6 +100,7 @@ impl Hub {
     }
 
     pub(crate) fn handle_accept_failed(&mut self, endpoint: Endpoint, error: Error) {
+        self.stats.accepts_failed += 1;
         self.tell(Event::AcceptFailed { endpoint, error });
     }
 

@@ -107,7 +107,6 @@ impl Hub {
         let mut rng = Rng::new(seed);
         let nonce = rng.next() as u32;
         let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
-        let news = News::new(config.memory_budget / 2);
         Hub {
             config,
             me,
@@ -122,7 +121,7 @@ impl Hub {
             router: Router::default(),
             ledger,
             dirty: VecDeque::new(),
-            news,
+            news: News::default(),
             drops: BTreeMap::new(),
             drops_due: None,
             stats: Stats::default(),
@@ -143,7 +142,10 @@ impl Hub {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        self.news.pop()
+        let event = self.news.pop()?;
+        // What was handed back is the application's memory now.
+        self.effects.wake.room |= event.bytes() > 0;
+        Some(event)
     }
 
     /// The peers that are up, in the order in which they came.
@@ -181,9 +183,9 @@ impl Hub {
         }
     }
 
-    /// Bytes of messages that this socket holds on their way out.
+    /// Bytes of messages that this socket holds on their way out, and on their way back.
     fn memory(&self) -> usize {
-        self.queued_bytes + self.ledger.bytes()
+        self.queued_bytes + self.ledger.bytes() + self.news.bytes()
     }
 
     fn is_tracked(&self) -> bool {
@@ -236,7 +238,7 @@ impl Hub {
     }
 
     fn tell(&mut self, event: Event) {
-        self.stats.events_lost += self.news.push(event);
+        self.stats.events_lost += u64::from(self.news.push(event));
         self.effects.wake.events = true;
     }
 

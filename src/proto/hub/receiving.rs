@@ -11,6 +11,9 @@ use crate::proto::hub::Hub;
 use crate::proto::link::{LinkId, Phase};
 use crate::proto::window::Arrival;
 
+/// What links hold of small frames beside a large one, before it costs that one its link.
+const BESIDE: usize = 64 * 1024;
+
 /// What the reading thread does after a reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Next {
@@ -68,10 +71,13 @@ impl Hub {
         }
     }
 
-    /// Unfinished frames of all links together have half the memory budget; past it, the link
-    /// with the largest gives way.
+    /// Unfinished frames of all links together have a quarter of the memory budget, or up to a
+    /// half where one message needs it; past that, the link with the largest gives way.
     fn relieve_held(&mut self) {
-        while self.held_bytes > self.config.memory_budget / 2 {
+        let one_message = self.config.max_message.saturating_add(BESIDE);
+        let budget = self.config.memory_budget;
+        let limit = one_message.max(budget / 4).min(budget / 2);
+        while self.held_bytes > limit {
             let held = |id: &LinkId| self.link(*id).map_or(0, |link| link.held);
             let Some(largest) = self.link_ids().max_by_key(held) else {
                 return;

@@ -53,6 +53,7 @@ fn the_socket_is_its_users_alone_and_leaves_no_litter() {
     assert!(directory.names().is_empty());
 }
 
+/// Row 30: a dead socket.
 #[test]
 fn a_stale_socket_is_replaced() {
     let directory = Directory::new();
@@ -63,6 +64,7 @@ fn a_stale_socket_is_replaced() {
     assert_eq!(directory.names(), ["a.sock"]);
 }
 
+/// Row 30: a live one.
 #[test]
 fn a_live_socket_keeps_its_path() {
     let directory = Directory::new();
@@ -93,6 +95,7 @@ fn a_live_datagram_socket_keeps_its_path() {
     assert_eq!(refused(&directory.path()), io::ErrorKind::AddrInUse);
 }
 
+/// Row 30: something else.
 #[test]
 fn what_is_no_socket_is_refused_and_kept() {
     let directory = Directory::new();

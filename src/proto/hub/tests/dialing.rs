@@ -70,6 +70,7 @@ fn longest_pause(ends: usize, time: Duration) -> Duration {
     pauses.max().expect("sixty pauses")
 }
 
+/// Row 23: not stable, not forgiven.
 #[test]
 fn short_links_do_not_start_the_pauses_over() {
     assert!(longest_pause(1, secs(1)) <= millis(100));
@@ -78,6 +79,7 @@ fn short_links_do_not_start_the_pauses_over() {
     assert!(longest_pause(12, secs(1)) <= secs(5));
 }
 
+/// Row 23: stable.
 #[test]
 fn stable_links_do() {
     assert!(longest_pause(5, secs(10)) <= millis(100));

@@ -5,6 +5,7 @@ use crate::event::DownReason;
 use crate::proto::hub::{Shut, Verdict};
 use crate::proto::link::LinkId;
 
+/// Row 20: alive, to the moment.
 #[test]
 fn a_peer_that_is_alive_keeps_its_link() {
     let mut side = Side::new(round_robin());
@@ -16,6 +17,7 @@ fn a_peer_that_is_alive_keeps_its_link() {
     assert!(side.is_gone(second) && !side.is_gone(link));
 }
 
+/// Row 20: stale, to the moment.
 #[test]
 fn a_peer_that_is_silent_for_more_than_7_5_seconds_is_replaced() {
     let mut side = Side::new(round_robin());

@@ -17,6 +17,8 @@ fn after(taken: usize) -> usize {
     ends.iter().filter(|end| **end <= taken).count()
 }
 
+/// Row 27: ended in mid-frame: the frame comes back whole.
+/// Row 28: what was not written comes back in order, the rest is in doubt.
 #[test]
 fn round_robin_frames_go_back_to_the_front_whatever_was_taken() {
     for taken in 0..=26 {
@@ -68,6 +70,7 @@ fn published_copies_go_back_to_their_identity_alone() {
     }
 }
 
+/// Row 28: at least once, all of it goes on.
 #[test]
 fn tracked_frames_go_to_another_peer_under_their_ids_whatever_was_taken() {
     for taken in 0..=3 * 21 + 11 {

@@ -49,6 +49,7 @@ fn whoever_sends_needs_no_heartbeat() {
     }
 }
 
+/// Row 7: to the moment.
 #[test]
 fn silence_for_the_timeout_ends_a_link() {
     let mut side = Side::new(round_robin());
@@ -59,6 +60,7 @@ fn silence_for_the_timeout_ends_a_link() {
     assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
 }
 
+/// Row 17: any byte counts.
 #[test]
 fn any_byte_is_life() {
     let mut side = Side::new(round_robin());
@@ -84,6 +86,7 @@ fn a_parked_reader_hears_no_silence() {
     assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
 }
 
+/// Row 12: a minute.
 #[test]
 fn a_suspended_process_blames_nobody_for_the_silence() {
     let mut side = Side::new(round_robin());
@@ -95,6 +98,7 @@ fn a_suspended_process_blames_nobody_for_the_silence() {
     assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
 }
 
+/// Row 12: the verdict was next.
 #[test]
 fn a_verdict_that_was_next_waits_for_what_the_kernel_holds() {
     let mut side = Side::new(round_robin());
@@ -120,6 +124,7 @@ fn a_keeper_that_is_late_moves_no_deadline_beyond_the_timeout() {
     assert_eq!(side.downs(), [(DownReason::Silent, 0)]);
 }
 
+/// Row 12: writes that stood still with us.
 #[test]
 fn a_suspended_process_finds_nobody_slow() {
     let mut side = Side::new(round_robin().overflow(Overflow::Disconnect));
@@ -134,6 +139,7 @@ fn a_suspended_process_finds_nobody_slow() {
     assert_eq!(side.downs(), [(DownReason::SlowPeer, 0)]);
 }
 
+/// Row 12: a successor that comes first.
 #[test]
 fn after_a_suspension_a_second_link_does_not_evict_a_peer_that_was_alive() {
     let mut side = Side::new(round_robin());

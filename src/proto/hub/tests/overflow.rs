@@ -92,6 +92,7 @@ fn a_publish_that_blocks_waits_for_the_slowest() {
     assert_eq!(side.send("b").unwrap().queued, 2);
 }
 
+/// Row 9: all settings, to the second.
 #[test]
 fn disconnect_ends_a_peer_that_takes_nothing_and_no_other_setting_does() {
     for (overflow, ends) in [(Overflow::Disconnect, true), (Overflow::Block, false)] {
@@ -137,6 +138,7 @@ fn at_the_memory_budget_round_robin_is_refused() {
     assert!(side.send(&text).is_ok());
 }
 
+/// Row 40: the largest gives way.
 #[test]
 fn at_the_memory_budget_a_publish_takes_from_the_largest_outbox() {
     let mut side = Side::new(publish().memory_budget(2_000));

@@ -100,6 +100,7 @@ fn links_that_never_had_it_written_do_not_count() {
     assert_eq!(side.hub.stats().resent, 0);
 }
 
+/// Row 4: by identity, under the same id.
 #[test]
 fn a_direct_message_is_sent_again_to_its_identity_alone() {
     let mut side = Side::new(at_least_once());

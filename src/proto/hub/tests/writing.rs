@@ -58,6 +58,7 @@ fn a_burst_is_left_to_the_keeper() {
     assert_eq!(side.hub.poll_dirty(), Some(link));
 }
 
+/// Row 27: a write that gives up has only stalled.
 #[test]
 fn a_stalled_link_is_the_drains_until_it_has_caught_up() {
     let mut side = Side::new(round_robin());
