@@ -215,9 +215,10 @@ impl Config {
     /// nobody has read, a quarter for what came in, and a quarter, or more where one message
     /// needs it, for frames that are not complete; default: 1 GiB, at least twice
     /// [`max_message`](Config::max_message). At the bound a send finds no room (a publish drops
-    /// the oldest message of the largest outbox), reading stops, and the link with the largest
-    /// unfinished frame ends. Read buffers and remembered message ids have bounds of their own
-    /// and are not in it.
+    /// the oldest messages of the longest queues), reading stops, and the link with the largest
+    /// unfinished frame ends. In the last quarter of what goes out each link has an equal part, so
+    /// that peers that take nothing leave some to the others. Read buffers and remembered message
+    /// ids have bounds of their own and are not in it.
     pub fn memory_budget(self, memory_budget: usize) -> Config {
         Config {
             memory_budget,
@@ -231,7 +232,8 @@ impl Config {
     }
 
     /// How many absent peers are remembered (their queue, and which of their messages were seen)
-    /// and for how long; default: 1 024 for 10 minutes, the oldest forgotten first.
+    /// and for how long; default: 1 024 for 10 minutes, the oldest forgotten first, and last those
+    /// for whom messages wait.
     pub fn absent_peers(self, peers: usize, remembered_for: Duration) -> Config {
         Config {
             absent_peers: peers,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::engine::core::{Core, Signal};
 use crate::event::DownReason;
 use crate::message::Identity;
+use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
@@ -98,12 +99,14 @@ impl Reader<'_> {
             drop(shared);
             if let Some(peer) = peer {
                 self.deliver(peer, &mut reading);
-                self.wait_for_space(peer);
             }
             match next {
                 Next::ReadOn => {}
                 Next::Pause => self.wait_for_acks_to_leave(),
                 Next::Stop => return DownReason::Closed,
+            }
+            if let Some(peer) = peer {
+                self.wait_for_space(peer);
             }
             reading = match self.read() {
                 Ok(reading) => reading,
@@ -130,18 +133,38 @@ impl Reader<'_> {
         if let Some(spent) = inbox.spare() {
             self.decoder.recycle(spent);
         }
-        if inbox.push(peer, batch) {
-            return;
+        let pushed = inbox.push(peer, batch);
+        let may_read_on = pushed.unwrap_or_else(|batch| self.deliver_late(peer, batch));
+        if !may_read_on {
+            self.park(true);
+            inbox.wait_for_room(peer);
+            self.park(false);
         }
+    }
+
+    /// The inbox has no room at all: until it has, the batch is memory that this link holds.
+    fn deliver_late(&self, peer: Identity, batch: Batch) -> bool {
+        self.hold(batch.memory() + self.decoder.held());
         self.park(true);
-        inbox.wait_for_room(peer);
+        let pushed = self.core.inbox.push_in_turn(peer, batch);
         self.park(false);
+        self.hold(self.decoder.held());
+        pushed.unwrap_or_else(|batch| {
+            let ids = batch.spans.iter().filter_map(|span| batch.id(*span));
+            let mut shared = self.core.lock();
+            ids.for_each(|id| shared.hub.handle_returned(peer, id));
+            true
+        })
+    }
+
+    fn hold(&self, held: usize) {
+        self.core.lock().hub.handle_held(self.id, held);
     }
 
     /// What is read of a message cannot be given back: while nothing more fits into the inbox, a
     /// large one grows no further.
     fn wait_for_space(&self, peer: Identity) {
-        if self.decoder.is_in_large_message() && self.core.inbox.is_full_for(peer) {
+        if self.decoder.is_in_large_message() && self.core.inbox.is_full() {
             self.park(true);
             self.core.inbox.wait_for_space(peer);
             self.park(false);

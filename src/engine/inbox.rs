@@ -2,6 +2,10 @@
 //!
 //! Lock order: front, then back. Neither is held while waiting for the other side.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,7 +15,7 @@ use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
-use crate::proto::frame::MessageId;
+use crate::proto::delivery::{Arrived, Delivery};
 use crate::proto::lanes::Lanes;
 
 /// Spent buffers kept for the readers.
@@ -28,55 +32,80 @@ pub(crate) struct Inbox {
     left: AtomicUsize,
     back: Mutex<Back>,
     arrived: Condvar,
-    room: Condvar,
     is_closed: AtomicBool,
-}
-
-/// A message as it leaves the inbox.
-#[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Arrived {
-    pub(crate) from: Identity,
-    pub(crate) body: Vec<u8>,
-    /// Its id, if its sender wants an ACK.
-    pub(crate) id: Option<MessageId>,
 }
 
 struct Back {
     lanes: Lanes,
+    /// Where readers wait for room. Each has a place of its own, because a peer that is one of a
+    /// thousand parked ones must not cost a thousand wake-ups for each batch that is taken.
+    rooms: HashMap<Identity, Arc<Condvar>>,
     receivers: usize,
-    parked: usize,
     watchers: Vec<Arc<Watcher>>,
     spare: Vec<Vec<u8>>,
 }
 
-struct Delivery {
-    from: Identity,
-    batch: Batch,
-    next: usize,
-}
-
 impl Inbox {
     pub(crate) fn new(config: &Config) -> Inbox {
-        let back = Back {
-            lanes: Lanes::new(config),
-            receivers: 0,
-            parked: 0,
-            watchers: Vec::new(),
-            spare: Vec::new(),
-        };
         Inbox {
             front: Mutex::new(None),
             left: AtomicUsize::new(0),
-            back: Mutex::new(back),
+            back: Mutex::new(Back {
+                lanes: Lanes::new(config),
+                rooms: HashMap::new(),
+                receivers: 0,
+                watchers: Vec::new(),
+                spare: Vec::new(),
+            }),
             arrived: Condvar::new(),
-            room: Condvar::new(),
             is_closed: AtomicBool::new(false),
         }
     }
 
     /// Puts a peer's messages in. Says whether its reader may read on; if not, it waits for room.
-    pub(crate) fn push(&self, from: Identity, batch: Batch) -> bool {
+    /// They come back if there is no room for them at all.
+    pub(crate) fn push(&self, from: Identity, batch: Batch) -> Result<bool, Batch> {
         let mut back = self.back();
+        match back.lanes.has_room(batch.memory()) || self.is_closed() {
+            true => Ok(self.put_in(&mut back, from, batch)),
+            false => Err(batch),
+        }
+    }
+
+    /// As `push`, but waits for its turn to have room. They come back if the peer's link ends.
+    pub(crate) fn push_in_turn(&self, from: Identity, batch: Batch) -> Result<bool, Batch> {
+        let mut back = self.wait_in_turn(from, batch.memory());
+        let pushed = match back.lanes.has_ended(from) && !self.is_closed() {
+            true => Err(batch),
+            false => Ok(self.put_in(&mut back, from, batch)),
+        };
+        back.lanes.wake_first();
+        back.wake();
+        pushed
+    }
+
+    /// Waits until something more fits, or the peer's link ends, or the socket closes.
+    pub(crate) fn wait_for_space(&self, peer: Identity) {
+        drop(self.wait_in_turn(peer, 1));
+    }
+
+    fn wait_in_turn(&self, peer: Identity, bytes: usize) -> MutexGuard<'_, Back> {
+        let mut back = self.back();
+        back.lanes.queue_up(peer, bytes);
+        while back.lanes.is_queued(peer) && !self.is_closed() {
+            back = sleep(back, peer);
+        }
+        back.lanes.leave_queue(peer);
+        back.wake();
+        back
+    }
+
+    /// Whether a reader in the middle of a large message must wait with the rest of it.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.back().lanes.has_room(1) && !self.is_closed()
+    }
+
+    fn put_in(&self, back: &mut Back, from: Identity, batch: Batch) -> bool {
         let may_read_on = back.lanes.push(from, batch);
         if back.receivers > 0 {
             self.arrived.notify_one();
@@ -87,29 +116,11 @@ impl Inbox {
 
     /// Waits until the peer is within its share again or its link ends, or the socket closes.
     pub(crate) fn wait_for_room(&self, peer: Identity) {
-        let mut back = self.park_while(|lanes| lanes.is_held_up(peer));
-        back.lanes.readmit(peer);
-    }
-
-    /// Whether a reader in the middle of a large message must wait with the rest of it.
-    pub(crate) fn is_full_for(&self, peer: Identity) -> bool {
-        self.back().lanes.is_full_for(peer) && !self.is_closed()
-    }
-
-    /// Waits until there is room for more of a large message, or the link ends, or the socket
-    /// closes.
-    pub(crate) fn wait_for_space(&self, peer: Identity) {
-        drop(self.park_while(|lanes| lanes.is_full_for(peer)));
-    }
-
-    fn park_while(&self, holds: impl Fn(&Lanes) -> bool) -> MutexGuard<'_, Back> {
         let mut back = self.back();
-        while holds(&back.lanes) && !self.is_closed() {
-            back.parked += 1;
-            back = self.room.wait(back).unwrap_or_else(PoisonError::into_inner);
-            back.parked -= 1;
+        while back.lanes.is_held_up(peer) && !self.is_closed() {
+            back = sleep(back, peer);
         }
-        back
+        back.lanes.park(peer, false);
     }
 
     /// Another link of the peer is read from now on.
@@ -121,9 +132,7 @@ impl Inbox {
     pub(crate) fn end_lane(&self, peer: Identity) {
         let mut back = self.back();
         back.lanes.end(peer);
-        if back.parked > 0 {
-            self.room.notify_all();
-        }
+        back.wake();
     }
 
     /// A spent buffer for a reader to read into.
@@ -140,6 +149,10 @@ impl Inbox {
                 *front = Some(self.next_delivery().ok_or(nothing)?);
                 continue;
             };
+            if delivery.is_paused() {
+                *front = front.take().and_then(|delivery| self.give_way(delivery));
+                continue;
+            }
             match delivery.next() {
                 // Its sender is told nothing and sends it again.
                 Some(arrived) if arrived.id.is_some() && self.is_closed() => {}
@@ -148,11 +161,23 @@ impl Inbox {
                     return Ok(arrived);
                 }
                 None => {
-                    let spent = front.take().map(|delivery| delivery.batch.bytes);
+                    let spent = front.take().map(Delivery::into_buffer);
                     self.keep_spare(spent);
                 }
             }
         }
+    }
+
+    /// Lets others have their turn, if there are any; else the delivery comes back to be served.
+    fn give_way(&self, mut delivery: Delivery) -> Option<Delivery> {
+        let mut back = self.back();
+        if back.lanes.ready() == 0 {
+            delivery.go_on();
+            return Some(delivery);
+        }
+        back.lanes.put_back(delivery);
+        self.left.store(0, Ordering::SeqCst);
+        None
     }
 
     /// Waits for a message until the deadline, if there is one.
@@ -167,7 +192,7 @@ impl Inbox {
 
     fn wait_for_arrival(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut back = self.back();
-        while back.lanes.turns() == 0 && self.left() == 0 && !self.is_closed() {
+        while back.lanes.ready() == 0 && self.left() == 0 && !self.is_closed() {
             let pause = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 Some(pause) if pause.is_zero() => return Err(Error::Timeout),
                 pause => pause,
@@ -186,7 +211,7 @@ impl Inbox {
             back.receivers -= 1;
         }
         // One wake-up may stand for several messages: pass it on.
-        if back.receivers > 0 && back.lanes.turns() + self.left() > 1 {
+        if back.receivers > 0 && back.lanes.ready() + self.left() > 1 {
             self.arrived.notify_one();
         }
         Ok(())
@@ -198,17 +223,13 @@ impl Inbox {
 
     fn next_delivery(&self) -> Option<Delivery> {
         let mut back = self.back();
-        let (from, batch) = back.lanes.pop()?;
-        if back.parked > 0 {
-            self.room.notify_all();
-        }
-        let messages = batch.spans.len();
-        self.left.store(messages, Ordering::SeqCst);
-        if back.receivers > 0 && messages > 1 {
+        let delivery = back.lanes.take()?;
+        back.wake();
+        self.left.store(delivery.left(), Ordering::SeqCst);
+        if back.receivers > 0 && delivery.left() > 1 {
             self.arrived.notify_one();
         }
-        let next = 0;
-        Some(Delivery { from, batch, next })
+        Some(delivery)
     }
 
     fn keep_spare(&self, spent: Option<Vec<u8>>) {
@@ -233,7 +254,7 @@ impl Inbox {
         self.is_closed.store(true, Ordering::SeqCst);
         let back = self.back();
         self.arrived.notify_all();
-        self.room.notify_all();
+        back.rooms.values().for_each(|room| room.notify_all());
         back.watchers.iter().for_each(|watcher| watcher.notify());
     }
 
@@ -256,32 +277,25 @@ impl Inbox {
     }
 }
 
-impl Delivery {
-    fn left(&self) -> usize {
-        self.batch.spans.len() - self.next
-    }
-
-    fn next(&mut self) -> Option<Arrived> {
-        let span = *self.batch.spans.get(self.next)?;
-        self.next += 1;
-        let id = self.batch.id(span);
-        // A message that was read into an allocation of its own keeps it.
-        let is_alone = self.batch.spans.len() == 1 && span.len as usize >= OWN_FROM;
-        let body = match is_alone && span.range().end == self.batch.bytes.len() {
-            true => {
-                let mut bytes = std::mem::take(&mut self.batch.bytes);
-                bytes.drain(..span.start as usize);
-                bytes
-            }
-            false => self.batch.payload(span).to_vec(),
-        };
-        Some(Arrived {
-            from: self.from,
-            body,
-            id,
-        })
+impl Back {
+    /// Wakes the readers that may go on.
+    fn wake(&mut self) {
+        for peer in self.lanes.take_woken() {
+            let room = self.rooms.get(&peer);
+            room.inspect(|room| room.notify_all());
+        }
     }
 }
 
-/// Messages from this size on are not copied out of a batch that is theirs alone.
-const OWN_FROM: usize = 32 * 1024;
+/// The reader of `peer` sleeps until it is woken.
+fn sleep(mut back: MutexGuard<'_, Back>, peer: Identity) -> MutexGuard<'_, Back> {
+    let room = back.rooms.entry(peer).or_default().clone();
+    back.lanes.park(peer, true);
+    let mut back = room.wait(back).unwrap_or_else(PoisonError::into_inner);
+    back.lanes.park(peer, false);
+    // Nobody else of this peer waits here.
+    if Arc::strong_count(&room) == 2 {
+        back.rooms.remove(&peer);
+    }
+    back
+}

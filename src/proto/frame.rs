@@ -17,6 +17,9 @@ pub(crate) const DATA_REQ_HEADER: usize = DATA_HEADER + 16;
 /// Bytes of a whole HELLO frame as we send it.
 pub(crate) const HELLO_FRAME: usize = DATA_HEADER + 1 + 16;
 
+/// Bytes of a whole ACK frame.
+pub(crate) const ACK_FRAME: usize = DATA_HEADER + 16;
+
 /// The type byte of each known frame; every other value is skipped and counted.
 pub(crate) mod kind {
     pub(crate) const HELLO: u8 = 0x01;

@@ -1,10 +1,14 @@
 //! Lanes: what was received and not yet taken, each peer with its share, peers in turn.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::{Config, Limit};
 use crate::message::Identity;
 use crate::proto::batch::Batch;
+use crate::proto::delivery::Delivery;
 
 /// What a link over its share may still bring in, so that acknowledgements and heartbeats behind
 /// its messages are found.
@@ -12,26 +16,36 @@ const OVERFLOW: usize = 1024 * 1024;
 
 pub(crate) struct Lanes {
     limit: Limit,
-    /// Bytes past which no link may bring in more than its share.
+    /// Bytes past which nothing more is put in.
     hard_limit: usize,
     /// By peer, not by link: what came on its last connection goes out before what comes on the
     /// next.
     lanes: BTreeMap<Identity, Lane>,
     /// Peers with something in their lane, in turn.
     turn: VecDeque<Identity>,
-    messages: usize,
-    bytes: usize,
+    /// Peers whose reader has something in hand that does not fit, and its bytes, in turn.
+    queue: VecDeque<(Identity, usize)>,
+    load: Load,
+    /// Peers whose reader waits and may go on.
+    woken: Vec<Identity>,
 }
 
 /// What came from one peer.
-#[derive(Default)]
 struct Lane {
-    batches: VecDeque<Batch>,
-    messages: usize,
-    bytes: usize,
+    deliveries: VecDeque<Delivery>,
+    load: Load,
     /// Brought in since it is over its share.
     overflow: usize,
     has_ended: bool,
+    /// Its reader waits.
+    is_parked: bool,
+}
+
+/// What is there, in messages and in bytes of memory.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Load {
+    messages: usize,
+    bytes: usize,
 }
 
 impl Lanes {
@@ -44,14 +58,15 @@ impl Lanes {
             hard_limit,
             lanes: BTreeMap::new(),
             turn: VecDeque::new(),
-            messages: 0,
-            bytes: 0,
+            queue: VecDeque::new(),
+            load: Load::default(),
+            woken: Vec::new(),
         }
     }
 
     /// A link of `peer` is read from now on.
     pub(crate) fn open(&mut self, peer: Identity) {
-        self.lanes.entry(peer).or_default().has_ended = false;
+        self.lane(peer).has_ended = false;
     }
 
     /// The peer's link has ended: its reader is not to wait for room.
@@ -60,199 +75,169 @@ impl Lanes {
             return;
         };
         lane.has_ended = true;
-        if lane.batches.is_empty() {
+        self.woken.push(peer);
+        if lane.deliveries.is_empty() {
             self.lanes.remove(&peer);
         }
+    }
+
+    /// No link of `peer` is read.
+    pub(crate) fn has_ended(&self, peer: Identity) -> bool {
+        self.lanes.get(&peer).is_none_or(|lane| lane.has_ended)
+    }
+
+    /// There is room for so many bytes, and nobody waits for room already. One batch always fits.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.queue.is_empty() && self.fits(bytes)
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.load.bytes == 0 || self.load.bytes + bytes <= self.hard_limit
     }
 
     /// Puts a peer's messages in. Says whether its reader may read on; if not, it waits while
     /// `is_held_up`.
     pub(crate) fn push(&mut self, from: Identity, batch: Batch) -> bool {
-        let (messages, bytes) = (batch.spans.len(), batch.memory());
         let was_over = self.is_over(from);
-        let lane = self.lanes.entry(from).or_default();
-        if lane.batches.is_empty() {
+        let delivery = Delivery::new(from, batch);
+        let load = Load::of(&delivery);
+        self.load.add(load);
+        let lane = self.lane(from);
+        lane.load.add(load);
+        lane.deliveries.push_back(delivery);
+        lane.overflow = match was_over {
+            true => lane.overflow + load.bytes,
+            false => 0,
+        };
+        let (is_first, has_overflow) = (lane.deliveries.len() == 1, lane.overflow < OVERFLOW);
+        if is_first {
             self.turn.push_back(from);
         }
-        lane.batches.push_back(batch);
-        lane.messages += messages;
-        lane.bytes += bytes;
-        lane.overflow = if was_over { lane.overflow + bytes } else { 0 };
-        let has_overflow = lane.overflow < OVERFLOW;
-        self.messages += messages;
-        self.bytes += bytes;
-        has_overflow && self.bytes < self.hard_limit
+        has_overflow && self.load.bytes < self.hard_limit
     }
 
     /// The peer's reader has to wait: its lane has its share, and its link has not ended.
     pub(crate) fn is_held_up(&self, peer: Identity) -> bool {
-        let lane = self.lanes.get(&peer);
-        lane.is_some_and(|lane| !lane.has_ended) && self.is_over(peer)
+        !self.has_ended(peer) && self.is_over(peer)
     }
 
-    /// The peer's reader must not bring in more of a large message: there is no room for it, and
-    /// what was read of it cannot be given back. Its link has not ended.
-    pub(crate) fn is_full_for(&self, peer: Identity) -> bool {
-        let lane = self.lanes.get(&peer);
-        lane.is_some_and(|lane| !lane.has_ended) && self.bytes >= self.hard_limit
-    }
-
-    /// The peer's reader goes on.
-    pub(crate) fn readmit(&mut self, peer: Identity) {
+    /// The peer's reader goes to sleep, or goes on.
+    pub(crate) fn park(&mut self, peer: Identity, is_parked: bool) {
         if let Some(lane) = self.lanes.get_mut(&peer) {
+            lane.is_parked = is_parked;
             lane.overflow = 0;
         }
     }
 
-    /// The oldest batch of the peer whose turn it is.
-    pub(crate) fn pop(&mut self) -> Option<(Identity, Batch)> {
+    /// The peer's reader has so many bytes in hand that do not fit: it waits while `is_queued`.
+    pub(crate) fn queue_up(&mut self, peer: Identity, bytes: usize) {
+        self.queue.push_back((peer, bytes));
+    }
+
+    /// It is not the peer's turn to put in what it has, or there is no room for it.
+    pub(crate) fn is_queued(&self, peer: Identity) -> bool {
+        let first = self.queue.front();
+        let may_go_on = first.is_some_and(|(first, bytes)| *first == peer && self.fits(*bytes));
+        !may_go_on && !self.has_ended(peer)
+    }
+
+    pub(crate) fn leave_queue(&mut self, peer: Identity) {
+        self.queue.retain(|(other, _)| *other != peer);
+        self.wake_first();
+    }
+
+    /// Wakes the reader that is first in the queue, if there is room for what it has.
+    pub(crate) fn wake_first(&mut self) {
+        let first = self.queue.front().filter(|(_, bytes)| self.fits(*bytes));
+        self.woken.extend(first.map(|(peer, _)| *peer));
+    }
+
+    /// The oldest batch of the peer whose turn it is. A parked reader is woken when its own lane
+    /// has become short: it has something in it until then, so its turn will come.
+    pub(crate) fn take(&mut self) -> Option<Delivery> {
         let from = self.turn.pop_front()?;
         let lane = self.lanes.get_mut(&from)?;
-        let batch = lane.batches.pop_front()?;
-        let (messages, bytes) = (batch.spans.len(), batch.memory());
-        lane.messages -= messages;
-        lane.bytes -= bytes;
-        if !lane.batches.is_empty() {
+        let mut delivery = lane.deliveries.pop_front()?;
+        delivery.go_on();
+        let (load, is_parked) = (Load::of(&delivery), lane.is_parked);
+        lane.load.subtract(load);
+        self.load.subtract(load);
+        if !lane.deliveries.is_empty() {
             self.turn.push_back(from);
         } else if lane.has_ended {
             self.lanes.remove(&from);
         } else {
-            lane.batches.shrink_to(8);
+            lane.deliveries.shrink_to(8);
         }
-        self.messages -= messages;
-        self.bytes -= bytes;
-        Some((from, batch))
+        if is_parked && !self.is_over(from) {
+            self.woken.push(from);
+        }
+        self.wake_first();
+        Some(delivery)
     }
 
-    /// Peers that have something in their lane.
-    pub(crate) fn turns(&self) -> usize {
+    /// Others have their turn before the rest of this.
+    pub(crate) fn put_back(&mut self, delivery: Delivery) {
+        let (from, load) = (delivery.from, Load::of(&delivery));
+        self.load.add(load);
+        let lane = self.lane(from);
+        lane.load.add(load);
+        lane.deliveries.push_front(delivery);
+        if lane.deliveries.len() == 1 {
+            self.turn.push_back(from);
+        }
+    }
+
+    /// Peers that have something to take.
+    pub(crate) fn ready(&self) -> usize {
         self.turn.len()
+    }
+
+    /// Peers whose readers are to be woken, since the last call of this.
+    pub(crate) fn take_woken(&mut self) -> Vec<Identity> {
+        std::mem::take(&mut self.woken)
     }
 
     /// Whether a lane has its share: a quarter of everything, or an equal part when many have
     /// something. When everything is full, every lane that has something has its share.
     fn is_over(&self, peer: Identity) -> bool {
         let lane = self.lanes.get(&peer);
-        let Some(lane) = lane.filter(|lane| !lane.batches.is_empty()) else {
+        let Some(lane) = lane.filter(|lane| !lane.deliveries.is_empty()) else {
             return false;
         };
-        let limit = self.limit;
-        let parts = self.turn.len().max(4);
-        let is_full = self.messages >= limit.messages || self.bytes >= limit.bytes;
-        is_full || lane.messages >= limit.messages / parts || lane.bytes >= limit.bytes / parts
+        let (limit, parts) = (self.limit, self.turn.len().max(4));
+        let (all, own) = (self.load, lane.load);
+        let is_full = all.messages >= limit.messages || all.bytes >= limit.bytes;
+        is_full || own.messages >= limit.messages / parts || own.bytes >= limit.bytes / parts
+    }
+
+    /// What has no lane any more has no link either.
+    fn lane(&mut self, peer: Identity) -> &mut Lane {
+        self.lanes.entry(peer).or_insert_with(|| Lane {
+            deliveries: VecDeque::new(),
+            load: Load::default(),
+            overflow: 0,
+            has_ended: true,
+            is_parked: false,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::batch::Span;
-
-    fn who(n: u8) -> Identity {
-        Identity::new([n; 16])
-    }
-
-    fn batch(text: &str) -> Batch {
-        let len = text.len() as u32;
-        let wants_ack = false;
-        let start = 0;
-        let spans = vec![Span {
-            start,
-            len,
-            wants_ack,
-        }];
-        let bytes = text.into();
-        Batch { bytes, spans }
-    }
-
-    fn lanes(messages: usize, bytes: usize) -> Lanes {
-        Lanes::new(&Config::default().inbox(messages, bytes))
-    }
-
-    fn take_all(lanes: &mut Lanes) -> Vec<(u8, String)> {
-        std::iter::from_fn(|| lanes.pop())
-            .map(|(from, batch)| (from.as_bytes()[0], String::from_utf8(batch.bytes).unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn what_came_on_the_last_link_goes_out_before_what_comes_on_the_next() {
-        let mut lanes = lanes(100, 100_000);
-        lanes.open(who(1));
-        assert!(lanes.push(who(1), batch("a")));
-        lanes.end(who(1));
-        lanes.open(who(1));
-        lanes.push(who(1), batch("b"));
-        assert_eq!(take_all(&mut lanes), [(1, "a".into()), (1, "b".into())]);
-    }
-
-    #[test]
-    fn peers_take_turns() {
-        let mut lanes = lanes(100, 100_000);
-        for (peer, text) in [(1, "a"), (1, "b"), (1, "c"), (2, "d")] {
-            lanes.push(who(peer), batch(text));
+impl Load {
+    fn of(delivery: &Delivery) -> Load {
+        Load {
+            messages: delivery.left(),
+            bytes: delivery.memory(),
         }
-        let order: Vec<u8> = take_all(&mut lanes).iter().map(|(peer, _)| *peer).collect();
-        assert_eq!(order, [1, 2, 1, 1]);
     }
 
-    #[test]
-    fn peers_that_went_leave_nothing_behind() {
-        let mut lanes = lanes(100, 100_000);
-        for number in 0..100 {
-            lanes.open(who(number));
-            lanes.push(who(number), batch("x"));
-            lanes.end(who(number));
-        }
-        take_all(&mut lanes);
-        assert!(lanes.lanes.is_empty());
-        assert_eq!((lanes.messages, lanes.bytes, lanes.turns()), (0, 0, 0));
+    fn add(&mut self, other: Load) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
     }
 
-    #[test]
-    fn a_lane_with_its_share_is_held_up_and_no_other_is() {
-        let mut lanes = lanes(8, 100_000);
-        lanes.push(who(1), batch("a"));
-        assert!(!lanes.is_held_up(who(1)));
-        lanes.push(who(1), batch("b"));
-        lanes.push(who(2), batch("c"));
-        assert!(lanes.is_held_up(who(1)) && !lanes.is_held_up(who(2)));
-        lanes.end(who(1));
-        assert!(!lanes.is_held_up(who(1)), "there is nobody to read on");
-    }
-
-    #[test]
-    fn a_link_over_its_share_reads_on_for_a_while() {
-        let mut lanes = lanes(4, 4_000);
-        let large = "x".repeat(300 * 1024);
-        let pushed: Vec<bool> = (0..5).map(|_| lanes.push(who(1), batch(&large))).collect();
-        assert_eq!(pushed, [true, true, true, true, false]);
-        lanes.readmit(who(1));
-        assert!(lanes.push(who(1), batch(&large)));
-    }
-
-    #[test]
-    fn at_the_hard_limit_nobody_reads_on() {
-        let mut lanes = Lanes::new(&Config::default().memory_budget(8 * 1024 * 1024));
-        let large = "x".repeat(1024 * 1024);
-        assert!(lanes.push(who(1), batch(&large)));
-        assert!(!lanes.push(who(2), batch(&large)));
-    }
-
-    /// Row 40: messages that nobody takes.
-    #[test]
-    fn at_the_hard_limit_no_large_message_grows() {
-        let mut lanes = Lanes::new(&Config::default().memory_budget(8 * 1024 * 1024));
-        let large = "x".repeat(1024 * 1024);
-        lanes.open(who(3));
-        lanes.push(who(1), batch(&large));
-        assert!(!lanes.is_full_for(who(3)));
-        lanes.push(who(2), batch(&large));
-        assert!(lanes.is_full_for(who(3)) && !lanes.is_held_up(who(3)));
-        lanes.pop();
-        assert!(!lanes.is_full_for(who(3)));
-        lanes.push(who(1), batch(&large));
-        lanes.end(who(3));
-        assert!(!lanes.is_full_for(who(3)), "there is nobody to read on");
+    fn subtract(&mut self, other: Load) {
+        self.messages -= other.messages;
+        self.bytes -= other.bytes;
     }
 }

@@ -33,7 +33,15 @@ struct Due {
     id: MessageId,
 }
 
+/// What an entry takes beside its payload: its slot, its resend times, and what the allocator adds.
+const OVERHEAD: usize = size_of::<Option<Entry>>() + 2 * size_of::<Due>() + 32;
+
 impl Entry {
+    /// Bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.body.len() + OVERHEAD
+    }
+
     /// Some copy of it was given to the kernel on the link that holds it.
     pub(crate) fn is_written(&self) -> bool {
         self.is_written
@@ -88,7 +96,7 @@ impl Ledger {
         });
         self.accepted += 1;
         let id = self.make_id(slot);
-        self.bytes += body.len();
+        self.bytes += body.len() + OVERHEAD;
         self.slots[slot as usize] = Some(Entry {
             id,
             body,
@@ -117,7 +125,7 @@ impl Ledger {
         self.get(id)?;
         let entry = self.slots[slot_of(id)].take()?;
         self.free.push(slot_of(id) as u32);
-        self.bytes -= entry.body.len();
+        self.bytes -= entry.memory();
         Some(entry)
     }
 

@@ -75,7 +75,7 @@ pub(crate) struct Link {
     pub(crate) heard: Instant,
     /// When the last write ended.
     pub(crate) wrote: Instant,
-    /// Bytes that its reader holds of frames that are not complete.
+    /// Bytes that its reader holds, of frames that are not complete or find no room.
     pub(crate) held: usize,
     /// Our own reader does not read: silence means nothing.
     pub(crate) is_parked: bool,
@@ -92,6 +92,8 @@ pub(crate) struct Link {
     pub(crate) is_dirty: bool,
     /// At-least-once messages that it holds.
     pub(crate) unacknowledged: usize,
+    /// Bytes of memory that they take.
+    pub(crate) unacknowledged_bytes: usize,
     /// At-most-once messages written, in all, and how many they were at some earlier times.
     pub(crate) written: u64,
     marks: VecDeque<(Instant, u64)>,
@@ -123,6 +125,7 @@ impl Link {
             is_drained: false,
             is_dirty: false,
             unacknowledged: 0,
+            unacknowledged_bytes: 0,
             written: 0,
             marks: VecDeque::new(),
         }
@@ -148,6 +151,18 @@ impl Link {
     /// Messages may be written to it now.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Up | Phase::Leaving { flush: true, .. })
+    }
+
+    /// Bytes of memory that the messages take which are on their way to its peer.
+    pub(crate) fn load(&self) -> usize {
+        self.outbox.bytes() + self.unacknowledged_bytes
+    }
+
+    /// Its reader holds so many bytes now; what was held before, and what is now.
+    pub(crate) fn hold(&mut self, bytes: usize) -> (usize, usize) {
+        // Acknowledgements that the peer does not take are memory that it holds as well.
+        let held = bytes + self.outbox.control_bytes();
+        (std::mem::replace(&mut self.held, held), held)
     }
 
     /// Someone should write it, and nobody is at it.

@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 pub(crate) mod batch;
 pub(crate) mod chunk;
 pub(crate) mod decoder;
+pub(crate) mod delivery;
 pub(crate) mod dial;
 pub(crate) mod frame;
 pub(crate) mod hub;

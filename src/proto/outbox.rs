@@ -56,9 +56,9 @@ impl Outbox {
         self.is_writing
     }
 
-    /// Bytes of frames that carry no message.
+    /// Bytes of frames that carry no message, those that the kernel does not take included.
     pub(crate) fn control_bytes(&self) -> usize {
-        self.control.capacity()
+        self.control.capacity() + self.acks_leaving * frame::ACK_FRAME
     }
 
     pub(crate) fn is_crowded_by_acks(&self) -> bool {
@@ -240,6 +240,18 @@ mod tests {
         chunk.handle_taken(7);
         assert_eq!(outbox.handle_back(chunk), (1, 10));
         assert_eq!(outbox.poll_chunk(true).unwrap().messages(), 0);
+    }
+
+    #[test]
+    fn acks_count_as_memory_until_the_kernel_has_them() {
+        let mut outbox = Outbox::default();
+        (0..1_000).for_each(|_| outbox.push_ack(MessageId([7; 16])));
+        assert!(outbox.control_bytes() >= 21_000);
+        let mut chunk = outbox.poll_chunk(true).unwrap();
+        assert!(outbox.control_bytes() >= 21_000);
+        chunk.handle_taken(21_000);
+        outbox.handle_back(chunk);
+        assert!(outbox.control_bytes() < 21_000);
     }
 
     #[test]

@@ -2,6 +2,10 @@
 #![allow(dead_code, reason = "each test crate uses its part")]
 
 use std::net::{Ipv4Addr, TcpListener};
+#[cfg(unix)]
+use std::net::{Shutdown, TcpStream};
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -35,7 +39,9 @@ impl Transport {
             Transport::Tcp => {
                 let host = own_host(number);
                 let reserved = TcpListener::bind((host, 0)).expect("a free port");
-                format!("tcp://{}", reserved.local_addr().expect("its address"))
+                let address = reserved.local_addr().expect("its address");
+                end_listening(reserved);
+                format!("tcp://{address}")
             }
             Transport::Unix => {
                 let name = format!("jackfield-{process}-{number}.sock");
@@ -44,6 +50,17 @@ impl Transport {
             Transport::Mem => format!("mem://{process}-{number}"),
         }
     }
+}
+
+/// Frees a listener's port now. Dropping it is not enough while another test starts a process:
+/// until that runs its program, it has a copy.
+pub fn end_listening(listener: TcpListener) {
+    #[cfg(unix)]
+    TcpStream::from(OwnedFd::from(listener))
+        .shutdown(Shutdown::Both)
+        .ok();
+    #[cfg(not(unix))]
+    drop(listener);
 }
 
 /// A loopback address of this test's own, where there are many: the port stays free between

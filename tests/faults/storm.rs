@@ -11,7 +11,7 @@ use jackfield::Socket;
 
 use crate::again::{is_prepared, run_prepared};
 use crate::support::{
-    Transport, assert_law, await_peers, bound, connected, next_text, quick, send,
+    Transport, assert_law, await_peers, bound, connected, end_listening, next_text, quick, send,
 };
 
 /// Pieces of the time in which attempts are counted.
@@ -39,7 +39,7 @@ struct Closed {
     address: String,
     is_over: Arc<AtomicBool>,
     times: Receiver<Instant>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<TcpListener>>,
 }
 
 impl Closed {
@@ -53,7 +53,7 @@ impl Closed {
             address,
             is_over,
             times,
-            thread: Some(thread::spawn(move || turn_away(&listener, &until, &note))),
+            thread: Some(thread::spawn(move || turn_away(listener, &until, &note))),
         }
     }
 
@@ -76,18 +76,20 @@ impl Closed {
     }
 }
 
-fn turn_away(listener: &TcpListener, is_over: &AtomicBool, note: &Sender<Instant>) {
+fn turn_away(listener: TcpListener, is_over: &AtomicBool, note: &Sender<Instant>) -> TcpListener {
     while !is_over.load(Ordering::SeqCst) {
         drop(listener.accept());
         note.send(Instant::now()).ok();
     }
+    listener
 }
 
 impl Drop for Closed {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
         TcpStream::connect(&self.address).ok();
-        self.thread.take().map(JoinHandle::join);
+        let listener = self.thread.take().and_then(|thread| thread.join().ok());
+        listener.into_iter().for_each(end_listening);
     }
 }
 

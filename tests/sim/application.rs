@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::message::Identity;
 use crate::node::{Outgoing, State};
 use crate::policy::{AckMode, SendMode};
+use crate::proto::delivery::Arrived;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Refusal;
 use crate::truth::{self, Audience};
@@ -111,28 +112,33 @@ impl World {
     pub(crate) fn receive_one(&mut self, index: usize) -> bool {
         let node = &mut self.nodes[index];
         if node.front.is_none() {
-            let Some((from, batch)) = node.lanes.pop() else {
-                return false;
-            };
-            node.front = Some((from, batch, 0));
-            self.wake_readers(index);
+            node.front = node.lanes.take();
+            self.wake_lanes(index);
         }
         let node = &mut self.nodes[index];
-        let Some((from, batch, next)) = &mut node.front else {
+        let Some(delivery) = &mut node.front else {
             return false;
         };
-        let (from, Some(span)) = (*from, batch.spans.get(*next).copied()) else {
+        if delivery.is_paused() {
+            match node.lanes.ready() {
+                0 => delivery.go_on(),
+                _ => node
+                    .lanes
+                    .put_back(node.front.take().expect("it is in hand")),
+            }
+            return true;
+        }
+        let Some(Arrived { from, body, id }) = delivery.next() else {
             node.front = None;
             return true;
         };
-        *next += 1;
-        let (message, number) = (batch.id(span), truth::number(batch.payload(span)));
-        if message.is_some() && node.inbox_is_closed() {
+        if id.is_some() && node.inbox_is_closed() {
             return true;
         }
+        let number = truth::number(&body);
         self.truth.handle_delivered(number, node.id, from);
-        if let Some(message) = message {
-            self.acknowledge(index, from, message, number);
+        if let Some(id) = id {
+            self.acknowledge(index, from, id, number);
         }
         true
     }

@@ -27,7 +27,7 @@ impl World {
         let latest = until.max(stopped) + GRACE;
         self.nodes[index].state = State::Closing { latest };
         self.with_hub(index, |hub, _| hub.begin_close(until));
-        self.wake_readers(index);
+        self.wake_where(index, |stage| stage.lane().is_some());
         let id = self.nodes[index].id;
         self.soon(id, Call::Close);
     }

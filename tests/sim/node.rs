@@ -9,6 +9,7 @@ use crate::net::ConnId;
 use crate::plan::NodePlan;
 use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
+use crate::proto::delivery::Delivery;
 use crate::proto::dial::DialId;
 use crate::proto::hub::{Hub, Next};
 use crate::proto::lanes::Lanes;
@@ -38,7 +39,7 @@ pub(crate) struct Node {
     /// Nobody can connect to it before this.
     pub(crate) refuses_until: Option<Instant>,
     /// The batch that the application has in hand.
-    pub(crate) front: Option<(Identity, Batch, usize)>,
+    pub(crate) front: Option<Delivery>,
     pub(crate) is_receiving: bool,
     /// Sends that wait for room, in order.
     pub(crate) blocked: VecDeque<Outgoing>,
@@ -104,11 +105,32 @@ pub(crate) enum Stage {
     /// Waits until an older link of the same peer has ended.
     Succeeding(Reading, Identity),
     Reading,
-    /// Waits for room in the inbox.
+    /// Has its share in the inbox.
     Parked(Identity, Next),
+    /// Has a batch in hand that does not fit into the inbox.
+    Queued(Identity, Batch, Next),
+    /// In the middle of a large message that does not fit.
+    Narrow(Identity, Next),
     /// Waits until acknowledgements have left.
     Crowded,
     Done,
+}
+
+impl Stage {
+    /// It waits for bytes.
+    pub(crate) fn reads(&self) -> bool {
+        matches!(self, Stage::Greeting | Stage::Reading)
+    }
+
+    /// The peer for whose lane it waits.
+    pub(crate) fn lane(&self) -> Option<Identity> {
+        match self {
+            Stage::Parked(peer, _) | Stage::Queued(peer, ..) | Stage::Narrow(peer, _) => {
+                Some(*peer)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Node {

@@ -6,6 +6,7 @@ use crate::event::DownReason;
 use crate::message::Identity;
 use crate::net::Got;
 use crate::node::{Drain, Hand, Stage};
+use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::dial::DialId;
 use crate::proto::hub::{Next, Verdict};
@@ -53,6 +54,8 @@ impl World {
             Stage::Succeeding(reading, peer) => self.succeed(index, link, reading, peer),
             Stage::Reading => self.read_on(index, link),
             Stage::Parked(peer, next) => self.unpark(index, link, peer, next),
+            Stage::Queued(peer, batch, next) => self.deliver_late(index, link, peer, batch, next),
+            Stage::Narrow(peer, next) => self.widen(index, link, peer, next),
             Stage::Crowded => self.uncrowd(index, link),
         }
     }
@@ -160,15 +163,100 @@ impl World {
         let node = &mut self.nodes[index];
         let peer = node.hub.peer_of(link);
         let batch = std::mem::take(&mut reading.batch);
-        if let Some(peer) = peer.filter(|_| !batch.spans.is_empty()) {
-            let may_read_on = node.lanes.push(peer, batch) || node.inbox_is_closed();
-            self.wake_receiver(index);
-            if !may_read_on {
-                self.with_hub(index, |hub, now| hub.handle_parked(now, link, true));
-                self.set_stage(index, link, Stage::Parked(peer, next));
-                return self.wake_reader(index, link);
-            }
+        match peer {
+            Some(peer) if batch.spans.is_empty() => self.stay_small(index, link, peer, next),
+            Some(peer) => self.deliver(index, link, peer, batch, next),
+            None => self.go_on_reading(index, link, next),
         }
+    }
+
+    fn deliver(&mut self, index: usize, link: LinkId, peer: Identity, batch: Batch, next: Next) {
+        let node = &mut self.nodes[index];
+        let memory = batch.memory();
+        if node.lanes.has_room(memory) || node.inbox_is_closed() {
+            return self.put_in(index, link, peer, batch, next);
+        }
+        node.lanes.queue_up(peer, memory);
+        self.hold(index, link, memory);
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, true));
+        self.set_stage(index, link, Stage::Queued(peer, batch, next));
+        self.wake_reader(index, link);
+    }
+
+    fn hold(&mut self, index: usize, link: LinkId, more: usize) {
+        let hand = self.nodes[index].links.get(&link);
+        let held = more + hand.map_or(0, |hand| hand.decoder.held());
+        self.with_hub(index, |hub, _| hub.handle_held(link, held));
+    }
+
+    fn put_in(&mut self, index: usize, link: LinkId, peer: Identity, batch: Batch, next: Next) {
+        let node = &mut self.nodes[index];
+        let may_read_on = node.lanes.push(peer, batch) || node.inbox_is_closed();
+        self.wake_receiver(index);
+        if may_read_on {
+            return self.stay_small(index, link, peer, next);
+        }
+        self.nodes[index].lanes.park(peer, true);
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, true));
+        self.set_stage(index, link, Stage::Parked(peer, next));
+        self.wake_reader(index, link);
+    }
+
+    /// What did not fit may fit now.
+    fn deliver_late(
+        &mut self,
+        index: usize,
+        link: LinkId,
+        peer: Identity,
+        batch: Batch,
+        next: Next,
+    ) {
+        let node = &mut self.nodes[index];
+        if node.lanes.is_queued(peer) && !node.inbox_is_closed() {
+            return self.set_stage(index, link, Stage::Queued(peer, batch, next));
+        }
+        node.lanes.leave_queue(peer);
+        let is_late = node.lanes.has_ended(peer) && !node.inbox_is_closed();
+        self.wake_lanes(index);
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, false));
+        self.hold(index, link, 0);
+        if !is_late {
+            self.put_in(index, link, peer, batch, next);
+            self.nodes[index].lanes.wake_first();
+            return self.wake_lanes(index);
+        }
+        let owner = self.nodes[index].id;
+        let plain = batch.spans.iter().filter(|span| !span.wants_ack);
+        let numbers = plain.map(|span| truth::number(batch.payload(*span)));
+        self.truth.handle_refused(numbers, owner);
+        for id in batch.spans.iter().filter_map(|span| batch.id(*span)) {
+            self.with_hub(index, |hub, _| hub.handle_returned(peer, id));
+        }
+        self.stay_small(index, link, peer, next);
+    }
+
+    /// A large message does not grow while nothing more fits into the inbox.
+    fn stay_small(&mut self, index: usize, link: LinkId, peer: Identity, next: Next) {
+        let node = &mut self.nodes[index];
+        let hand = node.links.get(&link);
+        let is_large = hand.is_some_and(|hand| hand.decoder.is_in_large_message());
+        if !is_large || node.lanes.has_room(1) || node.inbox_is_closed() {
+            return self.go_on_reading(index, link, next);
+        }
+        node.lanes.queue_up(peer, 1);
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, true));
+        self.set_stage(index, link, Stage::Narrow(peer, next));
+        self.wake_reader(index, link);
+    }
+
+    fn widen(&mut self, index: usize, link: LinkId, peer: Identity, next: Next) {
+        let node = &mut self.nodes[index];
+        if node.lanes.is_queued(peer) && !node.inbox_is_closed() {
+            return self.set_stage(index, link, Stage::Narrow(peer, next));
+        }
+        node.lanes.leave_queue(peer);
+        self.wake_lanes(index);
+        self.with_hub(index, |hub, now| hub.handle_parked(now, link, false));
         self.go_on_reading(index, link, next);
     }
 
@@ -189,9 +277,9 @@ impl World {
         if node.lanes.is_held_up(peer) && !node.inbox_is_closed() {
             return self.set_stage(index, link, Stage::Parked(peer, next));
         }
-        node.lanes.readmit(peer);
+        node.lanes.park(peer, false);
         self.with_hub(index, |hub, now| hub.handle_parked(now, link, false));
-        self.go_on_reading(index, link, next);
+        self.stay_small(index, link, peer, next);
     }
 
     fn uncrowd(&mut self, index: usize, link: LinkId) {
@@ -208,9 +296,9 @@ impl World {
         self.set_stage(index, link, Stage::Done);
         if let Some(peer) = self.nodes[index].hub.peer_of(link) {
             self.nodes[index].lanes.end(peer);
+            self.wake_lanes(index);
         }
         self.with_hub(index, |hub, now| hub.handle_gone(now, link, reason));
-        self.wake_readers(index);
         self.end_dial(index, dial);
     }
 }

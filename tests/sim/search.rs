@@ -210,7 +210,7 @@ impl World {
         let reads = self
             .nodes
             .iter()
-            .any(|node| node.lanes.turns() > 0 || node.front.is_some());
+            .any(|node| node.lanes.ready() > 0 || node.front.is_some());
         let flies =
             |conn: &crate::net::Conn| conn.pipes.iter().any(|pipe| !pipe.in_flight.is_empty());
         waits || reads || self.net.conns.values().any(flies)

@@ -197,7 +197,7 @@ impl World {
                 let peer = node.hub.peer_of(link).filter(|_| how == Shut::Both);
                 peer.inspect(|peer| node.lanes.end(*peer));
                 self.shut(index, link, how);
-                self.wake_readers(index);
+                self.wake_lanes(index);
             }
             effects
                 .gone
@@ -248,10 +248,21 @@ impl World {
         }
     }
 
-    /// Readers that wait for something look whether it has come.
+    /// Readers that wait for something of the hub's look whether it has come.
     pub(crate) fn wake_readers(&mut self, index: usize) {
-        let waits =
-            |stage: &Stage| !matches!(stage, Stage::Reading | Stage::Greeting | Stage::Done);
+        let waits = |stage: &Stage| matches!(stage, Stage::Succeeding(..) | Stage::Crowded);
+        self.wake_where(index, waits);
+    }
+
+    /// Readers that wait for room are woken as the lanes say.
+    pub(crate) fn wake_lanes(&mut self, index: usize) {
+        let woken = self.nodes[index].lanes.take_woken();
+        self.wake_where(index, |stage| {
+            stage.lane().is_some_and(|peer| woken.contains(&peer))
+        });
+    }
+
+    pub(crate) fn wake_where(&mut self, index: usize, waits: impl Fn(&Stage) -> bool) {
         let links = self.nodes[index].links.iter();
         let waiting: Vec<LinkId> = links
             .filter(|(_, hand)| waits(&hand.stage))
@@ -292,7 +303,10 @@ impl World {
         let Some(link) = link.filter(|_| self.nodes[owner.index].id == owner) else {
             return;
         };
-        self.wake_reader(owner.index, link);
+        let hand = self.nodes[owner.index].links.get(&link);
+        if hand.is_some_and(|hand| hand.stage.reads()) {
+            self.wake_reader(owner.index, link);
+        }
         self.wake_drain(owner.index, link);
     }
 

@@ -13,7 +13,7 @@ impl Hub {
         assert_eq!(stats.accepted, settled + others, "the law: {stats:?}");
         let items: Vec<&Item> = self.all_waiting().collect();
         let links = || self.links.iter().flatten();
-        let waiting: usize = items.iter().map(|item| item.body.len()).sum();
+        let waiting: usize = items.iter().map(|item| item.memory()).sum();
         let held: usize = links().map(|link| link.held).sum();
         assert_eq!(self.held_bytes, held, "bytes of unfinished frames");
         let outboxes: usize = links().map(|link| link.outbox.bytes()).sum();
@@ -21,6 +21,10 @@ impl Hub {
         let held: usize = links().map(|link| link.unacknowledged).sum();
         let tracked = items.iter().filter(|item| item.id.is_some()).count();
         assert_eq!(self.ledger.len(), held + tracked, "entries of the ledger");
+        let held: usize = links().map(|link| link.unacknowledged_bytes).sum();
+        let entries = items.iter().filter_map(|item| self.ledger.get(item.id?));
+        let waiting: usize = entries.map(|entry| entry.memory()).sum();
+        assert_eq!(self.ledger.bytes(), held + waiting, "bytes of the ledger");
     }
 
     /// No queue is longer than its bound. What comes back from a link that ended may find its

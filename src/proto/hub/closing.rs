@@ -141,7 +141,7 @@ impl Hub {
         let parked = self.peers.values_mut().map(|peer| &mut peer.waiting);
         for waiting in parked.chain([&mut self.router.waiting]) {
             while let Some(item) = waiting.pop_front() {
-                self.queued_bytes -= item.body.len();
+                self.queued_bytes -= item.memory();
                 if item.id.is_none() {
                     remains.unsent.push(item.body.to_vec());
                 }

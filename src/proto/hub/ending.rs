@@ -204,7 +204,7 @@ impl Hub {
     }
 
     fn wait_again(&mut self, target: Option<Identity>, item: Item) {
-        self.queued_bytes += item.body.len();
+        self.queued_bytes += item.memory();
         match target {
             None => self.router.waiting.push_front(item),
             Some(identity) => {
@@ -218,14 +218,19 @@ impl Hub {
 
     /// Hands an at-least-once message back to the application.
     pub(super) fn give_up(&mut self, id: MessageId) {
-        let holder = self.ledger.get(id).and_then(|entry| entry.holder);
-        if let Some(link) = holder.and_then(|(link, _)| self.link_mut(link)) {
-            link.unacknowledged -= 1;
-        }
         if let Some(entry) = self.ledger.remove(id) {
+            self.settle_with_holder(&entry);
             self.hand_back(entry);
         }
         self.make_known();
+    }
+
+    /// The link that has a message need not have it acknowledged any more.
+    pub(super) fn settle_with_holder(&mut self, entry: &Entry) {
+        if let Some(link) = entry.holder.and_then(|(link, _)| self.link_mut(link)) {
+            link.unacknowledged -= 1;
+            link.unacknowledged_bytes -= entry.memory();
+        }
     }
 
     /// There is less to do, and so more room.
@@ -243,13 +248,12 @@ impl Hub {
 
     /// Messages kept for peers that stayed away too long go, and then what is known of them.
     pub(super) fn forget_absent(&mut self, now: Instant) {
-        let is_late = |item: &Item| item.expires.is_some_and(|expires| expires <= now);
         let away = self
             .peers
             .iter_mut()
             .filter(|(_, peer)| peer.link.is_none());
         let late: Vec<(Identity, Vec<Item>)> = away
-            .map(|(identity, peer)| (*identity, peer.waiting.extract(is_late)))
+            .map(|(identity, peer)| (*identity, peer.waiting.take_expired(now)))
             .filter(|(_, items)| !items.is_empty())
             .collect();
         for (identity, items) in late {
@@ -269,11 +273,12 @@ impl Hub {
             .for_each(|identity| self.forget_peer(identity));
     }
 
-    /// Over the limit, those who have been away longest are forgotten.
+    /// Over the limit, those who have been away longest are forgotten, and those for whom messages
+    /// wait last of all: anyone can come and go under a thousand names.
     fn forget_strangers(&mut self) {
         let all = self.peers.iter();
-        let mut absent: Vec<(Instant, Identity)> = all
-            .filter_map(|(identity, peer)| Some((peer.away?, *identity)))
+        let mut absent: Vec<(bool, Instant, Identity)> = all
+            .filter_map(|(identity, peer)| Some((!peer.waiting.is_empty(), peer.away?, *identity)))
             .collect();
         if absent.len() <= self.config.absent_peers {
             return;
@@ -282,7 +287,7 @@ impl Hub {
         absent.truncate(absent.len() - self.config.absent_peers);
         absent
             .into_iter()
-            .for_each(|(_, identity)| self.forget_peer(identity));
+            .for_each(|(_, _, identity)| self.forget_peer(identity));
     }
 
     fn forget_peer(&mut self, identity: Identity) {
@@ -295,7 +300,7 @@ impl Hub {
     }
 
     fn drop_for_absent(&mut self, identity: Identity, item: Item) {
-        self.queued_bytes -= item.body.len();
+        self.queued_bytes -= item.memory();
         match item.id.and_then(|id| self.ledger.remove(id)) {
             Some(entry) => self.hand_back(entry),
             None => self.drop_messages(Some(identity), DropReason::PeerGone, 1),

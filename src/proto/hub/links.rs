@@ -278,12 +278,12 @@ impl Hub {
     /// What waited for this peer goes to it first, then what waited for anyone.
     fn pour(&mut self, id: LinkId, peer: Identity) {
         while let Some(item) = self.peer_mut(peer).waiting.pop_front() {
-            self.queued_bytes -= item.body.len();
+            self.queued_bytes -= item.memory();
             self.queue(id, item.id, true, Payload::Shared(&item.body));
         }
         if self.config.send_mode == SendMode::Publish {
             while let Some(item) = self.router.waiting.pop_front() {
-                self.queued_bytes -= item.body.len();
+                self.queued_bytes -= item.memory();
                 self.queue(id, item.id, false, Payload::Shared(&item.body));
             }
         }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod audit;
+mod budget;
 mod closing;
 mod dialing;
 mod ending;
@@ -58,7 +59,7 @@ pub(crate) struct Hub {
     /// When they are told, one event for many.
     drops_due: Option<Instant>,
     stats: Stats,
-    /// Bytes in all outboxes and in all that waits.
+    /// Bytes in all outboxes, and of memory in all that waits.
     queued_bytes: usize,
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
@@ -164,28 +165,22 @@ impl Hub {
 
     /// The counters, with what the socket holds at this moment.
     pub(crate) fn stats(&self) -> Stats {
-        let parked = self.peers.values().map(|peer| &peer.waiting);
-        let unsent = parked
-            .chain([&self.router.waiting])
-            .flat_map(|queue| queue.iter());
-        let plain = unsent.filter(|item| item.id.is_none()).count();
-        let tracked = self.ledger.len();
-        let outboxes = self
-            .links
-            .iter()
-            .flatten()
-            .map(|link| link.outbox.messages());
         // A socket is all at-least-once or not at all, and then the ledger has what is queued.
-        let queued = if self.is_tracked() { 0 } else { outboxes.sum() };
+        let waiting = match self.is_tracked() {
+            true => self.ledger.len(),
+            false => self.queued_messages(),
+        };
         Stats {
-            waiting: (plain + tracked + queued) as u64,
+            waiting: waiting as u64,
             ..self.stats
         }
     }
 
-    /// Bytes of messages that this socket holds on their way out, and on their way back.
-    fn memory(&self) -> usize {
-        self.queued_bytes + self.ledger.bytes() + self.news.bytes()
+    fn queued_messages(&self) -> usize {
+        let absent = self.peers.values().map(|peer| peer.waiting.len());
+        let links = self.links.iter().flatten();
+        let outboxes = links.map(|link| link.outbox.messages());
+        self.router.waiting.len() + absent.sum::<usize>() + outboxes.sum::<usize>()
     }
 
     fn is_tracked(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::proto::batch::Batch;
 use crate::proto::decoder::Reading;
 use crate::proto::frame::{MessageId, Violation};
 use crate::proto::hub::Hub;
+use crate::proto::ledger::Entry;
 use crate::proto::link::{LinkId, Phase};
 use crate::proto::window::Arrival;
 
@@ -42,9 +43,7 @@ impl Hub {
         };
         link.heard = now;
         let is_confirming = matches!(link.phase, Phase::Confirming { .. });
-        // Acknowledgements that the peer does not take are memory that it holds as well.
-        let held = held + link.outbox.control_bytes();
-        let was_held = std::mem::replace(&mut link.held, held);
+        let (was_held, held) = link.hold(held);
         self.held_bytes = self.held_bytes + held - was_held;
         if is_confirming && reading.frames > u32::from(reading.hello.is_some()) {
             self.come_up(now, id);
@@ -63,6 +62,16 @@ impl Hub {
         self.next_for(id)
     }
 
+    /// The reader of `id` holds so much now that is not in the inbox.
+    pub(crate) fn handle_held(&mut self, id: LinkId, held: usize) {
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        let (was_held, held) = link.hold(held);
+        self.held_bytes = self.held_bytes + held - was_held;
+        self.relieve_held();
+    }
+
     fn next_for(&self, id: LinkId) -> Next {
         match self.link(id).map(|link| link.phase) {
             None | Some(Phase::Ended) => Next::Stop,
@@ -71,8 +80,9 @@ impl Hub {
         }
     }
 
-    /// Unfinished frames of all links together have a quarter of the memory budget, or up to a
-    /// half where one message needs it; past that, the link with the largest gives way.
+    /// Unfinished frames of all links, and messages that find no room, have a quarter of the memory
+    /// budget together, or up to a half where one message needs it; past that, the link with the
+    /// largest gives way.
     fn relieve_held(&mut self) {
         let one_message = self.config.max_message.saturating_add(BESIDE);
         let budget = self.config.memory_budget;
@@ -144,25 +154,20 @@ impl Hub {
         };
         self.stats.acknowledged += 1;
         match entry.holder {
-            Some((link, _)) => {
-                if let Some(link) = self.link_mut(link) {
-                    link.unacknowledged -= 1;
-                }
-            }
+            Some(_) => self.settle_with_holder(&entry),
             // It waits to be sent again, which is needless now.
-            None => self.stop_waiting(id, entry.target),
+            None => self.stop_waiting(id, entry),
         }
         self.effects.wake.room = true;
         self.effects.wake.peers |= self.is_closing();
     }
 
-    fn stop_waiting(&mut self, id: MessageId, target: Option<Identity>) {
-        let waiting = match target {
+    fn stop_waiting(&mut self, id: MessageId, entry: Entry) {
+        let waiting = match entry.target {
             None => &mut self.router.waiting,
             Some(identity) => &mut self.peer_mut(identity).waiting,
         };
-        let items = waiting.extract(|item| item.id == Some(id));
-        self.queued_bytes -= items.iter().map(|item| item.body.len()).sum::<usize>();
+        self.queued_bytes -= waiting.settle(id, entry.body.len());
     }
 
     /// The application has the message (or acknowledged it): its ACK goes to the connection that

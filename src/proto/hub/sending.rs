@@ -6,6 +6,7 @@ use crate::policy::{Overflow, SendMode};
 use crate::proto::chunk::{LARGE, Unsent};
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
+use crate::proto::hub::budget::Budget;
 use crate::proto::link::LinkId;
 use crate::proto::outbox::Payload;
 use crate::proto::peer::Item;
@@ -33,6 +34,7 @@ pub(crate) enum Refusal {
 impl Hub {
     /// Accepts a message for whoever the send mode says.
     pub(crate) fn send(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        self.relieve_news(body.len());
         match self.config.send_mode {
             SendMode::RoundRobin => self.send_to_next(body),
             SendMode::Publish => self.send_to_all(body),
@@ -41,6 +43,7 @@ impl Hub {
 
     /// Accepts a message for one peer.
     pub(crate) fn send_to(&mut self, to: Identity, body: &[u8]) -> Result<Sent, Refusal> {
+        self.relieve_news(body.len());
         let peer = self.peers.get(&to).ok_or(Refusal::NoPeer)?;
         let link = peer.link.ok_or(Refusal::NoPeer)?;
         if self.link(link).is_some_and(|link| link.is_up()) {
@@ -62,7 +65,7 @@ impl Hub {
         }
         self.stats.accepted += 1;
         let item = self.new_item(Some(to), body);
-        self.queued_bytes += item.body.len();
+        self.queued_bytes += item.memory();
         self.peer_mut(to).waiting.push_back(item);
         Ok(Sent {
             link: None,
@@ -76,8 +79,9 @@ impl Hub {
             self.pump();
         }
         let is_behind = !self.router.waiting.is_empty();
-        let may_grow = !is_behind && !self.is_over_budget(body.len());
-        if let Some(link) = may_grow.then(|| self.pick(body.len())).flatten() {
+        let budget = Some(self.budget());
+        let next = (!is_behind).then(|| self.pick(body.len(), budget));
+        if let Some(link) = next.flatten() {
             self.stats.accepted += 1;
             self.queue_new(link, false, body);
             return Ok(Sent {
@@ -182,7 +186,7 @@ impl Hub {
     fn keep_waiting(&mut self, body: &[u8]) {
         self.stats.accepted += 1;
         let item = self.new_item(None, body);
-        self.queued_bytes += item.body.len();
+        self.queued_bytes += item.memory();
         self.router.waiting.push_back(item);
     }
 
@@ -192,7 +196,7 @@ impl Hub {
 
     fn drop_waiting(&mut self) {
         if let Some(item) = self.router.waiting.pop_front() {
-            self.queued_bytes -= item.body.len();
+            self.queued_bytes -= item.memory();
             self.forget(item.id);
             self.drop_messages(None, DropReason::WaitingFull, 1);
         }
@@ -212,40 +216,38 @@ impl Hub {
     /// Moves what waits for whoever comes to peers that have room.
     pub(super) fn pump(&mut self) {
         while let Some(front) = self.router.waiting.front() {
-            let Some(link) = self.pick(front.body.len()) else {
+            let Some(link) = self.pick(front.body.len(), None) else {
                 return;
             };
             let item = self.router.waiting.pop_front().expect("it has a front");
-            self.queued_bytes -= item.body.len();
+            self.queued_bytes -= item.memory();
             self.queue(link, item.id, false, Payload::Shared(&item.body));
             self.mark_dirty(link);
             self.effects.wake.room = true;
         }
     }
 
-    fn pick(&mut self, len: usize) -> Option<LinkId> {
+    /// Whose turn it is among those who have room, within a budget if it is a new message.
+    fn pick(&mut self, len: usize, budget: Option<Budget>) -> Option<LinkId> {
         let (links, limit) = (&self.links, self.config.outbox);
         let unacknowledged = self.config.unacknowledged_or_default();
         self.router.pick(|id| {
             let link = links[id.slot()].as_ref();
             link.is_some_and(|link| {
-                link.outbox.has_room(limit, len) && link.unacknowledged < unacknowledged
+                link.outbox.has_room(limit, len)
+                    && link.unacknowledged < unacknowledged
+                    && budget.is_none_or(|budget| budget.allows(link, len))
             })
         })
     }
 
     fn has_room(&self, link: LinkId, len: usize) -> bool {
         let limit = self.config.outbox;
-        let has_room = self.link(link).is_some_and(|link| {
+        self.link(link).is_some_and(|link| {
             link.outbox.has_room(limit, len)
                 && link.unacknowledged < self.config.unacknowledged_or_default()
-        });
-        has_room && !self.is_over_budget(len)
-    }
-
-    pub(super) fn is_over_budget(&self, len: usize) -> bool {
-        let held = self.memory();
-        held > 0 && held + len > self.config.memory_budget / 2
+                && self.budget().allows(link, len)
+        })
     }
 
     /// Tries to make room as the overflow setting says; says whether there is some now.
@@ -263,19 +265,6 @@ impl Hub {
         Ok(self.has_room(link, len))
     }
 
-    /// At the memory budget the largest outbox gives way, for it is the slowest peer's.
-    fn relieve_memory(&mut self, len: usize) {
-        while self.is_over_budget(len) {
-            let roster = self.router.roster().iter();
-            let bytes = |link: &LinkId| self.link(*link).map_or(0, |link| link.outbox.bytes());
-            let largest = roster.max_by_key(|link| bytes(link)).copied();
-            let Some(largest) = largest else { return };
-            if !self.drop_oldest(largest, DropReason::MemoryBudget) {
-                return;
-            }
-        }
-    }
-
     fn full_reason(&self, link: LinkId, len: usize) -> DropReason {
         let limit = self.config.outbox;
         match self.link(link) {
@@ -284,7 +273,7 @@ impl Hub {
         }
     }
 
-    fn drop_oldest(&mut self, id: LinkId, reason: DropReason) -> bool {
+    pub(super) fn drop_oldest(&mut self, id: LinkId, reason: DropReason) -> bool {
         let Some(link) = self.link_mut(id) else {
             return false;
         };
@@ -313,12 +302,9 @@ impl Hub {
     }
 
     /// Takes a dropped message out of the ledger.
-    fn forget(&mut self, id: Option<MessageId>) {
+    pub(super) fn forget(&mut self, id: Option<MessageId>) {
         let entry = id.and_then(|id| self.ledger.remove(id));
-        let holder = entry.and_then(|entry| entry.holder);
-        if let Some(link) = holder.and_then(|(link, _)| self.link_mut(link)) {
-            link.unacknowledged -= 1;
-        }
+        entry.inspect(|entry| self.settle_with_holder(entry));
     }
 
     fn new_item(&mut self, target: Option<Identity>, body: &[u8]) -> Item {
@@ -362,12 +348,17 @@ impl Hub {
         };
         let grown = link.outbox.push(id, direct, payload);
         let peer = link.peer;
-        link.unacknowledged += usize::from(id.is_some());
         self.queued_bytes += grown;
-        if let (Some(id), Some(peer)) = (id, peer) {
-            let was_lost = self.ledger.get(id).is_some_and(|entry| entry.lost > 0);
-            self.stats.resent += u64::from(was_lost);
-            self.ledger.handle_assigned(id, to, peer);
+        let entry = id.and_then(|id| self.ledger.get(id));
+        let (Some(entry), Some(peer)) = (entry, peer) else {
+            return;
+        };
+        let (id, memory, was_lost) = (entry.id, entry.memory(), entry.lost > 0);
+        self.stats.resent += u64::from(was_lost);
+        self.ledger.handle_assigned(id, to, peer);
+        if let Some(link) = self.link_mut(to) {
+            link.unacknowledged += 1;
+            link.unacknowledged_bytes += memory;
         }
     }
 }

@@ -2,6 +2,9 @@
 
 mod acks;
 mod closing;
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+mod costs;
 mod dialing;
 mod doors;
 mod duplicates;

@@ -17,6 +17,10 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 /// Links are looked at so many times per heartbeat interval, all at once.
 const LOOKS: u32 = 20;
 
+/// What is due within this is dealt with at once: each time all links are looked at, and peers
+/// could make a thousand things due one after the other.
+const TOGETHER: Duration = Duration::from_millis(5);
+
 impl Hub {
     /// When `handle_timeout` has to be called next.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -175,11 +179,11 @@ impl Hub {
             }
         }
         let expiries = self.peers.values().filter_map(|peer| {
-            let oldest = peer.waiting.iter().filter_map(|item| item.expires).min();
+            let expired = peer.waiting.earliest();
             let forgotten = peer.away.map(|since| since + config.absent_for);
-            oldest.into_iter().chain(forgotten).min()
+            expired.into_iter().chain(forgotten).min()
         });
         expiries.for_each(|at| earlier(at.max(soonest)));
-        self.next_timeout = next;
+        self.next_timeout = next.map(|next| next.max(now + TOGETHER));
     }
 }

@@ -68,7 +68,9 @@ impl Hub {
             return false;
         };
         let is_done = chunk.is_done();
+        let was_crowded = link.outbox.is_crowded_by_acks();
         let (messages, bytes) = link.outbox.handle_back(chunk);
+        let is_relieved = was_crowded && !link.outbox.is_crowded_by_acks();
         if took {
             link.wrote = now;
             link.stalled = None;
@@ -84,7 +86,7 @@ impl Hub {
         }
         self.queued_bytes -= bytes;
         self.effects.wake.room |= messages > 0;
-        self.effects.wake.readers |= messages == 0;
+        self.effects.wake.readers |= is_relieved;
         self.effects.wake.peers |= self.is_closing();
         self.after_write(id);
         was_drained
@@ -107,6 +109,7 @@ impl Hub {
             if let Phase::Leaving { finished, .. } = &mut link.phase {
                 *finished = true;
             }
+            self.effects.wake.readers = true;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::side::{Side, data, millis, round_robin, secs, who};
+use super::side::{Side, at_least_once, data, millis, round_robin, secs, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
 use crate::proto::frame::Violation;
@@ -132,6 +132,24 @@ fn events_are_bounded_and_the_lost_ones_counted() {
     assert_eq!(side.hub.stats().events_lost, 6);
     side.settle();
     assert_eq!(side.events.len(), 1_024);
+}
+
+#[test]
+fn strangers_do_not_push_out_what_is_handed_back() {
+    let mut side = Side::new(at_least_once().absent_ttl(secs(1)));
+    let link = side.up(who(1));
+    side.send_to(who(1), "job").unwrap();
+    side.end(link, DownReason::Closed);
+    side.hub.handle_timeout(side.now + secs(2));
+    for _ in 0..2_000 {
+        let link = side.hub.handle_accepted(side.now, Remote::Mem);
+        let crate::proto::hub::Accepted::Link(link) = link else {
+            panic!("there is room");
+        };
+        side.hub.handle_gone(side.now, link, DownReason::Closed);
+    }
+    side.settle();
+    assert_eq!(side.given_up(), [(Some(who(1)), "job".to_string())]);
 }
 
 #[test]

@@ -193,6 +193,23 @@ fn only_so_many_absent_peers_are_remembered() {
 }
 
 #[test]
+fn strangers_that_come_and_go_do_not_cost_an_absent_peer_its_messages() {
+    let mut side = Side::new(publish().absent_peers(3, secs(600)));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.end(link, DownReason::Closed);
+    for n in 2..=20 {
+        side.pass(millis(10));
+        let link = side.up(who(n));
+        side.read(link, &[Frame::Tracked(super::side::id(n), b"x".to_vec())]);
+        side.end(link, DownReason::Closed);
+    }
+    assert_eq!(side.hub.peers.len(), 3);
+    let again = side.up(who(1));
+    assert_eq!(side.write(again), [data("a")]);
+}
+
+#[test]
 fn what_is_known_of_an_absent_peer_is_forgotten_in_time() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));

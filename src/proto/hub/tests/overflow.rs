@@ -1,9 +1,10 @@
 //! What gives way when a queue is full, and when the socket holds too much in all.
 
-use super::side::{Frame, Side, at_least_once, millis, publish, round_robin, texts, who};
+use super::side::{Frame, Side, at_least_once, ids, millis, publish, round_robin, texts, who};
 use crate::event::{DownReason, DropReason, Event};
 use crate::policy::Overflow;
 use crate::proto::hub::Refusal;
+use crate::proto::link::LinkId;
 
 #[test]
 fn a_slow_subscriber_loses_the_newest_and_nobody_else_does() {
@@ -154,9 +155,64 @@ fn at_the_memory_budget_a_publish_takes_from_the_largest_outbox() {
 }
 
 #[test]
+fn what_waits_for_absent_peers_gives_way_to_those_who_are_there() {
+    let mut side = Side::new(publish().memory_budget(20_000));
+    let deaf: Vec<LinkId> = (1..=5).map(|n| side.up(who(n))).collect();
+    let text = "x".repeat(1_000);
+    (0..20).for_each(|_| side.send_all(&[&text]));
+    deaf.into_iter()
+        .for_each(|link| side.end(link, DownReason::Reset));
+    let good = side.up(who(9));
+    let longer = "y".repeat(5_000);
+    for _ in 0..3 {
+        assert_eq!(side.send(&longer).unwrap().dropped, 0);
+        assert_eq!(texts(&side.write(good)), [longer.as_str()]);
+    }
+    assert!(side.hub.memory() <= 10_000, "{}", side.hub.memory());
+}
+
+#[test]
+fn peers_that_take_nothing_leave_memory_for_one_that_does() {
+    let deaf = at_least_once().unacknowledged(1_000_000);
+    for config in [round_robin(), deaf] {
+        let mut side = Side::new(config.memory_budget(200_000));
+        let links = [1, 2, 3].map(|n| side.up(who(n)));
+        let text = "x".repeat(500);
+        for _ in 0..1_000 {
+            // The last one reads and acknowledges, the others do neither.
+            if side.send(&text).is_err() {
+                break;
+            }
+            let acks = ids(&side.write(links[2])).into_iter().map(Frame::Ack);
+            side.read(links[2], &acks.collect::<Vec<Frame>>());
+        }
+        let before = side.hub.stats().accepted;
+        for _ in 0..1_000 {
+            side.send(&text).expect("one of them takes what it is sent");
+            let acks = ids(&side.write(links[2])).into_iter().map(Frame::Ack);
+            side.read(links[2], &acks.collect::<Vec<Frame>>());
+        }
+        assert_eq!(side.hub.stats().accepted, before + 1_000);
+        assert!(side.hub.memory() <= 100_000, "{}", side.hub.memory());
+    }
+}
+
+#[test]
+fn a_short_message_that_waits_counts_with_all_its_memory() {
+    for config in [round_robin(), at_least_once()] {
+        let mut side = Side::new(config.memory_budget(200_000));
+        let accepted = (0..100_000)
+            .take_while(|_| side.hub.send(b"x").is_ok())
+            .count();
+        let item = size_of::<crate::proto::peer::Item>();
+        assert!(accepted * item < 100_000, "{accepted} times {item}");
+    }
+}
+
+#[test]
 fn what_waited_leaves_however_near_the_memory_budget_is() {
     for config in [round_robin(), at_least_once()] {
-        let mut side = Side::new(config.memory_budget(2_000));
+        let mut side = Side::new(config.memory_budget(6_000));
         let text = "x".repeat(150);
         let accepted = (0..100).take_while(|_| side.send(&text).is_ok()).count();
         assert!(accepted >= 3);

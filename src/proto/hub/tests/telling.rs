@@ -3,6 +3,7 @@
 use super::side::{Frame, Side, at_least_once, id, publish, round_robin, secs, who};
 use super::wire;
 use crate::event::DownReason;
+use crate::message::Identity;
 use crate::policy::Overflow;
 use crate::proto::hub::Next;
 use crate::proto::link::LinkId;
@@ -82,6 +83,53 @@ fn dropping_the_oldest_of_what_waits_keeps_the_bounds() {
     let large = "x".repeat(50_000);
     (0..100).for_each(|_| side.send_all(&[&large]));
     assert!(side.hub.memory() <= 500_000, "{}", side.hub.memory());
+}
+
+/// The peer sends one message so often that too many acknowledgements wait to be written.
+fn crowd(side: &mut Side, link: LinkId, peer: Identity) {
+    side.read(link, &[Frame::Tracked(id(1), vec![])]);
+    side.hub.handle_taken(peer, id(1));
+    let copies = vec![Frame::Tracked(id(1), vec![]); 1_000];
+    while !side.hub.is_crowded_by_acks(link) {
+        side.read(link, &copies);
+    }
+}
+
+/// What is written to `link` now, and whether readers that wait are woken for it.
+fn wakes_readers(side: &mut Side, link: LinkId) -> bool {
+    let mut chunk = side.hub.poll_chunk(link).expect("there is something");
+    let count = chunk.rest().0.len();
+    chunk.handle_taken(count);
+    side.hub.handle_back(side.now, link, chunk, true);
+    let effects = side.hub.take_effects();
+    effects.is_some_and(|effects| effects.wake.readers)
+}
+
+#[test]
+fn readers_that_wait_for_acks_to_leave_are_woken_for_nothing_else() {
+    let mut side = Side::new(round_robin());
+    let [crowded, other] = [1, 2].map(|n| side.up(who(n)));
+    crowd(&mut side, crowded, who(1));
+    side.read(other, &[Frame::Tracked(id(1), vec![])]);
+    side.hub.handle_taken(who(2), id(1));
+    side.hub.take_effects();
+    assert!(!wakes_readers(&mut side, other));
+    assert!(wakes_readers(&mut side, crowded));
+}
+
+#[test]
+fn a_reader_that_waits_for_acks_to_leave_is_told_that_they_never_will() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    crowd(&mut side, link, who(1));
+    side.hub.begin_close(side.now);
+    side.hub.take_leave(side.now, side.now + secs(1));
+    side.hub.take_effects();
+    let chunk = side.hub.poll_chunk(link).expect("the acks");
+    side.hub.handle_back(side.now, link, chunk, false);
+    side.hub.handle_broken(side.now, link);
+    assert!(!side.hub.is_crowded_by_acks(link));
+    assert!(side.hub.take_effects().unwrap().wake.readers);
 }
 
 /// A link that we disconnected, with everything written, whose peer goes on sending.

@@ -1,0 +1,103 @@
+//! The inbox: readers that wait for room.
+
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::proto::batch::Span;
+
+const PEER: Identity = Identity::new([1; 16]);
+const OTHER: Identity = Identity::new([2; 16]);
+const SLACK: Duration = Duration::from_secs(10);
+
+/// Messages of one byte each.
+fn batch(text: &str) -> Batch {
+    let span = |start: usize| Span {
+        start: start as u32,
+        len: 1,
+        wants_ack: false,
+    };
+    Batch {
+        bytes: text.into(),
+        spans: (0..text.len()).map(span).collect(),
+    }
+}
+
+/// An inbox with room for about this many bytes, in which both peers have a lane.
+fn inbox(hard_limit: usize) -> Inbox {
+    let inbox = Inbox::new(&Config::default().memory_budget(4 * hard_limit));
+    inbox.open_lane(PEER);
+    inbox.open_lane(OTHER);
+    inbox
+}
+
+fn text(inbox: &Inbox) -> String {
+    let bodies = std::iter::from_fn(|| inbox.try_take().ok()).map(|one| one.body);
+    String::from_utf8(bodies.collect::<Vec<_>>().concat()).expect("it was text")
+}
+
+/// Waits until so many readers sleep.
+fn await_sleepers(inbox: &Inbox, count: usize) {
+    let deadline = Instant::now() + SLACK;
+    while inbox.back().rooms.len() != count {
+        assert!(Instant::now() < deadline, "nobody waits for room");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_peer_with_much_lets_one_with_little_have_its_turn() {
+    let inbox = inbox(1_000_000);
+    let much = "m".repeat(1_000);
+    assert!(inbox.push(PEER, batch(&much)).is_ok());
+    assert_eq!(inbox.try_take().unwrap().body, b"m");
+    assert!(inbox.push(OTHER, batch("l")).is_ok());
+    assert!(inbox.push(PEER, batch("n")).is_ok());
+    let order = text(&inbox);
+    assert!(order.find('l').unwrap() < 100, "{order}");
+    assert_eq!(order.replace('l', ""), format!("{}n", &much[1..]));
+}
+
+#[test]
+fn what_finds_no_room_goes_in_when_there_is_some() {
+    let inbox = inbox(10_000);
+    let large = "x".repeat(500);
+    assert!(inbox.push(PEER, batch(&large)).is_ok());
+    let late = inbox.push(OTHER, batch(&large)).expect_err("no room");
+    thread::scope(|scope| {
+        let pushed = scope.spawn(|| inbox.push_in_turn(OTHER, late));
+        await_sleepers(&inbox, 1);
+        assert!(inbox.push(PEER, batch("too early")).is_err());
+        assert!(inbox.try_take().is_ok());
+        assert!(pushed.join().unwrap().is_ok());
+    });
+    assert_eq!(text(&inbox).len(), 999);
+}
+
+#[test]
+fn what_finds_no_room_comes_back_when_its_link_ends() {
+    let inbox = inbox(10);
+    assert!(inbox.push(PEER, batch("more than ten bytes")).is_ok());
+    let late = inbox.push(OTHER, batch("late")).expect_err("no room");
+    thread::scope(|scope| {
+        let pushed = scope.spawn(|| inbox.push_in_turn(OTHER, late));
+        await_sleepers(&inbox, 1);
+        inbox.end_lane(OTHER);
+        assert_eq!(pushed.join().unwrap(), Err(batch("late")));
+    });
+    await_sleepers(&inbox, 0);
+}
+
+#[test]
+fn what_finds_no_room_goes_in_when_the_socket_closes() {
+    let inbox = inbox(10);
+    assert!(inbox.push(PEER, batch("more than ten bytes")).is_ok());
+    let late = inbox.push(OTHER, batch("late")).expect_err("no room");
+    thread::scope(|scope| {
+        let pushed = scope.spawn(|| inbox.push_in_turn(OTHER, late));
+        await_sleepers(&inbox, 1);
+        inbox.close();
+        assert!(pushed.join().unwrap().is_ok());
+    });
+    assert_eq!(text(&inbox), "more than ten byteslate");
+}

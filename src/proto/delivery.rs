@@ -1,0 +1,84 @@
+//! Delivery: a batch on its way to the application, message by message.
+
+use crate::message::Identity;
+use crate::proto::batch::Batch;
+use crate::proto::frame::MessageId;
+
+/// So many messages of one batch are taken before others have their turn: a batch may hold tens
+/// of thousands.
+const TURN: usize = 32;
+
+/// Messages from this size on are not copied out of a batch that is theirs alone.
+const OWN_FROM: usize = 32 * 1024;
+
+/// A batch, of which some messages may have been taken.
+pub(crate) struct Delivery {
+    pub(crate) from: Identity,
+    batch: Batch,
+    next: usize,
+    /// The message before which others have their turn.
+    pause: usize,
+}
+
+/// A message as it leaves the inbox.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) from: Identity,
+    pub(crate) body: Vec<u8>,
+    /// Its id, if its sender wants an ACK.
+    pub(crate) id: Option<MessageId>,
+}
+
+impl Delivery {
+    pub(crate) fn new(from: Identity, batch: Batch) -> Delivery {
+        Delivery {
+            from,
+            batch,
+            next: 0,
+            pause: 0,
+        }
+    }
+
+    /// Messages that were not taken yet.
+    pub(crate) fn left(&self) -> usize {
+        self.batch.spans.len() - self.next
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.batch.memory()
+    }
+
+    /// Others have their turn now.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.next >= self.pause && self.left() > 0
+    }
+
+    /// It has another turn.
+    pub(crate) fn go_on(&mut self) {
+        self.pause = self.next + TURN;
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Arrived> {
+        let span = *self.batch.spans.get(self.next)?;
+        self.next += 1;
+        let id = self.batch.id(span);
+        // A message that was read into an allocation of its own keeps it.
+        let is_alone = self.batch.spans.len() == 1 && span.len as usize >= OWN_FROM;
+        let body = match is_alone && span.range().end == self.batch.bytes.len() {
+            true => {
+                let mut bytes = std::mem::take(&mut self.batch.bytes);
+                bytes.drain(..span.start as usize);
+                bytes
+            }
+            false => self.batch.payload(span).to_vec(),
+        };
+        let from = self.from;
+        Some(Arrived { from, body, id })
+    }
+
+    /// The buffer, spent.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.batch.bytes
+    }
+}

@@ -1,0 +1,125 @@
+//! Budget: the memory of what goes out, and whose messages give way when it is used up.
+
+use crate::event::DropReason;
+use crate::message::Identity;
+use crate::policy::SendMode;
+use crate::proto::hub::Hub;
+use crate::proto::link::{Link, LinkId};
+
+/// This part of the memory budget is made free at once, because the search for the longest queues
+/// looks at every peer.
+const RELIEF: usize = 512;
+
+/// The memory that is left, as one call finds it.
+#[derive(Clone, Copy)]
+pub(super) struct Budget {
+    held: usize,
+    limit: usize,
+    /// So many links have an equal part each when memory is short.
+    sharing: Option<usize>,
+}
+
+impl Budget {
+    /// Whether a link may hold so much more. Peers that take nothing could fill all memory, and
+    /// nobody could be sent anything: so in the last quarter each link has an equal part.
+    pub(super) fn allows(&self, link: &Link, len: usize) -> bool {
+        if self.held == 0 {
+            return true;
+        }
+        let (would_hold, last) = (self.held + len, self.limit / 4);
+        let is_short = would_hold > self.limit - last;
+        let has_part = |links: usize| link.load() == 0 || link.load() + len <= last / links;
+        would_hold <= self.limit && (!is_short || self.sharing.is_none_or(has_part))
+    }
+}
+
+/// What can be shortened to make room.
+#[derive(Clone, Copy)]
+enum Queue {
+    Outbox(LinkId),
+    Absent(Identity),
+}
+
+impl Hub {
+    /// Bytes of messages that this socket holds on their way out, and on their way back.
+    pub(super) fn memory(&self) -> usize {
+        self.queued_bytes + self.ledger.bytes() + self.news.bytes()
+    }
+
+    /// A message of `len` bytes is to come in. Messages that were handed back, and that nobody
+    /// has read, do not keep it out.
+    pub(super) fn relieve_news(&mut self, len: usize) {
+        let least = self.config.memory_budget / 8;
+        while self.is_over_budget(len) && self.news.make_room(least) {
+            self.stats.events_lost += 1;
+        }
+    }
+
+    pub(super) fn is_over_budget(&self, len: usize) -> bool {
+        let held = self.memory();
+        held > 0 && held + len > self.config.memory_budget / 2
+    }
+
+    pub(super) fn budget(&self) -> Budget {
+        let links = self.router.roster().len();
+        // A publish takes from the longest queues instead.
+        let is_shared = links > 1 && self.config.send_mode == SendMode::RoundRobin;
+        Budget {
+            held: self.memory(),
+            limit: self.config.memory_budget / 2,
+            sharing: is_shared.then_some(links),
+        }
+    }
+
+    /// At the memory budget the longest queues give way: they are those of the slowest peers, or
+    /// of peers that went away.
+    pub(super) fn relieve_memory(&mut self, len: usize) {
+        while self.is_over_budget(len) {
+            let before = self.queued_bytes;
+            let enough = before.saturating_sub(self.config.memory_budget / RELIEF);
+            for (bytes, queue) in self.longest_queues() {
+                let half = self.queued_bytes - bytes / 2;
+                let mut is_shorter = self.shorten(queue);
+                while is_shorter && self.queued_bytes > enough.max(half) {
+                    is_shorter = self.shorten(queue);
+                }
+                if !is_shorter || self.queued_bytes <= enough {
+                    break;
+                }
+            }
+            if self.queued_bytes == before {
+                return;
+            }
+        }
+    }
+
+    /// All queues and what they hold, the longest first.
+    fn longest_queues(&self) -> Vec<(usize, Queue)> {
+        let outboxes = self.router.roster().iter().map(|link| {
+            let bytes = self.link(*link).map_or(0, |link| link.outbox.bytes());
+            (bytes, Queue::Outbox(*link))
+        });
+        let absent = self.peers.iter().map(|(identity, peer)| {
+            let bytes = peer.waiting.memory();
+            (bytes, Queue::Absent(*identity))
+        });
+        let mut all: Vec<(usize, Queue)> = outboxes.chain(absent).collect();
+        all.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        all
+    }
+
+    /// Drops the oldest message of a queue, if there is one that may be dropped.
+    fn shorten(&mut self, queue: Queue) -> bool {
+        let identity = match queue {
+            Queue::Outbox(link) => return self.drop_oldest(link, DropReason::MemoryBudget),
+            Queue::Absent(identity) => identity,
+        };
+        let Some(item) = self.peer_mut(identity).waiting.pop_front() else {
+            return false;
+        };
+        self.queued_bytes -= item.memory();
+        self.forget(item.id);
+        self.drop_messages(Some(identity), DropReason::MemoryBudget, 1);
+        true
+    }
+}
