@@ -72,7 +72,7 @@ impl Hub {
                 let until = until.max(now + FAREWELL);
                 self.take_leave(now, until);
                 self.closing = Some(Closing::Leaving { until });
-                CloseStep::Wait { until }
+                self.poll_close(now)
             }
             Closing::Leaving { until } if now < until && self.has_links() => {
                 CloseStep::Wait { until }
