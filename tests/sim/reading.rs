@@ -87,11 +87,13 @@ impl World {
             Got::Bytes(count) => {
                 let reading = hand.decoder.handle_read(count);
                 let owner = self.nodes[index].id;
-                let pipe = &mut self.net.conns.get_mut(&conn)?.pipes[1 - side];
+                let conn_now = self.net.conns.get_mut(&conn)?;
+                let is_late = conn_now.ends[1 - side].is_closed;
+                let pipe = &mut conn_now.pipes[1 - side];
                 for number in truth::numbers(&reading.batch) {
                     let sent = pipe.in_flight.pop_front().map(|(number, _)| number);
                     assert_eq!(sent, Some(number), "bytes arrive as they were sent");
-                    self.truth.handle_read(number, owner);
+                    self.truth.handle_read(number, owner, is_late);
                 }
                 self.wake_end(conn, 1 - side);
                 self.wake_reader(index, link);

@@ -37,6 +37,8 @@ struct Message {
     handed_back: u32,
     /// Copies whose last byte was written and never read.
     lost: u32,
+    /// Read from a connection that its sender had given up.
+    is_late: bool,
 }
 
 /// One socket, from its start to its end.
@@ -97,11 +99,15 @@ impl Truth {
             returned: Vec::new(),
             handed_back: 0,
             lost: 0,
+            is_late: false,
         });
     }
 
-    pub(crate) fn handle_read(&mut self, number: u64, by: NodeId) {
-        self.messages[number as usize].read.push(by);
+    /// `is_late`: its sender has given up the connection meanwhile.
+    pub(crate) fn handle_read(&mut self, number: u64, by: NodeId, is_late: bool) {
+        let message = &mut self.messages[number as usize];
+        message.read.push(by);
+        message.is_late |= is_late;
     }
 
     pub(crate) fn handle_lost(&mut self, numbers: impl Iterator<Item = u64>) {
@@ -143,6 +149,10 @@ impl Truth {
         );
         // In turn, what comes back of one peer goes behind what another has already.
         let keeps_order = is_direct || sender.publishes || sender.downs == 0;
+        if message.is_late {
+            // A receiver that stood still may come to it behind what came on the next connection.
+            return;
+        }
         let last = sender.delivered.insert((to, is_direct), number);
         let is_late = last.is_some_and(|last| last > number);
         assert!(
