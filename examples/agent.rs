@@ -28,7 +28,7 @@ usage: agent --role bind|connect --port PORT --behavior source|sink|echo [--flag
   --delivery at-most-once|at-least-once    default: at-most-once; the other not with publish
   --identity HEX                32 hexadecimal digits; default: random
   --linger SECONDS              default: 1; may be fractional
-  --ws true|false               default: false; true is not supported
+  --ws true|false               default: false; true with bind only, for WebSocket besides TCP
   --tls true|false              default: false; true is not supported
 
 Exit status: 0 done, 1 failed, 2 wrong arguments. Diagnostics go to standard error.";
@@ -190,10 +190,8 @@ impl Flags {
     }
 
     fn config(&mut self) -> Result<Config, String> {
-        for flag in ["--ws", "--tls"] {
-            if self.choose(flag, Some(false), &[("true", true), ("false", false)])? {
-                return Err(format!("{flag} true is not supported"));
-            }
+        if self.is_set("--tls")? {
+            return Err("--tls true is not supported".to_owned());
         }
         let modes = [
             ("publish", SendMode::Publish),
@@ -218,12 +216,21 @@ impl Flags {
         if port == 0 && !binds {
             return Err("--port 0 is for bind only".to_owned());
         }
+        let scheme = match self.is_set("--ws")? {
+            true if !binds => return Err("--ws true is for bind only".to_owned()),
+            true => "ws",
+            false => "tcp",
+        };
         let host = self.0.remove("--host").unwrap_or("127.0.0.1".to_owned());
         let text = match host.contains(':') {
-            true => format!("tcp://[{host}]:{port}"),
-            false => format!("tcp://{host}:{port}"),
+            true => format!("{scheme}://[{host}]:{port}"),
+            false => format!("{scheme}://{host}:{port}"),
         };
         text.parse().map_err(|error: Error| error.to_string())
+    }
+
+    fn is_set(&mut self, flag: &str) -> Result<bool, String> {
+        self.choose(flag, Some(false), &[("true", true), ("false", false)])
     }
 
     fn choose<T: Copy>(

@@ -130,10 +130,33 @@ impl Config {
                 "half_open",
                 "must not be zero per address",
             ),
+            (
+                !self.origins.iter().all(|origin| is_origin(origin)),
+                "allow_origin",
+                "an origin is scheme://host or scheme://host:port in lower case, or null",
+            ),
+            (
+                !self.hosts.iter().all(|host| is_host(host)),
+                "allow_host",
+                "a host is host or host:port, without a scheme or path",
+            ),
         ];
         match faults.into_iter().find(|(is_wrong, ..)| *is_wrong) {
             Some((_, setting, reason)) => Err(Error::InvalidConfig { setting, reason }),
             None => Ok(()),
         }
     }
+}
+
+/// A browser could say it.
+fn is_origin(text: &str) -> bool {
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let parts = text.split_once("://");
+    let is_named = parts.is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host));
+    text == "null" || (is_lower && is_named)
+}
+
+fn is_host(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_part)
 }

@@ -51,6 +51,10 @@ pub struct Config {
     pub(crate) half_open_per_address: usize,
     pub(crate) linger: Duration,
     pub(crate) authorize: Option<Authorize>,
+    /// Of pages that may connect to `ws://` listeners.
+    pub(crate) origins: Vec<String>,
+    /// Names of `ws://` listeners besides their own.
+    pub(crate) hosts: Vec<String>,
 }
 
 /// The bound of a queue: whichever is reached first, but one message always fits.
@@ -100,6 +104,8 @@ impl Default for Config {
             half_open_per_address: 64,
             linger: Duration::from_secs(2),
             authorize: None,
+            origins: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -330,6 +336,29 @@ impl Config {
             authorize: Some(Arc::new(hook)),
             ..self
         }
+    }
+
+    /// Lets web pages of `origin` connect to `ws://` listeners; call it once for each. Default:
+    /// none, because any page on the internet can try to reach services of the machine it is
+    /// shown on.
+    ///
+    /// It is compared exactly with what the browser says: `http://localhost:8000` or
+    /// `https://example.org`, in lower case, without a slash or path, and without the scheme's
+    /// own port; `null` for pages that have none, such as files. Programs that are no browsers
+    /// say nothing, and are let in.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Config {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Another name under which `ws://` listeners are found, as browsers put it into `Host`:
+    /// `example.org`, or with a port that is not the scheme's own. Call it once for each; it is
+    /// needed behind a proxy and where ports are mapped. Without it a listener is its bound
+    /// address and the host of its endpoint, each with its port; on a loopback address also
+    /// `localhost`; on all addresses (`*`, `0.0.0.0`, `[::]`) also every address, but no name.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Config {
+        self.hosts.push(host.into());
+        self
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::Error;
 /// | `tcp://host:port` | TCP; the host is a name, an IPv4 address, or an IPv6 address in brackets |
 /// | `host:port` | the same, for short |
 /// | `tcp://*:port` | to bind only: every IPv4 address of this machine |
+/// | `ws://host:port` | to bind only: TCP for ordinary peers, and WebSocket for browsers, on one port |
 /// | `unix:///absolute/path`, `unix://relative/path` | a Unix socket, where the system has them |
 /// | `mem://name` | inside this process |
 ///
@@ -45,6 +46,11 @@ pub(crate) enum Address {
         host: String,
         port: u16,
     },
+    /// As TCP, with WebSocket besides.
+    Ws {
+        host: String,
+        port: u16,
+    },
     #[cfg(unix)]
     Unix(PathBuf),
     Mem(String),
@@ -57,7 +63,7 @@ impl Endpoint {
     /// The TCP port; 0 asks the system for a free one. `None` where there are no ports.
     pub fn port(&self) -> Option<u16> {
         match self.address {
-            Address::Tcp { port, .. } => Some(port),
+            Address::Tcp { port, .. } | Address::Ws { port, .. } => Some(port),
             _ => None,
         }
     }
@@ -76,9 +82,12 @@ impl Endpoint {
         self.port() == Some(0)
     }
 
-    /// Refuses what can only be bound: port 0 and the host `*`.
+    /// Refuses what can only be bound: port 0, the host `*`, and WebSocket.
     pub(crate) fn check_connectable(&self) -> Result<(), Error> {
         let reason = match &self.address {
+            Address::Ws { .. } => {
+                "ws:// can only be bound: connect to tcp:// with the same host and port"
+            }
             Address::Tcp { host, .. } if host == ANY_HOST => "the host * can only be bound",
             _ if self.is_wildcard_port() => "port 0 can only be bound",
             _ => return Ok(()),
@@ -118,12 +127,19 @@ impl fmt::Display for Endpoint {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
-            Address::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Address::Tcp { host, port } => write_tcp(f, "tcp", host, *port),
+            Address::Ws { host, port } => write_tcp(f, "ws", host, *port),
             #[cfg(unix)]
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
             Address::Mem(name) => write!(f, "mem://{name}"),
         }
+    }
+}
+
+fn write_tcp(f: &mut fmt::Formatter<'_>, scheme: &str, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "{scheme}://[{host}]:{port}"),
+        false => write!(f, "{scheme}://{host}:{port}"),
     }
 }
 
@@ -137,7 +153,8 @@ impl fmt::Debug for Endpoint {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Remote {
-    /// The peer's address; for an accepted connection, its port is a passing one.
+    /// The peer's address, over WebSocket as well; for an accepted connection, its port is a
+    /// passing one.
     Tcp(SocketAddr),
     /// A process on this machine, through a Unix socket.
     Unix,
@@ -157,17 +174,18 @@ impl fmt::Display for Remote {
 
 fn parse(text: &str) -> Result<Address, &'static str> {
     match text.split_once("://") {
-        None => parse_tcp(text),
-        Some(("tcp", rest)) => parse_tcp(rest),
+        None => parse_tcp(text).map(|(host, port)| Address::Tcp { host, port }),
+        Some(("tcp", rest)) => parse_tcp(rest).map(|(host, port)| Address::Tcp { host, port }),
+        Some(("ws", rest)) => parse_tcp(rest).map(|(host, port)| Address::Ws { host, port }),
         Some(("unix", rest)) => parse_unix(rest),
         Some(("mem", "")) => Err("the name is missing"),
         Some(("mem", name)) => Ok(Address::Mem(name.to_owned())),
-        Some(("ws", _)) => Err("WebSocket is not supported yet"),
-        Some(_) => Err("unknown scheme; there are tcp://, unix:// and mem://"),
+        Some(("wss", _)) => Err("there is no encryption here; put a proxy in front of ws://"),
+        Some(_) => Err("unknown scheme; there are tcp://, unix://, mem:// and ws://"),
     }
 }
 
-fn parse_tcp(text: &str) -> Result<Address, &'static str> {
+fn parse_tcp(text: &str) -> Result<(String, u16), &'static str> {
     let (host, port) = text
         .rsplit_once(':')
         .ok_or("the port is missing, as in host:port")?;
@@ -175,10 +193,7 @@ fn parse_tcp(text: &str) -> Result<Address, &'static str> {
         return Err("the port is not a number");
     }
     let port = port.parse().map_err(|_| "the port is over 65535")?;
-    Ok(Address::Tcp {
-        host: parse_host(host)?,
-        port,
-    })
+    Ok((parse_host(host)?, port))
 }
 
 fn parse_host(text: &str) -> Result<String, &'static str> {
@@ -247,6 +262,8 @@ mod tests {
         assert_eq!(canonical("[0:0:0::1]:65535"), "tcp://[::1]:65535");
         assert_eq!(canonical("tcp://[fe80::1%2]:1"), "tcp://[fe80::1%2]:1");
         assert_eq!(canonical("mem://a b"), "mem://a b");
+        assert_eq!(canonical("ws://LocalHost:080"), "ws://localhost:80");
+        assert_eq!(canonical("ws://[0::1]:0"), "ws://[::1]:0");
     }
 
     #[test]
@@ -257,6 +274,7 @@ mod tests {
             "a.b-c_d:9",
             "mem://x:1",
             "*:0",
+            "ws://[::1]:5",
         ] {
             let endpoint: Endpoint = text.parse().expect(text);
             assert_eq!(canonical(endpoint.as_ref()), endpoint.to_string());
@@ -293,7 +311,8 @@ mod tests {
         assert!(reason("tcp://user@h:1").contains("character"));
         assert_eq!(reason("mem://"), "the name is missing");
         assert!(reason("http://h:1").contains("unknown scheme"));
-        assert_eq!(reason("ws://h:1"), "WebSocket is not supported yet");
+        assert!(reason("wss://h:1").contains("encryption"));
+        assert!(reason("ws://h:1/path").contains("port"));
     }
 
     #[test]
@@ -301,6 +320,7 @@ mod tests {
         for (text, connectable) in [
             ("h:0", false),
             ("*:5", false),
+            ("ws://h:5", false),
             ("h:5", true),
             ("mem://h", true),
         ] {

@@ -119,6 +119,15 @@ pub enum DownReason {
     Disconnected,
     /// The system has no thread for it.
     NoThread,
+    /// It asked for something else than our WebSocket, and was answered with this HTTP status.
+    BadUpgrade {
+        /// The status.
+        status: u16,
+    },
+    /// A page whose origin is not [allowed](crate::Config::allow_origin) wanted a WebSocket.
+    ForeignOrigin,
+    /// It wanted a WebSocket of a [host](crate::Config::allow_host) that we are not.
+    ForeignHost,
 }
 
 impl fmt::Display for DownReason {
@@ -140,6 +149,9 @@ impl fmt::Display for DownReason {
             DownReason::Crowded => f.write_str("too many connections"),
             DownReason::Disconnected => f.write_str("ended by us"),
             DownReason::NoThread => f.write_str("no thread for it"),
+            DownReason::BadUpgrade { status } => write!(f, "no WebSocket: HTTP status {status}"),
+            DownReason::ForeignOrigin => f.write_str("a page of an origin that is not allowed"),
+            DownReason::ForeignHost => f.write_str("it asked for a host that we are not"),
         }
     }
 }

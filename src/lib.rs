@@ -32,7 +32,9 @@
 //! ```
 //!
 //! A `Socket` is a handle. Clone it into as many threads as you like; all of them may send and
-//! receive at once. Addresses are [`Endpoint`]s: `tcp://host:port`, `unix:///path`, `mem://name`.
+//! receive at once. Addresses are [`Endpoint`]s: `tcp://host:port`, `unix:///path`, `mem://name`,
+//! and `ws://host:port` to bind, which takes browsers as well: see
+//! [`Config::allow_origin`].
 //!
 //! # Answers
 //!

@@ -132,6 +132,16 @@ fn agents_publish() {
 }
 
 #[test]
+fn an_agent_that_takes_websocket_takes_raw_peers_as_well() {
+    let sink = agent("--role bind --port 0 --behavior sink --count 3 --ws true");
+    let port = sink.port();
+    let flags = "--behavior source --count 3 --linger 0";
+    let source = agent(&format!("--role connect --port {port} {flags}"));
+    assert_eq!(source.finish().status, Some(0));
+    assert_eq!(sink.finish().lines, ["m0", "m1", "m2"]);
+}
+
+#[test]
 fn an_agent_echoes_to_who_sent() {
     let echo = agent("--role bind --port 0 --behavior echo --count 20 --linger 0");
     let port = echo.port();
@@ -171,7 +181,7 @@ fn an_agent_refuses_wrong_arguments_with_usage_and_status_2() {
         &format!("{good} --delivery twice"),
         &format!("{good} --identity 00"),
         &format!("{good} --linger -1"),
-        &format!("{good} --ws true"),
+        "--role connect --port 1 --behavior sink --count 1 --ws true",
         &format!("{good} --tls true"),
         &format!("{good} --send-mode publish --delivery at-least-once"),
     ];

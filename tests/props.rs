@@ -1,5 +1,5 @@
 //! Properties of the protocol core: bytes in any chunking, the window, and the hub against a
-//! naive model of what was promised.
+//! naive model of what was promised; and of the framing of WebSocket.
 
 // The core is not public, so it is compiled into this test, with the plain data that it knows.
 #![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
@@ -22,11 +22,19 @@ mod policy;
 mod proto;
 #[path = "../src/stats.rs"]
 mod stats;
+#[path = "../src/transport/websocket"]
+mod framing {
+    pub(crate) mod frame;
+    pub(crate) mod framer;
+    pub(crate) mod parser;
+}
 
 #[path = "props/decoder.rs"]
 mod decoder;
 #[path = "props/hub.rs"]
 mod hub;
+#[path = "props/websocket.rs"]
+mod websocket;
 #[path = "props/window.rs"]
 mod window;
 

@@ -22,7 +22,7 @@ impl Core {
         if self.lock().life != Life::Open {
             return Err(Error::Closed);
         }
-        let listener = Arc::new(Listener::bind(endpoint)?);
+        let listener = Arc::new(Listener::bind(endpoint, &self.config)?);
         let bound = listener.endpoint();
         let mut shared = self.lock();
         if shared.life != Life::Open {
@@ -92,7 +92,9 @@ impl Core {
         stream.set_write_timeout(Some(PATIENCE)).ok();
         let stream = Arc::new(stream);
         let mut shared = self.lock();
-        let Accepted::Link(id) = shared.hub.handle_accepted(Instant::now(), stream.remote()) else {
+        let (now, remote) = (Instant::now(), stream.remote());
+        let accepted = shared.hub.handle_accepted(now, remote, stream.may_begin());
+        let Accepted::Link(id) = accepted else {
             return;
         };
         shared.attach(id, stream.clone());

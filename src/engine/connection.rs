@@ -1,5 +1,6 @@
 //! Connection: the thread of one connection, from HELLO to the end of its stream.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
-use crate::transport::Stream;
+use crate::transport::{Notice, Stream};
 
 /// Serves the connection until it ends.
 pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
@@ -116,10 +117,28 @@ impl Reader<'_> {
     }
 
     fn read(&mut self) -> Result<Reading, DownReason> {
-        match self.stream.read(self.decoder.space()) {
-            Ok(0) => Err(DownReason::Closed),
-            Ok(count) => Ok(self.decoder.handle_read(count)),
-            Err(_) => Err(DownReason::Reset),
+        loop {
+            match self.stream.read(self.decoder.space()) {
+                Ok(0) => return Err(DownReason::Closed),
+                Ok(count) => return Ok(self.decoder.handle_read(count)),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => self.handle_notice(),
+                    io::ErrorKind::InvalidData => return Err(DownReason::NotAPeer),
+                    _ => return Err(DownReason::Reset),
+                },
+            }
+        }
+    }
+
+    fn handle_notice(&self) {
+        let notice = self.stream.notice();
+        let mut shared = self.core.lock();
+        match notice {
+            Some(Notice::Prompt) => shared.hub.handle_prompt(self.id),
+            Some(Notice::Leave(reason)) => {
+                shared.hub.handle_farewell(Instant::now(), self.id, reason);
+            }
+            None => {}
         }
     }
 

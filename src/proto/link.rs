@@ -82,7 +82,7 @@ pub(crate) struct Link {
     /// The kernel has taken nothing since then.
     pub(crate) stalled: Option<Instant>,
     pub(crate) reader_is_done: bool,
-    /// A write failed.
+    /// A write failed, or the peer has said that it is done.
     pub(crate) is_broken: bool,
     /// Both ends finished what they had to say.
     pub(crate) is_clean: bool,
@@ -136,6 +136,11 @@ impl Link {
         if !std::mem::replace(&mut self.has_greeted, true) {
             self.outbox.push_hello(me);
         }
+    }
+
+    /// Nobody has said who is there.
+    pub(crate) fn is_half_open(&self) -> bool {
+        self.peer.is_none() && self.phase != Phase::Ended
     }
 
     pub(crate) fn is_up(&self) -> bool {

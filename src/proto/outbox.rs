@@ -52,6 +52,11 @@ impl Outbox {
         self.control.is_empty() && self.chunks.is_empty() && !self.is_writing
     }
 
+    /// No heartbeat or ACK is about to go out.
+    pub(crate) fn has_no_control(&self) -> bool {
+        self.control.is_empty()
+    }
+
     pub(crate) fn is_writing(&self) -> bool {
         self.is_writing
     }

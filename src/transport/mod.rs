@@ -1,11 +1,13 @@
 //! Bytes to and from the operating system: knows no frame and no peer.
 
 mod mem;
+mod sniff;
 mod tcp;
 #[cfg(test)]
 mod tests;
 #[cfg(unix)]
 mod unix;
+mod websocket;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,26 +15,56 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::endpoint::{Address, Endpoint, Remote};
 use crate::error::Error;
+use crate::event::DownReason;
 
 /// One connection: one descriptor, read by one thread and written by another.
 pub(crate) enum Stream {
     Tcp(TcpStream, SocketAddr),
+    Sniffed(sniff::Stream),
     #[cfg(unix)]
     Unix(UnixStream),
     Mem(mem::Stream),
 }
 
+/// What a stream has to say besides its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Notice {
+    /// It has something of its own to write, which goes out with the next write.
+    Prompt,
+    /// The other side is done, or broke the stream's own rules: the stream takes no more of what
+    /// comes, and says its last word when its writing half is shut down.
+    Leave(DownReason),
+}
+
 impl Stream {
     /// Blocks until there are bytes, or returns 0 at the end of the stream.
+    ///
+    /// `WouldBlock` says that there is a [`notice`](Stream::notice), `InvalidData` that what came
+    /// is nothing that a peer begins with.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| match self {
             Stream::Tcp(stream, _) => (&*stream).read(buffer),
+            Stream::Sniffed(stream) => stream.read(buffer),
             #[cfg(unix)]
             Stream::Unix(stream) => (&*stream).read(buffer),
             Stream::Mem(stream) => Ok(stream.read(buffer)),
         })
+    }
+
+    /// What the last `WouldBlock` of a read was about.
+    pub(crate) fn notice(&self) -> Option<Notice> {
+        match self {
+            Stream::Sniffed(stream) => stream.notice(),
+            _ => None,
+        }
+    }
+
+    /// Whether we may write before the other side has said anything.
+    pub(crate) fn may_begin(&self) -> bool {
+        !matches!(self, Stream::Sniffed(_))
     }
 
     /// Writes `head`, then `body`, in one go; returns how many bytes of both were taken.
@@ -41,6 +73,7 @@ impl Stream {
     pub(crate) fn write(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
         let taken = retry(|| match self {
             Stream::Tcp(stream, _) => write_both(stream, head, body),
+            Stream::Sniffed(stream) => stream.write(head, body),
             #[cfg(unix)]
             Stream::Unix(stream) => write_both(stream, head, body),
             Stream::Mem(stream) => stream.write(head, body),
@@ -57,6 +90,7 @@ impl Stream {
     pub(crate) fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
             Stream::Tcp(stream, _) => stream.set_write_timeout(timeout),
+            Stream::Sniffed(stream) => stream.tcp().set_write_timeout(timeout),
             #[cfg(unix)]
             Stream::Unix(stream) => stream.set_write_timeout(timeout),
             Stream::Mem(stream) => stream.set_write_timeout(timeout),
@@ -69,6 +103,7 @@ impl Stream {
         // An error says that the connection is gone already, which is what was asked for.
         let _ = match self {
             Stream::Tcp(stream, _) => stream.shutdown(how),
+            Stream::Sniffed(stream) => stream.shutdown(how),
             #[cfg(unix)]
             Stream::Unix(stream) => stream.shutdown(how),
             Stream::Mem(stream) => {
@@ -81,6 +116,7 @@ impl Stream {
     pub(crate) fn remote(&self) -> Remote {
         match self {
             Stream::Tcp(_, address) => Remote::Tcp(*address),
+            Stream::Sniffed(stream) => Remote::Tcp(stream.remote()),
             #[cfg(unix)]
             Stream::Unix(_) => Remote::Unix,
             Stream::Mem(_) => Remote::Mem,
@@ -91,15 +127,19 @@ impl Stream {
 /// A bound endpoint; dropping it closes it.
 pub(crate) enum Listener {
     Tcp(tcp::Listener),
+    Sniff(sniff::Listener),
     #[cfg(unix)]
     Unix(unix::Listener),
     Mem(mem::Listener),
 }
 
 impl Listener {
-    pub(crate) fn bind(endpoint: &Endpoint) -> Result<Listener, Error> {
+    pub(crate) fn bind(endpoint: &Endpoint, config: &Config) -> Result<Listener, Error> {
         let bound = match endpoint.address() {
             Address::Tcp { host, port } => tcp::Listener::bind(host, *port).map(Listener::Tcp),
+            Address::Ws { host, port } => {
+                sniff::Listener::bind(host, *port, config).map(Listener::Sniff)
+            }
             #[cfg(unix)]
             Address::Unix(path) => unix::Listener::bind(path).map(Listener::Unix),
             Address::Mem(name) => mem::Listener::bind(name).map(Listener::Mem),
@@ -114,6 +154,7 @@ impl Listener {
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
             Listener::Tcp(listener) => listener.endpoint(),
+            Listener::Sniff(listener) => listener.endpoint(),
             #[cfg(unix)]
             Listener::Unix(listener) => listener.endpoint(),
             Listener::Mem(listener) => listener.endpoint(),
@@ -125,7 +166,11 @@ impl Listener {
     /// One thread at a time: `close` wakes only one on systems other than Linux.
     pub(crate) fn accept(&self) -> io::Result<Stream> {
         match self {
-            Listener::Tcp(listener) => listener.accept(),
+            Listener::Tcp(listener) => {
+                let (stream, remote) = listener.accept()?;
+                Ok(Stream::Tcp(stream, remote))
+            }
+            Listener::Sniff(listener) => listener.accept().map(Stream::Sniffed),
             #[cfg(unix)]
             Listener::Unix(listener) => listener.accept(),
             Listener::Mem(listener) => listener.accept().map(Stream::Mem),
@@ -139,6 +184,7 @@ impl Listener {
     pub(crate) fn close(&self) {
         match self {
             Listener::Tcp(listener) => listener.close(),
+            Listener::Sniff(listener) => listener.close(),
             #[cfg(unix)]
             Listener::Unix(listener) => listener.close(),
             Listener::Mem(listener) => listener.close(),
@@ -161,6 +207,7 @@ impl Drop for Listener {
 pub(crate) fn connect(endpoint: &Endpoint, timeout: Duration, attempt: u32) -> io::Result<Stream> {
     match endpoint.address() {
         Address::Tcp { host, port } => tcp::connect(host, *port, timeout, attempt),
+        Address::Ws { .. } => Err(io::ErrorKind::Unsupported.into()),
         #[cfg(unix)]
         Address::Unix(path) => retry(|| UnixStream::connect(path)).map(Stream::Unix),
         Address::Mem(name) => mem::connect(name).map(Stream::Mem),

@@ -24,8 +24,9 @@ pub(crate) struct Listener {
     /// The same socket as a stream: its `shutdown` wakes `accept`. It is made at bind, so that
     /// `close` never fails for want of descriptors.
     waker: TcpStream,
+    /// As it was given, or the address for the host `*`.
+    host: String,
     local: SocketAddr,
-    endpoint: Endpoint,
     closed: AtomicBool,
 }
 
@@ -43,20 +44,29 @@ impl Listener {
         Ok(Listener {
             waker: TcpStream::from(Owned::from(listener.try_clone()?)),
             listener,
+            host,
             local,
-            endpoint: Endpoint::new(Address::Tcp {
-                host,
-                port: local.port(),
-            }),
             closed: AtomicBool::new(false),
         })
     }
 
     pub(super) fn endpoint(&self) -> Endpoint {
-        self.endpoint.clone()
+        Endpoint::new(Address::Tcp {
+            host: self.host.clone(),
+            port: self.local.port(),
+        })
     }
 
-    pub(super) fn accept(&self) -> io::Result<Stream> {
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// A connection, and where it comes from.
+    pub(super) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(closed());
         }
@@ -64,7 +74,9 @@ impl Listener {
         if self.closed.load(Ordering::SeqCst) {
             return Err(closed());
         }
-        accepted.map(|(stream, remote)| open(stream, remote))
+        let (stream, remote) = accepted?;
+        send_without_delay(&stream);
+        Ok((stream, remote))
     }
 
     pub(super) fn close(&self) {
@@ -126,7 +138,8 @@ fn dial(address: SocketAddr, timeout: Duration) -> io::Result<Stream> {
         free_port(&stream);
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Ok(open(stream, address))
+    send_without_delay(&stream);
+    Ok(Stream::Tcp(stream, address))
 }
 
 /// Makes a stream to ourselves end with a reset, as one does that ends over an unread byte. An
@@ -139,10 +152,9 @@ fn free_port(mut stream: &TcpStream) {
     }
 }
 
-fn open(stream: TcpStream, remote: SocketAddr) -> Stream {
+fn send_without_delay(stream: &TcpStream) {
     // It fails on a connection that is dead already; the next read tells.
     let _ = stream.set_nodelay(true);
-    Stream::Tcp(stream, remote)
 }
 
 /// Where to connect to reach a listener that is bound to `local`.
@@ -188,10 +200,10 @@ mod tests {
     fn both_sides_send_without_delay() {
         let listener = Listener::bind("127.0.0.1", 0).unwrap();
         let dialled = connect("127.0.0.1", listener.local.port(), 5 * SECOND, 5).unwrap();
-        for stream in [dialled, listener.accept().unwrap()] {
-            let Stream::Tcp(stream, remote) = stream else {
-                panic!("not TCP")
-            };
+        let Stream::Tcp(stream, remote) = dialled else {
+            panic!("not TCP")
+        };
+        for (stream, remote) in [(stream, remote), listener.accept().unwrap()] {
             assert!(stream.nodelay().unwrap());
             assert_eq!(remote, stream.peer_addr().unwrap());
         }

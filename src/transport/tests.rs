@@ -32,8 +32,12 @@ fn endpoints() -> Vec<Endpoint> {
 fn pairs() -> Vec<(Stream, Stream)> {
     let listeners = endpoints()
         .into_iter()
-        .map(|endpoint| Listener::bind(&endpoint).unwrap());
+        .map(|endpoint| bind(&endpoint).unwrap());
     listeners.map(|listener| pair(&listener)).collect()
+}
+
+fn bind(endpoint: &Endpoint) -> Result<Listener, Error> {
+    Listener::bind(endpoint, &Config::default())
 }
 
 fn pair(listener: &Listener) -> (Stream, Stream) {
@@ -178,7 +182,7 @@ fn each_side_knows_the_other() {
 #[test]
 fn closing_wakes_a_blocked_accept() {
     for endpoint in endpoints() {
-        let listener = Arc::new(Listener::bind(&endpoint).unwrap());
+        let listener = Arc::new(bind(&endpoint).unwrap());
         let acceptor = Arc::clone(&listener);
         let woken = spawn(move || acceptor.accept().map(|_| ()));
         listener.close();
@@ -195,13 +199,13 @@ fn closing_wakes_a_blocked_accept() {
 #[test]
 fn a_closed_endpoint_can_be_bound_again() {
     for endpoint in endpoints() {
-        let first = Listener::bind(&endpoint).unwrap();
+        let first = bind(&endpoint).unwrap();
         let streams = pair(&first);
         first.close();
         if !cfg!(target_os = "linux") {
             drop(first);
         }
-        let second = Listener::bind(&far_endpoint(&endpoint, &streams.0)).unwrap();
+        let second = bind(&far_endpoint(&endpoint, &streams.0)).unwrap();
         pair(&second);
     }
 }
@@ -217,8 +221,8 @@ fn far_endpoint(asked: &Endpoint, stream: &Stream) -> Endpoint {
 #[test]
 fn a_live_endpoint_is_not_bound_twice() {
     for endpoint in endpoints() {
-        let first = Listener::bind(&endpoint).unwrap();
-        match Listener::bind(&first.endpoint()) {
+        let first = bind(&endpoint).unwrap();
+        match bind(&first.endpoint()) {
             Err(Error::Io { op, source }) => {
                 assert_eq!(op, format!("bind {}", first.endpoint()));
                 assert_eq!(source.kind(), io::ErrorKind::AddrInUse);
@@ -231,7 +235,7 @@ fn a_live_endpoint_is_not_bound_twice() {
 #[test]
 fn connecting_to_a_closed_endpoint_fails() {
     for endpoint in endpoints() {
-        let listener = Listener::bind(&endpoint).unwrap();
+        let listener = bind(&endpoint).unwrap();
         // Over TCP the dialler's own port: nobody listens there, and no other test can take it.
         let (_near, far) = pair(&listener);
         let bound = far_endpoint(&endpoint, &far);

@@ -133,7 +133,7 @@ impl World {
         if self.peers.contains_key(&peer) {
             return;
         }
-        let accepted = self.hub.handle_accepted(self.now, Remote::Mem);
+        let accepted = self.hub.handle_accepted(self.now, Remote::Mem, true);
         let Accepted::Link(link) = accepted else {
             panic!("there is room for a link");
         };

@@ -104,7 +104,10 @@ impl World {
             return self.close_end(conn, 1);
         }
         let index = owner.index;
-        match self.nodes[index].hub.handle_accepted(self.now, Remote::Mem) {
+        match self.nodes[index]
+            .hub
+            .handle_accepted(self.now, Remote::Mem, true)
+        {
             Accepted::Link(link) => self.serve(index, link, (conn, 1), None),
             Accepted::Refused => self.close_end(conn, 1),
         }

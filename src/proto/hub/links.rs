@@ -39,7 +39,13 @@ pub(crate) enum Verdict {
 }
 
 impl Hub {
-    pub(crate) fn handle_accepted(&mut self, now: Instant, remote: Remote) -> Accepted {
+    /// `may_begin`: we may write before the other side has.
+    pub(crate) fn handle_accepted(
+        &mut self,
+        now: Instant,
+        remote: Remote,
+        may_begin: bool,
+    ) -> Accepted {
         self.advance(now);
         let count = self.links.len() - self.free.len();
         if self.is_done() || count >= self.config.max_connections {
@@ -49,7 +55,9 @@ impl Hub {
         if let Some(oldest) = self.crowded_out(remote) {
             self.end(oldest, DownReason::Crowded);
         }
-        Accepted::Link(self.open(Link::new(now, remote, None)))
+        // A hook may take its time: whoever dialled must not take us for a peer meanwhile.
+        let greets = may_begin && self.config.authorize.is_none();
+        Accepted::Link(self.open(Link::new(now, remote, None), greets))
     }
 
     /// The dialling thread has a connection; `None` if nobody wants it any more.
@@ -65,14 +73,13 @@ impl Hub {
         // One deadline for connect and handshake, but a slow look-up leaves the latter a part.
         let spent = now.saturating_duration_since(started);
         link.opened -= spent.min(self.config.handshake_timeout * 4 / 5);
-        let link = self.open(link);
+        let link = self.open(link, true);
         self.dials.get_mut(&dial)?.state = DialState::Linked(link);
         Some(link)
     }
 
-    fn open(&mut self, mut link: Link) -> LinkId {
-        // A hook may take its time: whoever dialled must not take us for a peer meanwhile.
-        if link.dial.is_some() || self.config.authorize.is_none() {
+    fn open(&mut self, mut link: Link, greets: bool) -> LinkId {
+        if greets {
             link.greet(self.me);
         }
         self.wake_by(link.opened + self.config.handshake_timeout);
@@ -85,7 +92,7 @@ impl Hub {
         let half_open: Vec<(LinkId, &Link)> = self
             .link_ids()
             .filter_map(|id| Some((id, self.link(id)?)))
-            .filter(|(_, link)| link.phase == Phase::Opening && link.dial.is_none())
+            .filter(|(_, link)| link.is_half_open() && link.dial.is_none())
             .collect();
         let of = |address: Option<IpAddr>| {
             half_open

@@ -15,6 +15,7 @@ mod overflow;
 mod resends;
 mod sending;
 mod side;
+mod streams;
 mod telling;
 mod wire;
 mod writing;

@@ -109,6 +109,19 @@ impl Hub {
         self.mark_first(id);
     }
 
+    /// The stream of `id` has something of its own to write: a heartbeat gets it a writer. Before
+    /// HELLO it goes out with that.
+    pub(crate) fn handle_prompt(&mut self, id: LinkId) {
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        let is_greeted = matches!(link.phase, Phase::Confirming { .. } | Phase::Up);
+        if is_greeted && link.outbox.has_no_control() {
+            link.outbox.push_heartbeat();
+            self.mark_first(id);
+        }
+    }
+
     /// As `mark_dirty`, ahead of links with messages: a heartbeat must not be late.
     fn mark_first(&mut self, id: LinkId) {
         let before = self.dirty.len();

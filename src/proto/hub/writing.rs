@@ -14,7 +14,7 @@ const BURST: Duration = Duration::from_micros(10);
 /// Below this, the keeper gives senders a moment to add to a chunk.
 const SMALL: usize = 16 * 1024;
 
-/// How long a link whose write failed is still read.
+/// How long a link whose write failed is still read, and the least that a farewell may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Hub {
@@ -111,6 +111,17 @@ impl Hub {
             }
             self.effects.wake.readers = true;
         }
+    }
+
+    /// The peer has said, beside its frames, that it is done, or broke the rules of its stream:
+    /// what was begun is finished, and it is read until it is gone.
+    pub(crate) fn handle_farewell(&mut self, now: Instant, id: LinkId, reason: DownReason) {
+        self.advance(now);
+        if let Some(link) = self.link_mut(id) {
+            link.is_broken = true;
+        }
+        let until = now + LAST_WORDS.max(self.config.linger);
+        self.leave(id, reason, until, false);
     }
 
     /// The link's writer has let go of it: more to write, to finish, or to bury.

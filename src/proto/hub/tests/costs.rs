@@ -34,7 +34,7 @@ impl Bare {
 
     /// A link whose peer has said HELLO and no more.
     fn confirming(&mut self, number: u32) -> LinkId {
-        let Accepted::Link(link) = self.hub.handle_accepted(self.now, Remote::Mem) else {
+        let Accepted::Link(link) = self.hub.handle_accepted(self.now, Remote::Mem, true) else {
             panic!("there is room for a link");
         };
         self.hub.handle_hello(self.now, link, peer(number));

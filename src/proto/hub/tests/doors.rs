@@ -123,7 +123,7 @@ fn the_name_of_a_link_that_is_gone_names_no_other() {
 fn events_are_bounded_and_the_lost_ones_counted() {
     let mut side = Side::new(round_robin());
     for _ in 0..1_030 {
-        let link = side.hub.handle_accepted(side.now, Remote::Mem);
+        let link = side.hub.handle_accepted(side.now, Remote::Mem, true);
         let crate::proto::hub::Accepted::Link(link) = link else {
             panic!("there is room");
         };
@@ -142,7 +142,7 @@ fn strangers_do_not_push_out_what_is_handed_back() {
     side.end(link, DownReason::Closed);
     side.hub.handle_timeout(side.now + secs(2));
     for _ in 0..2_000 {
-        let link = side.hub.handle_accepted(side.now, Remote::Mem);
+        let link = side.hub.handle_accepted(side.now, Remote::Mem, true);
         let crate::proto::hub::Accepted::Link(link) = link else {
             panic!("there is room");
         };

@@ -87,7 +87,7 @@ impl Side {
     }
 
     pub(super) fn accept_from(&mut self, remote: Remote) -> Option<LinkId> {
-        let accepted = self.hub.handle_accepted(self.now, remote);
+        let accepted = self.hub.handle_accepted(self.now, remote, true);
         self.settle();
         match accepted {
             Accepted::Link(id) => Some(id),

@@ -1,0 +1,155 @@
+//! Streams with words of their own: when we may begin, what they prompt, and how they take leave.
+
+use super::side::{Frame, Side, data, millis, round_robin, secs, texts, who};
+use crate::endpoint::Remote;
+use crate::event::DownReason;
+use crate::proto::chunk::FULL;
+use crate::proto::hub::{Accepted, Shut, Verdict};
+use crate::proto::link::LinkId;
+
+/// A connection on which the other side has to begin.
+fn accept_quietly(side: &mut Side) -> LinkId {
+    let accepted = side.hub.handle_accepted(side.now, Remote::Mem, false);
+    side.settle();
+    match accepted {
+        Accepted::Link(id) => id,
+        Accepted::Refused => panic!("there is no room"),
+    }
+}
+
+fn farewell(side: &mut Side, link: LinkId, reason: DownReason) {
+    side.hub.handle_farewell(side.now, link, reason);
+    side.settle();
+}
+
+#[test]
+fn where_the_other_side_begins_our_hello_waits_for_its_own() {
+    let mut side = Side::new(round_robin());
+    let link = accept_quietly(&mut side);
+    assert_eq!(side.write(link), []);
+    side.hub.handle_authorized(link);
+    assert_eq!(side.hello(link, who(1)), Verdict::Accepted);
+    assert_eq!(side.write(link), [Frame::Hello(who(100)), Frame::Heartbeat]);
+}
+
+#[test]
+fn where_the_other_side_begins_silence_ends_without_a_word() {
+    let mut side = Side::new(round_robin());
+    let link = accept_quietly(&mut side);
+    side.pass(secs(5));
+    assert_eq!(side.write(link), []);
+    assert_eq!(side.rejections(), [DownReason::HandshakeTimeout]);
+}
+
+#[test]
+fn a_prompt_is_a_heartbeat_for_the_keeper_to_write() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.hub.handle_prompt(link);
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+    assert_eq!(side.write(link), [Frame::Heartbeat]);
+}
+
+#[test]
+fn many_prompts_are_one_heartbeat() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    (0..100).for_each(|_| side.hub.handle_prompt(link));
+    assert_eq!(side.write(link), [Frame::Heartbeat]);
+}
+
+#[test]
+fn a_prompt_before_hello_waits_for_it() {
+    let mut side = Side::new(round_robin());
+    let link = accept_quietly(&mut side);
+    side.hub.handle_prompt(link);
+    assert_eq!(side.write(link), []);
+    side.hub.handle_authorized(link);
+    side.hello(link, who(1));
+    assert_eq!(side.write(link), [Frame::Hello(who(100)), Frame::Heartbeat]);
+}
+
+#[test]
+fn a_prompt_goes_behind_a_frame_that_was_begun() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["message"]);
+    side.write_bytes(link, 3);
+    side.hub.handle_prompt(link);
+    assert_eq!(side.write(link), [data("message"), Frame::Heartbeat]);
+}
+
+#[test]
+fn a_farewell_finishes_the_chunk_that_was_begun_and_nothing_else() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    let long = "x".repeat(FULL);
+    side.send_all(&[&long]);
+    side.write_bytes(link, 3);
+    side.send_all(&["waits"]);
+    farewell(&mut side, link, DownReason::Closed);
+    assert!(!side.is_shut(link, Shut::Write) && !side.is_up(who(1)));
+    assert_eq!(texts(&side.write(link)), [long]);
+    assert!(side.is_shut(link, Shut::Write));
+    side.end(link, DownReason::Closed);
+    let other = side.up(who(2));
+    assert_eq!(texts(&side.write(other)), ["waits"]);
+}
+
+#[test]
+fn what_was_written_before_a_farewell_is_in_doubt() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["perhaps"]);
+    side.write(link);
+    farewell(&mut side, link, DownReason::Closed);
+    assert!(side.is_shut(link, Shut::Write));
+    side.end(link, DownReason::Closed);
+    assert_eq!(side.downs(), [(DownReason::Closed, 1)]);
+}
+
+#[test]
+fn a_peer_that_stays_behind_its_farewell_is_put_out() {
+    let mut side = Side::new(round_robin().linger(secs(2)));
+    let link = side.up(who(1));
+    farewell(&mut side, link, DownReason::Malformed);
+    side.pass(millis(1_999));
+    assert!(!side.is_gone(link));
+    side.pass(millis(1));
+    assert!(side.is_gone(link));
+    assert_eq!(side.downs(), [(DownReason::Malformed, 0)]);
+}
+
+#[test]
+fn a_peer_that_is_back_does_not_wait_for_its_farewell() {
+    let mut side = Side::new(round_robin());
+    let old = side.up(who(1));
+    farewell(&mut side, old, DownReason::Closed);
+    let new = side.accept();
+    assert_eq!(side.hello(new, who(1)), Verdict::Wait);
+    assert!(side.is_gone(old) && !side.hub.is_succeeding(new));
+}
+
+#[test]
+fn a_farewell_before_hello_is_a_rejection_and_stays_half_open() {
+    let mut side = Side::new(round_robin().half_open(1, 1));
+    let link = accept_quietly(&mut side);
+    farewell(&mut side, link, DownReason::ForeignOrigin);
+    assert_eq!(side.write(link), []);
+    assert!(side.is_shut(link, Shut::Write) && !side.is_gone(link));
+    side.accept();
+    assert!(side.is_gone(link), "it gives way to a new one");
+    assert_eq!(side.rejections(), [DownReason::ForeignOrigin]);
+}
+
+#[test]
+fn a_farewell_does_not_cut_off_what_we_finish_on_our_own_leave() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["last"]);
+    side.hub.begin_close();
+    side.hub.take_leave(side.now, side.now + secs(2));
+    farewell(&mut side, link, DownReason::Closed);
+    assert_eq!(texts(&side.write(link)), ["last"]);
+    assert!(side.is_shut(link, Shut::Write));
+}
