@@ -147,7 +147,7 @@ fn a_farewell_does_not_cut_off_what_we_finish_on_our_own_leave() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.send_all(&["last"]);
-    side.hub.begin_close();
+    side.hub.begin_close(side.now);
     side.hub.take_leave(side.now, side.now + secs(2));
     farewell(&mut side, link, DownReason::Closed);
     assert_eq!(texts(&side.write(link)), ["last"]);

@@ -1,0 +1,21 @@
+//! Endpoint: whatever parses has one canonical text, and that parses to the same.
+
+#![no_main]
+#![allow(dead_code, rustdoc::broken_intra_doc_links)]
+
+#[path = "../src/endpoint.rs"]
+mod endpoint;
+#[path = "../src/error.rs"]
+mod error;
+
+use endpoint::Endpoint;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let Ok(endpoint) = text.parse::<Endpoint>() else {
+        return;
+    };
+    let again: Endpoint = endpoint.to_string().parse().expect("canonical text parses");
+    assert_eq!(again, endpoint);
+    assert_eq!(again.as_ref(), endpoint.as_ref());
+});
