@@ -64,6 +64,15 @@ pub(crate) struct Limit {
     pub(crate) bytes: usize,
 }
 
+impl Limit {
+    pub(crate) fn doubled(self) -> Limit {
+        Limit {
+            messages: self.messages.saturating_mul(2),
+            bytes: self.bytes.saturating_mul(2),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {

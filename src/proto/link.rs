@@ -193,14 +193,14 @@ impl Link {
         &self,
         interval: Duration,
         timeout: Duration,
-        slow: Duration,
+        stall_limit: Option<Duration>,
     ) -> Instant {
         let mut next = self.wrote + interval;
         if !self.is_parked {
             next = next.min(self.heard + timeout);
         }
-        if let Some(since) = self.stalled {
-            next = next.min(since + slow);
+        if let Some((since, limit)) = self.stalled.zip(stall_limit) {
+            next = next.min(since + limit);
         }
         next
     }

@@ -1,7 +1,11 @@
 //! Audit: what holds after every call of a hub. For tests only.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::message::Identity;
+use crate::proto::dial::DialState;
 use crate::proto::hub::Hub;
-use crate::proto::link::Phase;
+use crate::proto::link::{Link, Phase};
 use crate::proto::peer::Item;
 
 impl Hub {
@@ -78,6 +82,63 @@ impl Hub {
             let peer = link.peer.expect("a link that is up has a peer");
             assert_eq!(self.peers[&peer].link, Some(*id), "one link for {peer}");
         }
+    }
+
+    /// An identity has at most one link that is a peer, and knows how many are ending.
+    pub(crate) fn check_peers(&self) {
+        let mut ending: BTreeMap<Identity, usize> = BTreeMap::new();
+        for id in self.link_ids() {
+            let link = self.link(id).expect("it was listed");
+            let Some(identity) = link.peer else { continue };
+            let peer = self.peers.get(&identity).expect("a link's peer is known");
+            match link.phase {
+                Phase::Leaving { .. } | Phase::Ended => *ending.entry(identity).or_default() += 1,
+                _ => assert_eq!(peer.link, Some(id), "one link for {identity}"),
+            }
+        }
+        for (identity, peer) in &self.peers {
+            let count = ending.get(identity).copied().unwrap_or_default();
+            assert_eq!(peer.ending, count, "links of {identity} that end");
+            let link = peer.link.map(|id| self.link(id).expect("it exists"));
+            assert!(link.is_none_or(|link| link.peer == Some(*identity)));
+            assert!(link.is_none() || peer.away.is_none(), "{identity} is here");
+        }
+    }
+
+    /// A slot is taken or free, and a dial knows its link.
+    pub(crate) fn check_slots(&self) {
+        let free: BTreeSet<u32> = self.free.iter().copied().collect();
+        assert_eq!(free.len(), self.free.len(), "free once");
+        for (slot, link) in (0..).zip(&self.links) {
+            assert_eq!(link.is_none(), free.contains(&slot), "slot {slot}");
+        }
+        for (id, dial) in &self.dials {
+            if let DialState::Linked(link) = dial.state {
+                let link = self.link(link).expect("the link of a dial exists");
+                assert_eq!(link.dial, Some(*id));
+            }
+        }
+        let accepted = self.links.iter().flatten().filter(|it| it.dial.is_none());
+        assert!(accepted.count() <= self.config.max_connections);
+    }
+
+    /// When something is due, the keeper comes; for what may wait a little, a little later.
+    pub(crate) fn check_deadlines(&self) {
+        let config = &self.config;
+        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
+        let limit = self.stall_limit();
+        let due = |link: &Link| match link.phase {
+            Phase::Ended => None,
+            Phase::Opening => Some(link.opened + config.handshake_timeout),
+            Phase::Confirming { until } | Phase::Leaving { until, .. } => Some(until),
+            _ => Some(link.next_look(interval, timeout, limit).max(self.now) + interval / 20),
+        };
+        let links = self.links.iter().flatten().filter_map(due);
+        let due = links.chain(self.ledger.audit_due()).min();
+        let due = due.map(|due| due.max(self.now));
+        let next = self.poll_timeout();
+        let is_late = due.is_some_and(|due| next.is_none_or(|next| next > due));
+        assert!(!is_late, "due {due:?}, and the keeper comes {next:?}");
     }
 
     fn all_waiting(&self) -> impl Iterator<Item = &Item> {

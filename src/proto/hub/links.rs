@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Remote;
-use crate::event::{DownReason, Event};
+use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::{Candidate, SendMode};
 use crate::proto::dial::{DialId, DialState};
@@ -178,6 +178,9 @@ impl Hub {
         if ending > 0 {
             link.phase = Phase::Succeeding;
             link.is_parked = true;
+            // It may wait for long, and its peer must hear of it meanwhile.
+            let due = link.wrote + self.config.heartbeat_interval;
+            self.wake_by(due);
             return Verdict::Wait;
         }
         self.confirm(now, id);
@@ -289,13 +292,25 @@ impl Hub {
             self.queue(id, item.id, true, Payload::Shared(&item.body));
         }
         if self.config.send_mode == SendMode::Publish {
-            while let Some(item) = self.router.waiting.pop_front() {
-                self.queued_bytes -= item.memory();
-                self.queue(id, item.id, false, Payload::Shared(&item.body));
-            }
+            self.pour_news(id, peer);
         }
         self.pump();
         self.mark_dirty(id);
+    }
+
+    /// On top of what the peer had of its own, but no more than as much again: who comes and goes
+    /// and reads nothing must not pile up what it never reads.
+    fn pour_news(&mut self, id: LinkId, peer: Identity) {
+        let most = self.config.outbox.doubled();
+        while let Some(item) = self.router.waiting.pop_front() {
+            self.queued_bytes -= item.memory();
+            let link = self.link(id);
+            if link.is_some_and(|link| link.outbox.has_room(most, item.body.len())) {
+                self.queue(id, item.id, false, Payload::Shared(&item.body));
+            } else {
+                self.drop_messages(Some(peer), DropReason::OutboxFull, 1);
+            }
+        }
     }
 
     pub(super) fn reject(&mut self, remote: Remote, reason: DownReason) {

@@ -1,6 +1,6 @@
 //! Hub: every decision of one socket. It is told what happened and says what to do next.
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod audit;
 mod budget;
 mod closing;

@@ -59,8 +59,8 @@ impl Hub {
             });
         }
         // Its handshake is not through: it waits with what came back for the same peer.
-        if !peer.waiting.has_room(self.config.outbox, body.len()) || self.is_over_budget(body.len())
-        {
+        let has_room = peer.waiting.has_room(self.config.outbox, body.len());
+        if !has_room || self.is_over_budget(body.len()) || self.will_return(to, body.len()) {
             return Err(Refusal::Full);
         }
         self.stats.accepted += 1;
@@ -72,6 +72,13 @@ impl Hub {
             queued: 1,
             dropped: 0,
         })
+    }
+
+    /// A link of `peer` that has not ended yet is full, and all of that may come back.
+    fn will_return(&self, peer: Identity, len: usize) -> bool {
+        let is_peers = |id: &LinkId| self.peer_of(*id) == Some(peer);
+        let mut links = self.link_ids().filter(is_peers);
+        links.any(|id| !self.has_room(id, len))
     }
 
     fn send_to_next(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
@@ -199,6 +206,7 @@ impl Hub {
             self.queued_bytes -= item.memory();
             self.forget(item.id);
             self.drop_messages(None, DropReason::WaitingFull, 1);
+            self.effects.wake.room = true;
         }
     }
 
@@ -284,6 +292,7 @@ impl Hub {
         let peer = link.peer;
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
+        self.effects.wake.room = true;
         if message.is_some_and(|id| self.ledger.get(id).is_none()) {
             // A resend that was acknowledged before it left.
             return true;
@@ -292,7 +301,10 @@ impl Hub {
             |id: &MessageId| self.ledger.get(*id).is_some_and(|entry| entry.is_written());
         match message.filter(is_written) {
             // A resend that gives way is no loss: an earlier copy may still be acknowledged.
-            Some(id) => self.ledger.postpone(self.now, id),
+            Some(id) => {
+                self.ledger.postpone(self.now, id);
+                self.watch_resends();
+            }
             None => {
                 self.forget(message);
                 self.drop_messages(peer, reason, 1);

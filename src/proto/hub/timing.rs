@@ -69,8 +69,7 @@ impl Hub {
     fn look_at(&mut self, now: Instant, id: LinkId) {
         let config = &self.config;
         let (handshake, timeout) = (config.handshake_timeout, config.heartbeat_timeout);
-        let (slow, overflow) = (config.slow_peer_timeout, config.overflow_or_default());
-        let ends_slow = overflow == Overflow::Disconnect;
+        let limit = self.stall_limit();
         let Some(link) = self.link(id) else { return };
         match link.phase {
             Phase::Opening if now >= link.opened + handshake => {
@@ -87,10 +86,17 @@ impl Hub {
         if link.silence(now) >= timeout {
             return self.end(id, DownReason::Silent);
         }
-        if ends_slow && link.stalled.is_some_and(|since| now >= since + slow) {
+        let stalled = link.stalled.zip(limit);
+        if stalled.is_some_and(|(since, limit)| now >= since + limit) {
             return self.end(id, DownReason::SlowPeer);
         }
         self.keep_alive(now, id);
+    }
+
+    /// How long a peer may take nothing, where that ends its link.
+    pub(super) fn stall_limit(&self) -> Option<Duration> {
+        let ends_slow = self.config.overflow_or_default() == Overflow::Disconnect;
+        ends_slow.then_some(self.config.slow_peer_timeout)
     }
 
     /// A heartbeat, if nothing was written for nearly the interval and nothing is about to be.
@@ -128,6 +134,13 @@ impl Hub {
         self.mark_dirty(id);
         if self.dirty.len() > before {
             self.dirty.rotate_right(1);
+        }
+    }
+
+    /// Makes sure that the keeper comes when the next ACK is late.
+    pub(super) fn watch_resends(&mut self) {
+        if let Some(due) = self.ledger.next_due() {
+            self.wake_by(due);
         }
     }
 
@@ -177,6 +190,7 @@ impl Hub {
         let config = &self.config;
         let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
         let handshake = config.handshake_timeout;
+        let limit = self.stall_limit();
         let soonest = now + interval / LOOKS;
         let mut next: Option<Instant> = self.ledger.next_due();
         let mut earlier = |at: Instant| next = Some(next.map_or(at, |next| next.min(at)));
@@ -185,10 +199,7 @@ impl Hub {
                 Phase::Ended => {}
                 Phase::Opening => earlier(link.opened + handshake),
                 Phase::Confirming { until } | Phase::Leaving { until, .. } => earlier(until),
-                _ => earlier(
-                    link.next_look(interval, timeout, config.slow_peer_timeout)
-                        .max(soonest),
-                ),
+                _ => earlier(link.next_look(interval, timeout, limit).max(soonest)),
             }
         }
         let expiries = self.peers.values().filter_map(|peer| {

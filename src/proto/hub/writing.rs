@@ -59,9 +59,7 @@ impl Hub {
             chunk
                 .ids()
                 .for_each(|message| self.ledger.handle_written(now, message));
-            if let Some(due) = self.ledger.next_due() {
-                self.wake_by(due);
-            }
+            self.watch_resends();
         }
         let is_tracked = self.is_tracked();
         let Some(link) = self.link_mut(id) else {
@@ -75,7 +73,8 @@ impl Hub {
             link.wrote = now;
             link.stalled = None;
         }
-        if !is_done && link.stalled.is_none() {
+        let stalls = !is_done && link.stalled.is_none();
+        if stalls {
             link.stalled = Some(now);
         }
         let was_drained = link.is_drained;
@@ -88,6 +87,9 @@ impl Hub {
         self.effects.wake.room |= messages > 0;
         self.effects.wake.readers |= is_relieved;
         self.effects.wake.peers |= self.is_closing();
+        if let Some(limit) = self.stall_limit().filter(|_| stalls) {
+            self.wake_by(now + limit);
+        }
         self.after_write(id);
         was_drained
     }

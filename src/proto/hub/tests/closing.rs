@@ -203,6 +203,14 @@ fn a_close_waits_for_what_is_queued_then_for_the_peers_to_close_too() {
 }
 
 #[test]
+fn a_close_with_nobody_connected_is_over_at_once() {
+    let mut side = Side::new(round_robin());
+    side.hub.begin_close(side.now + secs(2));
+    assert_eq!(side.hub.poll_close(side.now), CloseStep::StopListening);
+    assert_eq!(side.hub.poll_close(side.now), CloseStep::Over);
+}
+
+#[test]
 fn a_close_ends_what_does_not_end_in_time() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));

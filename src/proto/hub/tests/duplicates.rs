@@ -88,6 +88,19 @@ fn a_successor_waits_until_the_old_link_is_gone() {
 }
 
 #[test]
+fn a_successor_that_waits_is_kept_alive() {
+    let mut side = Side::new(round_robin().heartbeat(millis(100), millis(300)));
+    let link = side.up(who(1));
+    side.absent_readers.insert(link);
+    side.pass(millis(500));
+    let second = side.accept();
+    side.write(second);
+    assert_eq!(side.hello(second, who(1)), Verdict::Wait);
+    side.pass(millis(100));
+    assert_eq!(side.write(second), [Frame::Heartbeat]);
+}
+
+#[test]
 fn a_broken_link_makes_way() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));

@@ -1,9 +1,11 @@
 //! What gives way when a queue is full, and when the socket holds too much in all.
 
-use super::side::{Frame, Side, at_least_once, ids, millis, publish, round_robin, texts, who};
+use super::side::{
+    Frame, Side, at_least_once, ids, millis, publish, round_robin, secs, texts, who,
+};
 use crate::event::{DownReason, DropReason, Event};
 use crate::policy::Overflow;
-use crate::proto::hub::Refusal;
+use crate::proto::hub::{Refusal, Verdict};
 use crate::proto::link::LinkId;
 
 #[test]
@@ -113,6 +115,68 @@ fn disconnect_ends_a_peer_that_takes_nothing_and_no_other_setting_does() {
         };
         assert_eq!(side.downs(), expected);
     }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_ends_in_time_however_rare_heartbeats_are() {
+    let config = round_robin().overflow(Overflow::Disconnect);
+    let config = config.slow_peer_timeout(secs(1));
+    let mut side = Side::new(config.heartbeat(secs(20), secs(60)));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write_bytes(link, 3);
+    side.pass(secs(2));
+    assert_eq!(side.downs(), [(DownReason::SlowPeer, 0)]);
+}
+
+#[test]
+fn a_subscriber_that_comes_and_goes_unread_piles_up_no_more_than_twice_its_bound() {
+    let mut side = Side::new(publish().outbox(4, 1_000));
+    for _ in 0..10 {
+        side.send_all(&["a", "b", "c", "d"]);
+        let link = side.up(who(1));
+        side.end(link, DownReason::Closed);
+    }
+    let link = side.up(who(1));
+    assert_eq!(side.write(link).len(), 8);
+    assert_eq!(side.hub.stats().dropped_outbox_full, 32);
+}
+
+#[test]
+fn a_peer_that_comes_back_unread_piles_up_no_more_than_its_bound() {
+    let mut side = Side::new(round_robin().outbox(4, 1_000));
+    let mut link = side.up(who(1));
+    for _ in 0..10 {
+        link = fill_and_replace(&mut side, link);
+    }
+    assert_eq!(side.write(link).len(), 4);
+}
+
+#[test]
+fn a_peer_that_comes_back_and_acknowledges_nothing_piles_up_no_more_than_its_bound() {
+    let config = at_least_once().unacknowledged(4).max_resends(100);
+    let mut side = Side::new(config);
+    let mut link = side.up(who(1));
+    for _ in 0..10 {
+        link = fill_and_replace(&mut side, link);
+        side.write(link);
+    }
+    assert_eq!(side.hub.stats().waiting, 4);
+}
+
+/// The peer of `link` gets all that it may, before and while it is replaced by a new link.
+fn fill_and_replace(side: &mut Side, link: LinkId) -> LinkId {
+    while side.send_to(who(1), "a").is_ok() {}
+    side.absent_readers.insert(link);
+    side.pass(secs(8));
+    let next = side.accept();
+    assert_eq!(side.hello(next, who(1)), Verdict::Wait);
+    while side.send_to(who(1), "a").is_ok() {}
+    side.end(link, DownReason::Closed);
+    side.write_bytes(next, 22 + 5);
+    side.take_frames(next);
+    side.read(next, &[Frame::Heartbeat]);
+    next
 }
 
 #[test]

@@ -192,6 +192,19 @@ fn a_resend_that_gives_way_is_no_drop_and_comes_later() {
 }
 
 #[test]
+fn a_resend_that_gives_way_has_its_time_however_rare_heartbeats_are() {
+    let config = at_least_once().outbox(1, 1_000);
+    let config = config.heartbeat(secs(60), secs(180));
+    let mut side = Side::new(config.overflow(Overflow::DropOldest));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.write(link);
+    side.pass(secs(5));
+    side.send_all(&["b"]);
+    assert_eq!(side.hub.poll_timeout(), Some(side.now + secs(10)));
+}
+
+#[test]
 fn a_resend_that_gives_way_after_the_ack_is_no_drop() {
     let config = at_least_once().outbox(1, 1_000);
     let mut side = Side::new(config.overflow(Overflow::DropOldest));

@@ -255,6 +255,9 @@ impl Side {
         self.hub.check_counts();
         self.hub.check_bounds();
         self.hub.check_roster();
+        self.hub.check_peers();
+        self.hub.check_slots();
+        self.hub.check_deadlines();
     }
 
     pub(super) fn is_gone(&self, link: LinkId) -> bool {

@@ -38,6 +38,20 @@ fn what_expires_makes_room_and_says_so() {
     assert!(side.send(&large).is_ok());
 }
 
+#[test]
+fn dropping_the_oldest_makes_room_and_says_so() {
+    let config = round_robin().outbox(1, 10_000).memory_budget(2_000);
+    let mut side = Side::new(config.overflow(Overflow::DropOldest));
+    let large = "x".repeat(900);
+    side.send(&large).unwrap();
+    let link = side.accept();
+    side.hello(link, who(1));
+    assert!(side.send_to(who(1), &large).is_err());
+    side.hub.send(b"a").unwrap();
+    assert!(side.hub.take_effects().unwrap().wake.room);
+    assert!(side.send_to(who(1), &large).is_ok());
+}
+
 /// Sends into full queues every two seconds until `is_over`, and says how long that took.
 fn drop_until(side: &mut Side, is_over: impl Fn(&Side) -> bool) -> u64 {
     for seconds in (0..60).step_by(2) {
