@@ -14,7 +14,6 @@ pub struct Accounts {
     downs: BTreeMap<(u8, Line, u8), u64>,
     /// Links end because the run does.
     pub is_leaving: bool,
-    pub late_on_calm: u64,
 }
 
 #[derive(Clone, Default, Debug)]

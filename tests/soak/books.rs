@@ -1,7 +1,7 @@
 //! Books: what was sent and what arrived, kept while the children tell it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::accounts::{Accounts, Counters};
 use crate::bits::Bits;
@@ -25,8 +25,24 @@ pub struct Books {
     pub faults: Vec<String>,
     pub fault_count: u64,
     pub received: u64,
+    /// What is a fault only if the machine let everybody run.
+    pub suspects: Vec<Suspect>,
+    /// Calm processes that lost each other.
+    pub apart: BTreeSet<Pair>,
+    pub losses: Vec<(Instant, String)>,
+    /// When a calm process, or the run itself, did not run for a while.
+    pub starved: Vec<Instant>,
     /// Processes that have said their last line.
     pub done: BTreeSet<u8>,
+}
+
+/// Two processes on a line.
+pub type Pair = (u8, Line, u8);
+
+/// A fault, unless one of these pairs had lost each other.
+pub struct Suspect {
+    pub pairs: Vec<Pair>,
+    pub words: String,
 }
 
 /// A stream as one process got it, at most once.
@@ -97,6 +113,11 @@ impl Books {
                 self.handle_closed(who, line, left, took);
             }
             "fault" => self.fault(format!("{}: {rest}", cast::of(who).name)),
+            "late" => {
+                if cast::of(who).is_calm() {
+                    self.starved.push(Instant::now());
+                }
+            }
             "done" => drop(self.done.insert(who)),
             _ => return None,
         }
@@ -162,22 +183,39 @@ impl Books {
         let is_late = number < *last;
         *last = (*last).max(number);
         sure.late += u64::from(is_late);
-        let name = cast::of(who).name;
-        let twice_calm = sure.by.iter().find(|(other, (_, bits))| {
-            let both = cast::of(who).is_calm() && cast::of(**other).is_calm();
-            **other != who && both && bits.contains(number)
+        let mut calm = sure.by.iter().filter(|(other, (_, bits))| {
+            **other != who && cast::of(**other).is_calm() && bits.contains(number)
         });
-        let other = twice_calm.map(|(other, _)| cast::of(*other).name);
+        let other = calm.next().map(|(other, _)| *other);
+        let name = cast::of(who).name;
         if !is_new_here {
             self.fault(format!("twice: {name} got {number} of {stream} again"));
         }
-        if let Some(other) = other.filter(|_| cast::of(stream.process).is_calm()) {
-            self.fault(format!(
-                "twice: {other} and {name} got {number} of {stream}"
-            ));
+        if !is_calm(stream, who) {
+            return;
         }
-        if is_late && stream.kind != Kind::Jobs && is_calm(stream, who) {
-            self.accounts.late_on_calm += 1;
+        if is_late && stream.kind != Kind::Jobs {
+            self.suspect(
+                stream,
+                &[who],
+                format!("order: {name} got {number} of {stream} late"),
+            );
+        }
+        if let Some(other) = other {
+            let words = format!("{name} got {number} of {stream}");
+            let words = format!("twice: {words}, which {} has", cast::of(other).name);
+            self.suspect(stream, &[who, other], words);
+        }
+    }
+
+    fn suspect(&mut self, stream: Stream, to: &[u8], words: String) {
+        if self.suspects.len() < MAX_FAULTS {
+            let line = Line::carrying(stream.kind);
+            let pairs = to.iter().map(|to| pair(stream.process, line, *to));
+            self.suspects.push(Suspect {
+                pairs: pairs.collect(),
+                words,
+            });
         }
     }
 
@@ -194,13 +232,12 @@ impl Books {
     fn handle_down(&mut self, who: u8, line: Line, peer: u8, in_doubt: u64, reason: &str) {
         self.accounts.handle_down(who, line, peer, in_doubt);
         let both_calm = cast::of(who).is_calm() && cast::of(peer).is_calm();
-        let name = |who: u8| cast::of(who).name;
         if both_calm && !self.accounts.is_leaving {
-            let (who, peer) = (name(who), name(peer));
-            self.fault(format!(
-                "calm: {who} lost {peer} ({}): {reason}",
-                line.name()
-            ));
+            let pair = pair(who, line, peer);
+            self.apart.insert(pair);
+            let [who, peer] = [who, peer].map(|who| cast::of(who).name);
+            let words = format!("calm: {who} lost {peer} ({}): {reason}", line.name());
+            self.losses.push((Instant::now(), words));
         }
     }
 
@@ -215,4 +252,9 @@ impl Books {
 /// Nothing ever happens between its sender and this receiver.
 pub fn is_calm(stream: Stream, who: u8) -> bool {
     cast::of(stream.process).is_calm() && cast::of(who).is_calm()
+}
+
+/// The same for both.
+pub fn pair(one: u8, line: Line, other: u8) -> Pair {
+    (one.min(other), line, one.max(other))
 }

@@ -170,8 +170,8 @@ pub fn owner(identity: Identity) -> u8 {
     identity.as_bytes()[0]
 }
 
-pub const HEARTBEAT: Duration = Duration::from_millis(200);
-pub const SILENCE: Duration = Duration::from_millis(1_000);
+pub const HEARTBEAT: Duration = Duration::from_millis(300);
+pub const SILENCE: Duration = Duration::from_millis(2_500);
 
 /// How long messages for someone who is away are kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(8);

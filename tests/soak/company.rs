@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Instant;
-
-use std::io::Write;
 
 use crate::books::Books;
 use crate::cast::{self, Line, Role, Way};
@@ -15,7 +15,7 @@ use crate::chaos::Proxy;
 use crate::meter::{self, Sample};
 use crate::process::{Process, Script};
 use crate::random::Random;
-use crate::stage::Act;
+use crate::stage::{Act, pulse};
 
 pub struct Company {
     pub books: Arc<Mutex<Books>>,
@@ -69,6 +69,8 @@ impl Company {
             company.proxies.insert(who, proxies);
         }
         cast::all().for_each(|who| company.start(who));
+        let books = company.books.clone();
+        thread::spawn(move || pulse(|_| lock(&books).starved.push(Instant::now())));
         company
     }
 

@@ -108,7 +108,7 @@ impl Havoc {
         if fate == Fate::Sleeper || self.random.chance(250) {
             self.make(company, "stop", name);
             company.signal(who, "STOP");
-            return self.later(Undo::Continue(who), 100..4_000);
+            return self.later(Undo::Continue(who), 100..6_000);
         }
         match self.random.chance(300) {
             true => {
@@ -145,7 +145,7 @@ impl Havoc {
             let name = cast::of(who).name;
             let what = format!("{name} {index}: {trouble:?}");
             self.make(company, trouble.name(), &what);
-            self.later(Undo::Heal(who, index), 50..3_000);
+            self.later(Undo::Heal(who, index), 50..6_000);
         }
     }
 }

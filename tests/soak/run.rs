@@ -148,8 +148,10 @@ impl Show {
         }
     }
 
-    /// Everything that waits leaves, and everything that left arrives.
+    /// Everything that waits leaves, and everything that left arrives. Who is half-open finds out
+    /// first.
     fn calm_down(&mut self, company: &mut Company) {
+        self.wait(company, cast::SILENCE);
         self.until(company, "all peers are back", all_up);
         self.until(company, "nothing waits", nothing_waits);
         let mut last = (company.books().received, Instant::now());
@@ -162,12 +164,16 @@ impl Show {
         }
     }
 
-    /// Waits until threads and descriptors are as they were.
-    fn cool(&mut self, company: &mut Company, baseline: &Baseline) {
-        let until = Instant::now() + COOLING;
+    fn wait(&mut self, company: &mut Company, time: Duration) {
+        let until = Instant::now() + time;
         while Instant::now() < until {
             self.tick(company);
         }
+    }
+
+    /// Waits until threads and descriptors are as they were.
+    fn cool(&mut self, company: &mut Company, baseline: &Baseline) {
+        self.wait(company, COOLING);
         let deadline = Instant::now() + SLACK;
         while Instant::now() < deadline && !resources::is_back(company, baseline) {
             self.tick(company);

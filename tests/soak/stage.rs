@@ -66,6 +66,7 @@ impl Stage {
             changed: Condvar::new(),
         }));
         thread::spawn(|| stage.obey());
+        thread::spawn(|| pulse(|late| stage.say(&format!("late {}", late.as_millis()))));
         Some(stage)
     }
 
@@ -120,5 +121,22 @@ impl Stage {
 
     fn lock(&self) -> MutexGuard<'_, Act> {
         self.act.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const BEAT: Duration = Duration::from_millis(50);
+
+/// Later than this, and the machine is too busy for anybody to be judged by the clock.
+const LATE: Duration = Duration::from_millis(400);
+
+/// Tells for ever when this process did not run for a while.
+pub fn pulse(tell: impl Fn(Duration)) {
+    loop {
+        let begin = Instant::now();
+        thread::park_timeout(BEAT);
+        let late = begin.elapsed().saturating_sub(BEAT);
+        if late > LATE {
+            tell(late);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Verdict: the account of a run, and whether there is a fault in it.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::books::Books;
 use crate::cast;
@@ -21,6 +21,7 @@ pub fn judge(
 ) -> bool {
     let mut books = company.books();
     let mut faults = resources::left_behind(at_rest, before);
+    faults.extend(suspicions(&books));
     faults.extend(panics(company));
     tell_troubles(havoc, company.restarts);
     faults.extend(promises::judge_plain(&books));
@@ -42,6 +43,28 @@ fn tell_troubles(havoc: &Havoc, restarts: u64) {
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     println!("\nTroubles: {}; restarts {restarts}", made.join(", "));
+}
+
+/// Calm processes that lost each other, and what followed, unless the machine was so busy that
+/// some of them did not run for a while around that time.
+fn suspicions(books: &Books) -> Vec<String> {
+    let is_excused = |at: Instant| {
+        let mut starved = books.starved.iter();
+        starved.any(|then| at < *then + cast::SILENCE * 2 && *then < at + cast::SILENCE)
+    };
+    let (excused, losses): (Vec<_>, Vec<_>) =
+        books.losses.iter().partition(|(at, _)| is_excused(*at));
+    println!(
+        "\nA machine too busy: {} times; calm processes that lost each other for it: {}",
+        books.starved.len(),
+        excused.len()
+    );
+    let together = books.suspects.iter();
+    let together = together.filter(|one| !one.pairs.iter().any(|pair| books.apart.contains(pair)));
+    let losses = losses.into_iter().map(|(_, words)| words.clone());
+    losses
+        .chain(together.map(|one| one.words.clone()))
+        .collect()
 }
 
 /// Nothing that a peer or the system does makes a process panic.

@@ -226,11 +226,3 @@ fn a_close_ends_what_does_not_end_in_time() {
     side.settle();
     assert!(side.is_shut(link, Shut::Both));
 }
-
-#[test]
-fn a_close_with_nobody_connected_is_over_at_once() {
-    let mut side = Side::new(round_robin());
-    side.hub.begin_close(side.now + secs(2));
-    assert_eq!(side.hub.poll_close(side.now), CloseStep::StopListening);
-    assert_eq!(side.hub.poll_close(side.now), CloseStep::Over);
-}
