@@ -68,7 +68,8 @@ impl World {
 
     fn stop_process(&mut self, index: usize, time: Duration) {
         let node = &mut self.nodes[index];
-        node.stopped_until = Some(self.now + time);
+        let until = self.now + time;
+        node.stopped_until = Some(node.stopped_until.map_or(until, |other| until.max(other)));
         // It cannot keep the time meanwhile.
         if let State::Closing { latest } = &mut node.state {
             *latest += time;

@@ -228,9 +228,7 @@ impl World {
             return self.wake_lanes(index);
         }
         let owner = self.nodes[index].id;
-        let plain = batch.spans.iter().filter(|span| !span.wants_ack);
-        let numbers = plain.map(|span| truth::number(batch.payload(*span)));
-        self.truth.handle_refused(numbers, owner);
+        self.truth.handle_refused(truth::numbers(&batch), owner);
         for id in batch.spans.iter().filter_map(|span| batch.id(*span)) {
             self.with_hub(index, |hub, _| hub.handle_returned(peer, id));
         }

@@ -37,6 +37,8 @@ struct Message {
     handed_back: u32,
     /// Copies whose last byte was written and never read.
     lost: u32,
+    /// Copies that a reader had, and that went with its link.
+    refused: u32,
     /// Read from a connection that its sender had given up.
     is_late: bool,
 }
@@ -99,6 +101,7 @@ impl Truth {
             returned: Vec::new(),
             handed_back: 0,
             lost: 0,
+            refused: 0,
             is_late: false,
         });
     }
@@ -114,13 +117,14 @@ impl Truth {
         numbers.for_each(|number| self.messages[number as usize].lost += 1);
     }
 
-    /// What came behind a HELLO that was refused is lost with its link.
+    /// What came behind a HELLO that was refused is lost with its link, and so is what a reader
+    /// still has in hand when its link ends.
     pub(crate) fn handle_refused(&mut self, numbers: impl Iterator<Item = u64>, by: NodeId) {
         for number in numbers {
             let message = &mut self.messages[number as usize];
             let at = message.read.iter().position(|node| *node == by);
             message.read.remove(at.expect("it was read"));
-            message.lost += 1;
+            message.refused += 1;
         }
     }
 
@@ -232,7 +236,9 @@ impl Truth {
         let told = stats.dropped() + stats.waiting;
         let missing = u64::from(accepted) - u64::from(known);
         assert_eq!(missing, told, "lost in silence by {id:?}: {stats:?}");
-        let written = |message: &&Message| message.read.len() as u64 + u64::from(message.lost);
+        let written = |message: &&Message| {
+            message.read.len() as u64 + u64::from(message.lost + message.refused)
+        };
         let written: u64 = mine.iter().map(written).sum();
         assert_eq!(written, stats.written + stats.in_doubt, "written by {id:?}");
         let lost: u64 = mine.iter().map(|message| u64::from(message.lost)).sum();
@@ -288,7 +294,7 @@ impl Message {
 
     /// Copies of which it is known where they are: read by a socket, lost on the way, handed back.
     fn found(&self) -> u32 {
-        self.read.len() as u32 + self.lost + self.handed_back
+        self.read.len() as u32 + self.lost + self.refused + self.handed_back
     }
 }
 
