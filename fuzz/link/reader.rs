@@ -8,6 +8,9 @@ use crate::proto::link::LinkId;
 use crate::step::{Hook, Write};
 use crate::world::World;
 
+/// What a batch of messages takes.
+const BATCH: usize = 10_000;
+
 /// What the thread is at.
 pub(crate) enum Reader {
     /// Before HELLO.
@@ -26,12 +29,12 @@ impl World {
     /// Reads what has arrived on `link`, in pieces of `piece` bytes, until the thread waits.
     pub(crate) fn read(&mut self, link: LinkId, piece: usize, hook: Hook) {
         loop {
+            if !self.may_read(link) {
+                return;
+            }
             let Some(end) = self.ends.get_mut(&link) else {
                 return;
             };
-            if !matches!(end.reader, Reader::Shaking | Reader::Reading) {
-                return;
-            }
             if end.inbound.is_empty() || (end.is_shut && self.settings.is_prompt) {
                 let closed = end.is_shut.then_some(DownReason::Closed);
                 if let Some(reason) = end.hung_up.or(closed) {
@@ -127,6 +130,7 @@ impl World {
         if let Reader::Parked(next) = end.reader {
             end.reader = Reader::Reading;
             self.hub.handle_parked(self.now, link, false);
+            self.hold(link, 0);
             self.go_on(link, next);
         }
     }
@@ -140,7 +144,10 @@ impl World {
         let next = self.hub.handle_reading(self.now, link, &mut reading, held);
         let is_delivered = self.deliver(link, &reading);
         match is_delivered && hook.parks {
-            true => self.park(link, Reader::Parked(next)),
+            true => {
+                self.hold(link, if hook.holds { BATCH } else { 0 });
+                self.park(link, Reader::Parked(next));
+            }
             false => self.go_on(link, next),
         }
     }
@@ -154,6 +161,34 @@ impl World {
             }
             Next::ReadOn => {}
         }
+    }
+
+    /// The thread has so many bytes of messages beside its unfinished frame.
+    fn hold(&mut self, link: LinkId, bytes: usize) {
+        let end = self.ends.get(&link);
+        let held = end.map_or(0, |end| end.decoder.held());
+        self.hub.handle_held(link, held + bytes);
+    }
+
+    pub(crate) fn prompt(&mut self, link: LinkId) {
+        if self.may_read(link) {
+            self.hub.handle_prompt(link);
+        }
+    }
+
+    pub(crate) fn farewell(&mut self, link: LinkId, breaks: bool) {
+        let reason = match breaks {
+            true => DownReason::NotAPeer,
+            false => DownReason::Closed,
+        };
+        if self.may_read(link) {
+            self.hub.handle_farewell(self.now, link, reason);
+        }
+    }
+
+    fn may_read(&self, link: LinkId) -> bool {
+        let end = self.ends.get(&link);
+        end.is_some_and(|end| matches!(end.reader, Reader::Shaking | Reader::Reading))
     }
 
     fn park(&mut self, link: LinkId, reader: Reader) {

@@ -60,6 +60,13 @@ pub(crate) enum Step<'a> {
     Oversleep(u16),
     /// With so many milliseconds of linger.
     BeginClose(u16),
+    /// The stream of a link has something of its own to write.
+    Prompt(u8),
+    /// The stream of a link says that its far end is done, or broke the stream's rules.
+    Farewell {
+        link: u8,
+        breaks: bool,
+    },
     /// The closing thread looks again.
     Close,
 }
@@ -68,12 +75,15 @@ pub(crate) enum Step<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hook {
     pub(crate) refuses: bool,
+    /// The inbox has no room at all, so that the messages are the reader's as long as it parks.
+    pub(crate) holds: bool,
     pub(crate) parks: bool,
 }
 
 impl Hook {
     pub(crate) const SILENT: Hook = Hook {
         refuses: false,
+        holds: false,
         parks: false,
     };
 }
@@ -147,6 +157,11 @@ impl<'a> Step<'a> {
                 0 => Step::BeginClose(input.short() % 4_096),
                 1 => Step::Close,
                 2 => Step::AcceptFails,
+                3 => Step::Prompt(input.byte()),
+                4 | 5 => Step::Farewell {
+                    link: input.byte(),
+                    breaks: word >= 160,
+                },
                 _ => Step::Pass(50),
             },
         }
@@ -157,6 +172,7 @@ impl<'a> Step<'a> {
         let words = (0..1 + how % 4).map(|_| Word::new(input)).collect();
         let hook = Hook {
             refuses: how & 0xc0 == 0xc0,
+            holds: how & 0x40 != 0,
             parks: how & 0x30 == 0x30,
         };
         let piece = if how & 0x0c == 0x0c {

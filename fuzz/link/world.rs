@@ -122,6 +122,8 @@ impl World {
             Step::Retry => self.retry(),
             Step::Take(n) => self.take(n.into()),
             Step::Return(n) => self.give_back(n.into()),
+            Step::Prompt(link) => self.at(link, World::prompt),
+            Step::Farewell { link, breaks } => self.at(link, |it, link| it.farewell(link, breaks)),
             Step::Pass(millis) => self.pass(Duration::from_millis(millis.into())),
             Step::Oversleep(millis) => self.now += Duration::from_millis(millis.into()),
             Step::BeginClose(millis) => self.begin_close(Duration::from_millis(millis.into())),
@@ -139,6 +141,7 @@ impl World {
     }
 
     pub(crate) fn accept(&mut self, remote: u8, hello: Option<u8>) {
+        let may_begin = remote & 64 == 0;
         if self.ends.len() >= MOST_LINKS {
             return;
         }
@@ -148,7 +151,7 @@ impl World {
             3 => Remote::Tcp(([127, 0, 0, 1], 1).into()),
             _ => Remote::Tcp(([10, 0, 0, remote / 128], 1).into()),
         };
-        if let Accepted::Link(link) = self.hub.handle_accepted(self.now, remote) {
+        if let Accepted::Link(link) = self.hub.handle_accepted(self.now, remote, may_begin) {
             self.open(link, hello);
         }
     }

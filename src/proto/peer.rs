@@ -60,7 +60,7 @@ impl Waiting {
         self.items.is_empty()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Item> {
         let is_settled = |item: &&Item| item.id.is_some_and(|id| self.settled.contains(&id));
         self.items.iter().filter(move |item| !is_settled(item))

@@ -64,7 +64,7 @@ fn a_length_over_the_limit_ends_its_peer_before_anything_is_allocated() {
 
 #[test]
 fn over_the_budget_unfinished_frames_end() {
-    Stage::working(quick().memory_budget(16 * MIB)).survives(3, |stage| {
+    Stage::working(quick().max_message(2 * MIB).memory_budget(16 * MIB)).survives(3, |stage| {
         let before = resident();
         let mut attackers = Vec::new();
         for number in 0..40 {
@@ -80,7 +80,7 @@ fn over_the_budget_unfinished_frames_end() {
 
 #[test]
 fn messages_of_many_names_take_no_more_than_the_budget() {
-    Stage::working(quick().memory_budget(16 * MIB)).survives(3, |stage| {
+    Stage::working(quick().max_message(2 * MIB).memory_budget(16 * MIB)).survives(3, |stage| {
         stage.slow_down(Duration::from_millis(20));
         let before = resident();
         let message = frame(DATA, &vec![7; MIB]);

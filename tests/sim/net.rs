@@ -47,6 +47,7 @@ pub(crate) struct End {
     /// Shut down in both directions by its owner.
     pub(crate) is_shut: bool,
     pub(crate) is_closed: bool,
+    pub(crate) closed_at: Option<Instant>,
 }
 
 pub(crate) struct Pipe {
@@ -90,6 +91,7 @@ impl Net {
             link: None,
             is_shut: false,
             is_closed: false,
+            closed_at: None,
         };
         let capacity = [1_024, 8 * 1024, 200 * 1024][rng.below(3) as usize];
         let conn = Conn {

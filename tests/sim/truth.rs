@@ -37,6 +37,8 @@ struct Message {
     handed_back: u32,
     /// Copies whose last byte was written and never read.
     lost: u32,
+    /// Those of them that were written shortly before.
+    lost_lately: u32,
     /// Copies that a reader had, and that went with its link.
     refused: u32,
     /// Read from a connection that its sender had given up.
@@ -101,6 +103,7 @@ impl Truth {
             returned: Vec::new(),
             handed_back: 0,
             lost: 0,
+            lost_lately: 0,
             refused: 0,
             is_late: false,
         });
@@ -113,8 +116,11 @@ impl Truth {
         message.is_late |= is_late;
     }
 
-    pub(crate) fn handle_lost(&mut self, numbers: impl Iterator<Item = u64>) {
-        numbers.for_each(|number| self.messages[number as usize].lost += 1);
+    /// `is_recent`: it was written within the heartbeat timeout before the connection's end.
+    pub(crate) fn handle_lost(&mut self, number: u64, is_recent: bool) {
+        let message = &mut self.messages[number as usize];
+        message.lost += 1;
+        message.lost_lately += u32::from(is_recent);
     }
 
     /// What came behind a HELLO that was refused is lost with its link, and so is what a reader
@@ -241,7 +247,10 @@ impl Truth {
         };
         let written: u64 = mine.iter().map(written).sum();
         assert_eq!(written, stats.written + stats.in_doubt, "written by {id:?}");
-        let lost: u64 = mine.iter().map(|message| u64::from(message.lost)).sum();
+        let lost: u64 = mine
+            .iter()
+            .map(|message| u64::from(message.lost_lately))
+            .sum();
         // A peer that ends for silence of its own, while we take leave, seems to have read it all.
         let life = &self.lives[&id];
         let took_leave = life.closed.is_some() || life.took_leave;

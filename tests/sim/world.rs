@@ -343,6 +343,7 @@ impl World {
             return;
         };
         conn.ends[side].is_closed = true;
+        conn.ends[side].closed_at = Some(self.now);
         conn.ends[side].link = None;
         let (is_mute, has_unread) = (conn.pipes[side].swallows, conn.has_unread(side));
         if !is_mute && has_unread {
@@ -356,9 +357,12 @@ impl World {
         let is_over = |conn: &Conn| conn.ends.iter().all(|end| end.is_closed);
         if self.net.conns.get(&id).is_some_and(is_over) {
             let conn = self.net.conns.remove(&id).expect("it was just there");
-            for pipe in conn.pipes {
-                self.truth
-                    .handle_lost(pipe.in_flight.into_iter().map(|(number, _)| number));
+            let ended = conn.ends.iter().filter_map(|end| end.closed_at).min();
+            let timeout = self.nodes[0].config.heartbeat_timeout;
+            let in_flight = conn.pipes.into_iter().flat_map(|pipe| pipe.in_flight);
+            for (number, written) in in_flight {
+                let is_recent = ended.is_some_and(|ended| written + timeout > ended);
+                self.truth.handle_lost(number, is_recent);
             }
         }
     }

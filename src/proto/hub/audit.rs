@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::message::Identity;
 use crate::proto::dial::DialState;
 use crate::proto::hub::Hub;
+use crate::proto::hub::timing::TOGETHER;
 use crate::proto::link::{Link, Phase};
 use crate::proto::peer::Item;
 
@@ -135,7 +136,7 @@ impl Hub {
         };
         let links = self.links.iter().flatten().filter_map(due);
         let due = links.chain(self.ledger.audit_due()).min();
-        let due = due.map(|due| due.max(self.now));
+        let due = due.map(|due| due.max(self.now + TOGETHER));
         let next = self.poll_timeout();
         let is_late = due.is_some_and(|due| next.is_none_or(|next| next > due));
         assert!(!is_late, "due {due:?}, and the keeper comes {next:?}");

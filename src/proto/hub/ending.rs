@@ -51,6 +51,8 @@ impl Hub {
         self.router.remove(id);
         // Who waits for room on this link may find it elsewhere, or none to wait for.
         self.effects.wake.room = true;
+        // A close does not wait for what an absent peer has not got.
+        self.effects.wake.peers |= self.is_closing();
         let Some(link) = self.link_mut(id) else {
             return;
         };

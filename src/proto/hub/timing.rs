@@ -19,7 +19,7 @@ const LOOKS: u32 = 20;
 
 /// What is due within this is dealt with at once: each time all links are looked at, and peers
 /// could make a thousand things due one after the other.
-const TOGETHER: Duration = Duration::from_millis(5);
+pub(super) const TOGETHER: Duration = Duration::from_millis(5);
 
 impl Hub {
     /// When `handle_timeout` has to be called next.

@@ -39,6 +39,21 @@ fn what_expires_makes_room_and_says_so() {
 }
 
 #[test]
+fn a_peer_that_leaves_a_close_nothing_to_wait_for_says_so() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_to(who(1), "a").unwrap();
+    side.end(link, DownReason::Closed);
+    let link = side.accept();
+    side.hello(link, who(1));
+    side.hub.begin_close(side.now + secs(2));
+    assert!(!side.hub.is_flushed());
+    side.hub.handle_broken(side.now, link);
+    assert!(side.hub.is_flushed());
+    assert!(side.hub.take_effects().unwrap().wake.peers);
+}
+
+#[test]
 fn dropping_the_oldest_makes_room_and_says_so() {
     let config = round_robin().outbox(1, 10_000).memory_budget(2_000);
     let mut side = Side::new(config.overflow(Overflow::DropOldest));
