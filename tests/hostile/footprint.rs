@@ -50,7 +50,7 @@ pub fn sleeps() -> u64 {
     entries("/proc/self/task").iter().filter_map(of_one).sum()
 }
 
-fn thread_names() -> Vec<String> {
+pub fn thread_names() -> Vec<String> {
     let tasks = entries("/proc/self/task").into_iter();
     // A thread that ends while we look has no name any more.
     let names =

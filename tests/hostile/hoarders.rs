@@ -64,7 +64,7 @@ fn a_length_over_the_limit_ends_its_peer_before_anything_is_allocated() {
 
 #[test]
 fn over_the_budget_unfinished_frames_end() {
-    Stage::working(quick().max_message(2 * MIB).memory_budget(16 * MIB)).survives(3, |stage| {
+    Stage::working(quick().memory_budget(32 * MIB)).survives(3, |stage| {
         let before = resident();
         let mut attackers = Vec::new();
         for number in 0..40 {

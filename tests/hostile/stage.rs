@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jackfield::{Config, Delivery, DownReason, Event, Identity, SendMode, Socket};
 
-use crate::footprint::{Footprint, drains, resident, thread_count};
+use crate::footprint::{Footprint, drains, resident, thread_count, thread_names};
 use crate::good::{GOOD, GoodPeer};
 use crate::support::{SLACK, Transport, assert_law, await_peers, eventually, socket};
 
@@ -152,13 +152,26 @@ impl Stage {
 
     fn assert_recovers(&self) {
         eventually("the attackers are gone", || self.server.peers().len() == 1);
-        eventually("what they took is back", || Footprint::now() == self.before);
+        self.await_footprint();
         assert!(drains() <= MAX_DRAINS, "{} drains", drains());
         self.good.await_rounds(10);
         let longest = self.good.longest();
         assert!(longest < PATIENCE, "the good peer waited {longest:?}");
         assert_eq!(PANICS.load(Ordering::SeqCst), 0, "something panicked");
         assert_law(&self.server);
+    }
+
+    /// Waits until all is back that the attackers took.
+    fn await_footprint(&self) {
+        let deadline = Instant::now() + SLACK;
+        let mut now = Footprint::now();
+        while now != self.before {
+            let names = thread_names();
+            let what = format!("{now:?}, before {:?}: {names:?}", self.before);
+            assert!(Instant::now() < deadline, "{what}");
+            thread::park_timeout(Duration::from_millis(1));
+            now = Footprint::now();
+        }
     }
 
     /// The good peer got all its answers, and the server all its questions.
