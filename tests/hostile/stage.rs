@@ -14,7 +14,7 @@ use crate::support::{SLACK, Transport, assert_law, await_peers, eventually, sock
 /// How much more memory may be there after an attack than after the first one of its kind. What
 /// was freed stays with the allocator, in an arena for each few threads, and is used again; which
 /// arena a thread gets is chance, so that some attacks touch one more than those before them.
-const RETAINED: usize = 32 * 1024 * 1024;
+const RETAINED: usize = 64 * 1024 * 1024;
 
 /// The good peer never waits longer for an answer: a second, and another one for a machine whose
 /// processors have other work.
