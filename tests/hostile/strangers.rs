@@ -152,7 +152,7 @@ fn over_the_bound_on_connections_nobody_gets_in_and_nobody_is_put_out() {
             ));
         }
         stage.await_rejected(50, DownReason::Crowded);
-        assert_eq!(stage.server.peers().len(), 20);
+        eventually("all of them are peers", || stage.server.peers().len() == 20);
         peers.pop();
         eventually("there is room again", || {
             Attacker::try_join(stage.door(0), forged(200))
