@@ -187,7 +187,8 @@ impl Connection {
     /// Our last bytes. They are few: where the kernel has no room for them, the end of the stream
     /// has to say it.
     pub(super) fn close(&self, mut tcp: &TcpStream) {
-        if let Some(bytes) = lock(&self.framer).close() {
+        let last = lock(&self.framer).close();
+        if let Some(bytes) = last {
             let _ = tcp.write_all(&bytes);
         }
     }
