@@ -1,0 +1,47 @@
+//! Versus: jackfield beside other libraries, two processes over loopback.
+//!
+//! `benches/versus.sh` builds the others and compares all of them. This binary is the measurer
+//! (`compare`), and it plays jackfield's part and that of raw streams; the others are programs
+//! with the same roles. A role binds or connects at `--addr`, says `READY` once it is bound,
+//! `RESULT key=value ...` at its end, and stays until its input is closed.
+
+mod arguments;
+mod fan;
+mod idle;
+mod stream;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Outcome};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[String]) -> Outcome {
+    let arguments = Arguments::parse(words)?;
+    let role: fn(&Arguments) -> Outcome = match &*arguments.role {
+        "throughput-recv" => stream::receive,
+        "throughput-send" => stream::send,
+        "latency-echo" => stream::echo,
+        "latency-ping" => stream::ping,
+        "fanout-pub" => fan::publish,
+        "fanout-sub" => fan::subscribe,
+        "share-send" => fan::share,
+        "share-recv" => fan::work,
+        "idle-server" => idle::serve,
+        "idle-client" => idle::call,
+        role => return Err(format!("there is no role {role}").into()),
+    };
+    role(&arguments)
+}
