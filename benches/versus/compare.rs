@@ -37,7 +37,11 @@ pub fn run(words: &[String]) -> Outcome {
     let mut table = Vec::new();
     for transport in &plan.transports {
         for row in rows(transport, plan.is_quick) {
-            if plan.only.as_ref().is_some_and(|only| !row.title.contains(only)) {
+            if plan
+                .only
+                .as_ref()
+                .is_some_and(|only| !row.title.contains(only))
+            {
                 continue;
             }
             for line in plan.measure(&row) {
@@ -73,7 +77,9 @@ impl Plan {
             match &**word {
                 "--quick" => (plan.is_quick, plan.repetitions) = (true, 3),
                 "--with" => {
-                    let (name, program) = value()?.split_once('=').ok_or("--with needs name=program")?;
+                    let (name, program) = value()?
+                        .split_once('=')
+                        .ok_or("--with needs name=program")?;
                     plan.contenders.push(contender(name, &[program]));
                 }
                 "--only" => plan.only = Some(value()?.clone()),
@@ -84,7 +90,8 @@ impl Plan {
                 _ => return Err(format!("there is no option {word}").into()),
             }
         }
-        plan.contenders.push(contender("raw stream", &[&own, "raw"]));
+        plan.contenders
+            .push(contender("raw stream", &[&own, "raw"]));
         Ok(plan)
     }
 
@@ -105,7 +112,10 @@ impl Plan {
         for _ in 0..self.repetitions {
             for (&index, &count) in &counts {
                 match row.measure(&self.contenders[index], count) {
-                    Ok(told) => told.into_iter().zip(&mut figures).for_each(|(figure, line)| line[index].push(figure)),
+                    Ok(told) => told
+                        .into_iter()
+                        .zip(&mut figures)
+                        .for_each(|(figure, line)| line[index].push(figure)),
                     Err(error) => tell(&self.contenders[index], &error),
                 }
             }
@@ -127,7 +137,11 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
 
 fn head(names: &[&str]) -> String {
     let ratios = names[1..].iter().map(|name| format!(" ÷ {name} |"));
-    let heads: String = names.iter().map(|name| format!(" {name} |")).chain(ratios).collect();
+    let heads: String = names
+        .iter()
+        .map(|name| format!(" {name} |"))
+        .chain(ratios)
+        .collect();
     format!("| |{heads}\n|---|{}", "---:|".repeat(2 * names.len() - 1))
 }
 
@@ -141,7 +155,11 @@ impl Line {
             Some(ratio) => format!(" {ratio:.2} |"),
             None => " – |".to_owned(),
         });
-        format!("| {} |{}", self.title, figures.chain(ratios).collect::<String>())
+        format!(
+            "| {} |{}",
+            self.title,
+            figures.chain(ratios).collect::<String>()
+        )
     }
 
     /// Ours over theirs.

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -54,20 +54,12 @@ impl Place {
         }
     }
 
-    /// Where a Unix socket can be bound.
-    pub fn socket(&self) -> PathBuf {
-        let path = self.0.join("socket");
-        fs::remove_file(&path).ok();
-        path
-    }
-
-    /// A TCP port that nobody has.
-    pub fn port(&self) -> io::Result<u16> {
-        Ok(self.port.local_addr()?.port())
-    }
-
-    fn pipe(&self) -> &Path {
-        &self.0
+    /// An address that nobody has.
+    pub fn address(&self, transport: &str) -> io::Result<String> {
+        Ok(match transport {
+            "ipc" => format!("ipc://{}", self.0.join("socket").display()),
+            _ => format!("tcp://{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?),
+        })
     }
 }
 
@@ -96,7 +88,7 @@ impl Player {
             .args(["-c", "exec \"$@\" 9<>\"$PIPE\"", "sh"])
             .args(&contender.command)
             .args(words)
-            .env("PIPE", place.pipe().join("pipe"))
+            .env("PIPE", place.0.join("pipe"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -104,7 +96,9 @@ impl Player {
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             let lines = BufReader::new(output).lines();
-            lines.map_while(Result::ok).try_for_each(|line| sender.send(line))
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
         });
         Ok(Player {
             input: child.stdin.take(),

@@ -6,8 +6,13 @@
 //! `RESULT key=value ...` at its end, and stays until its input is closed.
 
 mod arguments;
+mod compare;
+mod contender;
 mod fan;
 mod idle;
+mod picture;
+mod raw;
+mod rows;
 mod stream;
 
 use std::process::ExitCode;
@@ -29,8 +34,35 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[String]) -> Outcome {
+    match words.split_first() {
+        Some((first, rest)) if first == "compare" => compare::run(rest),
+        Some((first, rest)) if first == "raw" => play(rest, raw_role),
+        _ => play(words, role),
+    }
+}
+
+type Role = fn(&Arguments) -> Outcome;
+
+fn play(words: &[String], role: fn(&str) -> Option<Role>) -> Outcome {
     let arguments = Arguments::parse(words)?;
-    let role: fn(&Arguments) -> Outcome = match &*arguments.role {
+    match role(&arguments.role) {
+        Some(role) => role(&arguments),
+        None => Err(format!("there is no role {}", arguments.role).into()),
+    }
+}
+
+fn raw_role(name: &str) -> Option<Role> {
+    Some(match name {
+        "throughput-recv" => raw::receive,
+        "throughput-send" => raw::send,
+        "latency-echo" => raw::echo,
+        "latency-ping" => raw::ping,
+        _ => return None,
+    })
+}
+
+fn role(name: &str) -> Option<Role> {
+    Some(match name {
         "throughput-recv" => stream::receive,
         "throughput-send" => stream::send,
         "latency-echo" => stream::echo,
@@ -41,7 +73,6 @@ fn run(words: &[String]) -> Outcome {
         "share-recv" => fan::work,
         "idle-server" => idle::serve,
         "idle-client" => idle::call,
-        role => return Err(format!("there is no role {role}").into()),
-    };
-    role(&arguments)
+        _ => return None,
+    })
 }

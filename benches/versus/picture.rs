@@ -21,8 +21,14 @@ pub fn draw(names: &[&str], table: &[Line]) -> String {
     let mut top = 44;
     for (index, name) in names.iter().enumerate() {
         let left = LEFT + index * 110;
-        body += &format!("<rect class=\"b{index}\" x=\"{left}\" y=\"12\" width=\"12\" height=\"12\"/>\n");
-        body += &format!("<text x=\"{}\" y=\"22\">{}</text>\n", left + 18, escape(name));
+        body += &format!(
+            "<rect class=\"b{index}\" x=\"{left}\" y=\"12\" width=\"12\" height=\"12\"/>\n"
+        );
+        body += &format!(
+            "<text x=\"{}\" y=\"22\">{}</text>\n",
+            left + 18,
+            escape(name)
+        );
     }
     for line in table {
         top = draw_line(&mut body, line, top);
@@ -36,13 +42,22 @@ pub fn draw(names: &[&str], table: &[Line]) -> String {
 
 /// Draws one line and says where the next one begins.
 fn draw_line(body: &mut String, line: &Line, top: usize) -> usize {
-    let speeds = line.medians.iter().map(|median| median.map(|median| speed(median, line.unit)));
+    let speeds = line
+        .medians
+        .iter()
+        .map(|median| median.map(|median| speed(median, line.unit)));
     let fastest = speeds.clone().flatten().fold(f64::MIN_POSITIVE, f64::max);
     let title = escape(&line.title);
-    let mut text = format!("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{title}</text>\n", LEFT - 10, top + 11);
+    let mut text = format!(
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{title}</text>\n",
+        LEFT - 10,
+        top + 11
+    );
     let mut next = top;
     for (index, (speed, median)) in speeds.zip(&line.medians).enumerate() {
-        let (Some(speed), Some(median)) = (speed, median) else { continue };
+        let (Some(speed), Some(median)) = (speed, median) else {
+            continue;
+        };
         let width = (speed / fastest * BAR as f64).max(1.0);
         let (height, figure) = (STEP - 3, show(*median, line.unit));
         write!(

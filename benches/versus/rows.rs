@@ -53,7 +53,10 @@ pub struct Row {
 pub fn lines(shape: Shape) -> &'static [(&'static str, Unit)] {
     match shape {
         Shape::RoundTrip => &[(", p50", Unit::Micros), (", p99", Unit::Micros)],
-        Shape::Idle => &[(", memory each", Unit::Kibibytes), (", all up", Unit::Seconds)],
+        Shape::Idle => &[
+            (", memory each", Unit::Kibibytes),
+            (", all up", Unit::Seconds),
+        ],
         _ => &[("", Unit::PerSecond)],
     }
 }
@@ -75,8 +78,20 @@ pub fn rows(transport: &'static str, is_quick: bool) -> Vec<Row> {
         row("1 to 1, 8 KiB", Shape::Pipe, 8 << 10, 1, None),
         row("1 to 1, 64 KiB", Shape::Pipe, 64 << 10, 1, None),
         row("1 to 1, 1 MiB", Shape::Pipe, 1 << 20, 1, None),
-        row("at least once, 64 B", Shape::Pipe, 64, 1, Some("delivery=at-least-once")),
-        row("8 threads send, 64 B", Shape::Pipe, 64, 1, Some("senders=8")),
+        row(
+            "at least once, 64 B",
+            Shape::Pipe,
+            64,
+            1,
+            Some("delivery=at-least-once"),
+        ),
+        row(
+            "8 threads send, 64 B",
+            Shape::Pipe,
+            64,
+            1,
+            Some("senders=8"),
+        ),
         row("round trip, 64 B", Shape::RoundTrip, 64, 1, None),
         row("publish 64 B to 10", Shape::Publish, 64, 10, None),
         row("publish 64 B to 100", Shape::Publish, 64, 100, None),
@@ -103,7 +118,11 @@ impl Row {
             Shape::Idle => return Ok(1),
             Shape::Publish => (3 * self.window(), 3 * self.window(), 10_000_000),
             // Who has no bound keeps all of it in memory: 3 GB.
-            _ => ((300_000_000 / self.size as u64).clamp(100, 200_000), 100, 3_000_000_000 / (self.size as u64 + 100)),
+            _ => (
+                (300_000_000 / self.size as u64).clamp(100, 200_000),
+                100,
+                3_000_000_000 / (self.size as u64 + 100),
+            ),
         };
         let start = Instant::now();
         let figures = self.measure(contender, first)?;
@@ -124,7 +143,8 @@ impl Row {
     /// One measurement: a figure for each of the lines.
     pub fn measure(&self, contender: &Contender, count: u64) -> Result<Vec<f64>, Box<dyn Error>> {
         let place = Place::new()?;
-        let words = |role| self.words(role, count, &place);
+        let address = place.address(self.transport)?;
+        let words = |role| self.words(role, count, &address);
         let (first, second) = match self.shape {
             Shape::Pipe => ("throughput-recv", "throughput-send"),
             Shape::RoundTrip => ("latency-echo", "latency-ping"),
@@ -132,7 +152,7 @@ impl Row {
             Shape::Share => ("share-send", "share-recv"),
             Shape::Idle => ("idle-server", "idle-client"),
         };
-        let (first, second) = (words(first)?, words(second)?);
+        let (first, second) = (words(first), words(second));
         let here = Player::start(contender, &first, &place)?;
         here.expect("READY")?;
         let (before, start) = (here.resident()?, Instant::now());
@@ -140,9 +160,16 @@ impl Row {
         if self.shape == Shape::Idle {
             there.expect("UP")?;
             let seconds = start.elapsed().as_secs_f64();
-            return Ok(vec![(here.resident()? - before) / self.peers as f64, seconds]);
+            return Ok(vec![
+                (here.resident()? - before) / self.peers as f64,
+                seconds,
+            ]);
         }
-        let teller = if self.shape == Shape::Pipe { &here } else { &there };
+        let teller = if self.shape == Shape::Pipe {
+            &here
+        } else {
+            &there
+        };
         let figures = teller.expect("RESULT")?;
         if self.shape == Shape::RoundTrip {
             return Ok(vec![figures.get("p50_us")?, figures.get("p99_us")?]);
@@ -153,16 +180,12 @@ impl Row {
         }
     }
 
-    fn words(&self, role: &str, count: u64, place: &Place) -> Result<Vec<String>, Box<dyn Error>> {
-        let address = match self.transport {
-            "ipc" => format!("ipc://{}", place.socket().display()),
-            _ => format!("tcp://127.0.0.1:{}", place.port()?),
-        };
+    fn words(&self, role: &str, count: u64, address: &str) -> Vec<String> {
         let warmup = match self.shape {
             Shape::Publish | Shape::Idle => 0,
             _ => (count / 20).max(20),
         };
-        let mut words = vec![role.to_owned(), "--addr".to_owned(), address];
+        let mut words = vec![role.to_owned(), "--addr".to_owned(), address.to_owned()];
         let numbers = [
             ("--size", self.size as u64),
             ("--count", count),
@@ -171,9 +194,17 @@ impl Row {
             ("--window", self.window()),
             ("--ack-fd", 9),
         ];
-        words.extend(numbers.iter().flat_map(|(flag, value)| [flag.to_string(), value.to_string()]));
-        words.extend(self.option.iter().flat_map(|option| ["--opt".to_owned(), option.to_string()]));
-        Ok(words)
+        words.extend(
+            numbers
+                .iter()
+                .flat_map(|(flag, value)| [flag.to_string(), value.to_string()]),
+        );
+        words.extend(
+            self.option
+                .iter()
+                .flat_map(|option| ["--opt".to_owned(), option.to_string()]),
+        );
+        words
     }
 
     /// How many messages subscribers confirm together.
