@@ -191,7 +191,7 @@ impl Socket {
             Some(Peer {
                 identity: link.peer?,
                 remote: link.remote,
-                queued: link.outbox.messages(),
+                queued: link.outbox.messages() + shared.hub.gathered(),
                 unacknowledged: link.unacknowledged,
             })
         });
@@ -298,9 +298,9 @@ impl Socket {
             }
             match offer(&mut shared.hub, to, body) {
                 Ok(sent) => {
-                    let claimed = sent
-                        .link
-                        .and_then(|link| Some((link, shared.hub.claim(link, Instant::now)?)));
+                    let claimed = sent.link.and_then(|link| {
+                        Some((link, shared.hub.claim(link, to.is_none(), Instant::now)?))
+                    });
                     if let Some((link, chunk)) = claimed {
                         core.carry(shared, link, chunk, PATIENCE);
                     }

@@ -27,8 +27,8 @@ const WORTH_KEEPING: usize = 16 * 1024;
 pub(crate) struct Inbox {
     /// The batch that is being served.
     front: Mutex<Option<Delivery>>,
-    /// Messages left in it; it rises only under the lock of `back`, so that nobody goes to sleep
-    /// beside a message.
+    /// Messages left in it. It changes only under the lock of `front`, which orders the changes,
+    /// and rises only under that of `back` as well, so that nobody goes to sleep beside a message.
     left: AtomicUsize,
     back: Mutex<Back>,
     arrived: Condvar,
@@ -157,7 +157,7 @@ impl Inbox {
                 // Its sender is told nothing and sends it again.
                 Some(arrived) if arrived.id.is_some() && self.is_closed() => {}
                 Some(arrived) => {
-                    self.left.store(delivery.left(), Ordering::SeqCst);
+                    self.left.store(delivery.left(), Ordering::Relaxed);
                     return Ok(arrived);
                 }
                 None => {
@@ -176,7 +176,7 @@ impl Inbox {
             return Some(delivery);
         }
         back.lanes.put_back(delivery);
-        self.left.store(0, Ordering::SeqCst);
+        self.left.store(0, Ordering::Relaxed);
         None
     }
 
@@ -218,14 +218,14 @@ impl Inbox {
     }
 
     fn left(&self) -> usize {
-        self.left.load(Ordering::SeqCst)
+        self.left.load(Ordering::Relaxed)
     }
 
     fn next_delivery(&self) -> Option<Delivery> {
         let mut back = self.back();
         let delivery = back.lanes.take()?;
         back.wake();
-        self.left.store(delivery.left(), Ordering::SeqCst);
+        self.left.store(delivery.left(), Ordering::Relaxed);
         if back.receivers > 0 && delivery.left() > 1 {
             self.arrived.notify_one();
         }

@@ -1,5 +1,8 @@
 //! Chunk: encoded frames that are written together, and what becomes of them when the link ends.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::message::Body;
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
 
@@ -12,7 +15,7 @@ pub(crate) const FULL: usize = 64 * 1024;
 /// Whole frames, the last of which may have its payload in an allocation of its own.
 #[derive(Default)]
 pub(crate) struct Chunk {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     body: Option<Body>,
     /// Where the first frame that still belongs to this chunk starts.
     start: usize,
@@ -22,6 +25,12 @@ pub(crate) struct Chunk {
     /// Which messages were sent by identity (counted from the first that was ever in this chunk).
     direct: Vec<u32>,
     removed: u32,
+}
+
+/// Encoded frames, of one chunk alone or of the chunks of several links.
+enum Bytes {
+    Own(Vec<u8>),
+    Shared(Arc<Vec<u8>>),
 }
 
 /// A message that comes back out of a chunk.
@@ -41,7 +50,16 @@ impl Chunk {
     pub(crate) fn reusing(mut bytes: Vec<u8>) -> Chunk {
         bytes.clear();
         Chunk {
-            bytes,
+            bytes: Bytes::Own(bytes),
+            ..Chunk::default()
+        }
+    }
+
+    /// So many messages, encoded, which other links get as well.
+    pub(crate) fn shared(bytes: Arc<Vec<u8>>, messages: usize) -> Chunk {
+        Chunk {
+            bytes: Bytes::Shared(bytes),
+            messages,
             ..Chunk::default()
         }
     }
@@ -49,14 +67,15 @@ impl Chunk {
     /// A chunk of frames that carry no message: hello, heartbeats, acknowledgements.
     pub(crate) fn control(bytes: Vec<u8>) -> Chunk {
         Chunk {
-            bytes,
+            bytes: Bytes::Own(bytes),
             ..Chunk::default()
         }
     }
 
     /// Another message may follow in it.
     pub(crate) fn has_room(&self) -> bool {
-        !self.is_control() && self.body.is_none() && self.bytes.len() < FULL
+        let is_own = matches!(self.bytes, Bytes::Own(_));
+        is_own && !self.is_control() && self.body.is_none() && self.bytes.len() < FULL
     }
 
     /// It carries no message.
@@ -66,7 +85,13 @@ impl Chunk {
 
     pub(crate) fn push(&mut self, id: Option<MessageId>, direct: bool, payload: &[u8]) {
         self.begin(id, direct, payload.len());
-        self.bytes.extend_from_slice(payload);
+        self.bytes.own().extend_from_slice(payload);
+    }
+
+    /// So many messages without an id, as they are encoded already.
+    pub(crate) fn push_encoded(&mut self, bytes: &[u8], messages: usize) {
+        self.messages += messages;
+        self.bytes.own().extend_from_slice(bytes);
     }
 
     pub(crate) fn push_shared(&mut self, id: Option<MessageId>, direct: bool, body: Body) {
@@ -81,7 +106,7 @@ impl Chunk {
                 .push(u32::try_from(index).expect("a chunk is short"));
         }
         self.messages += 1;
-        frame::put_data_head(&mut self.bytes, id, len);
+        frame::put_data_head(self.bytes.own(), id, len);
     }
 
     pub(crate) fn messages(&self) -> usize {
@@ -159,7 +184,10 @@ impl Chunk {
 
     /// The spent allocation, to be used again.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        match self.bytes {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Shared(bytes) => Arc::into_inner(bytes).unwrap_or_default(),
+        }
     }
 
     fn id_at(&self, at: usize) -> Option<MessageId> {
@@ -194,6 +222,33 @@ impl Chunk {
 
     fn end(&self) -> usize {
         self.bytes.len() + self.body.as_ref().map_or(0, |body| body.len())
+    }
+}
+
+impl Bytes {
+    /// The bytes of a chunk that takes further frames.
+    fn own(&mut self) -> &mut Vec<u8> {
+        match self {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Shared(_) => unreachable!("a shared chunk has no room"),
+        }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes::Own(Vec::new())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Outbox: what is queued for one link, in order, bounded, one chunk of it at a time on its way.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::config::Limit;
 use crate::message::{Body, Identity};
@@ -12,6 +13,9 @@ const MAX_ACKS: usize = 65_536;
 
 /// Spent allocations above this are not kept.
 const KEEP: usize = 128 * 1024;
+
+/// Shorter batches are copied into every outbox: small chunks cost more than they save.
+const WORTH_SHARING: usize = 4 * 1024;
 
 /// A payload on its way into an outbox: small ones are copied, large ones shared.
 #[derive(Clone, Copy)]
@@ -87,11 +91,7 @@ impl Outbox {
         direct: bool,
         payload: Payload<'_>,
     ) -> usize {
-        if !self.chunks.back().is_some_and(Chunk::has_room) {
-            let spare = std::mem::take(&mut self.spare);
-            self.chunks.push_back(Chunk::reusing(spare));
-        }
-        let chunk = self.chunks.back_mut().expect("pushed above");
+        let chunk = self.open_chunk();
         let before = chunk.len();
         match payload {
             Payload::Shared(body) if body.len() >= LARGE => {
@@ -104,6 +104,27 @@ impl Outbox {
         self.messages += 1;
         self.bytes += grown;
         grown
+    }
+
+    /// Queues messages that all outboxes get, encoded as they are.
+    pub(crate) fn push_gathered(&mut self, bytes: &Arc<Vec<u8>>, messages: usize) {
+        match bytes.len() < WORTH_SHARING {
+            true => self.open_chunk().push_encoded(bytes, messages),
+            false => self
+                .chunks
+                .push_back(Chunk::shared(bytes.clone(), messages)),
+        }
+        self.messages += messages;
+        self.bytes += bytes.len();
+    }
+
+    /// The newest chunk, which has room.
+    fn open_chunk(&mut self) -> &mut Chunk {
+        if !self.chunks.back().is_some_and(Chunk::has_room) {
+            let spare = std::mem::take(&mut self.spare);
+            self.chunks.push_back(Chunk::reusing(spare));
+        }
+        self.chunks.back_mut().expect("pushed above")
     }
 
     pub(crate) fn push_hello(&mut self, me: Identity) {

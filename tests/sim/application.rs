@@ -67,7 +67,7 @@ impl World {
         self.truth.handle_accepted(node.id, audience);
         let now = self.now;
         let claimed = sent.link.and_then(|link| {
-            let chunk = node.hub.claim(link, || now)?;
+            let chunk = node.hub.claim(link, to.is_none(), || now)?;
             Some((link, chunk))
         });
         let id = node.id;

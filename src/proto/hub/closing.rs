@@ -51,6 +51,7 @@ pub(crate) struct Remains {
 impl Hub {
     /// No more sends; what is queued still leaves, what arrives is not delivered any more.
     pub(crate) fn begin_close(&mut self, until: Instant) {
+        self.settle();
         self.closing = Some(Closing::Flushing { until });
     }
 
@@ -60,6 +61,7 @@ impl Hub {
 
     /// What comes next on the way out; `begin_close` was before.
     pub(crate) fn poll_close(&mut self, now: Instant) -> CloseStep {
+        self.settle();
         match self.closing.expect("it has begun to close") {
             Closing::Flushing { until } if now < until && !self.is_flushed() => {
                 CloseStep::Wait { until }
@@ -126,6 +128,7 @@ impl Hub {
 
     /// Hands back what is left.
     pub(crate) fn drain(&mut self) -> Remains {
+        self.settle();
         let mut remains = Remains::default();
         for id in self.link_ids().collect::<Vec<LinkId>>() {
             // A thread that is held up in a hook still has it; its messages need not wait.

@@ -68,6 +68,7 @@ impl Hub {
 
     /// The reading thread is done with `id`: its stream ended, or nobody ever read it.
     pub(crate) fn handle_gone(&mut self, now: Instant, id: LinkId, reason: DownReason) {
+        self.settle();
         self.advance(now);
         let Some(link) = self.link_mut(id) else {
             return;

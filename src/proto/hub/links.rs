@@ -119,6 +119,7 @@ impl Hub {
 
     /// The hook has nothing against the peer: it may know who we are.
     pub(crate) fn handle_authorized(&mut self, id: LinkId) {
+        self.settle();
         let me = self.me;
         if let Some(link) = self.link_mut(id) {
             link.greet(me);
@@ -138,6 +139,7 @@ impl Hub {
 
     /// A HELLO of the right version came, and the hook has nothing against it.
     pub(crate) fn handle_hello(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
+        self.settle();
         self.advance(now);
         let Some(link) = self
             .link_mut(id)

@@ -7,6 +7,7 @@ mod closing;
 mod dialing;
 mod ending;
 mod links;
+mod publishing;
 mod receiving;
 mod sending;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::stats::Stats;
 use closing::Closing;
 pub(crate) use closing::{CloseStep, Remains};
 pub(crate) use links::{Accepted, Verdict};
+use publishing::Gathered;
 pub(crate) use receiving::Next;
 pub(crate) use sending::{Refusal, Sent};
 
@@ -52,8 +54,11 @@ pub(crate) struct Hub {
     peers: BTreeMap<Identity, Peer>,
     router: Router,
     ledger: Ledger,
+    gathered: Gathered,
     /// Links that the keeper should write.
     dirty: VecDeque<LinkId>,
+    /// When a write last ended, or a message of a burst was queued.
+    busy_until: Instant,
     news: News,
     drops: BTreeMap<(Option<Identity>, DropReason), u64>,
     /// When they are told, one event for many.
@@ -121,7 +126,9 @@ impl Hub {
             peers: BTreeMap::new(),
             router: Router::default(),
             ledger,
+            gathered: Gathered::default(),
             dirty: VecDeque::new(),
+            busy_until: now,
             news: News::default(),
             drops: BTreeMap::new(),
             drops_due: None,
@@ -155,6 +162,11 @@ impl Hub {
         roster.filter_map(|id| self.link(*id))
     }
 
+    /// Messages for each of the peers that are in no outbox yet.
+    pub(crate) fn gathered(&self) -> usize {
+        self.gathered.messages()
+    }
+
     pub(crate) fn peer_count(&self) -> usize {
         self.router.roster().len()
     }
@@ -180,7 +192,8 @@ impl Hub {
         let absent = self.peers.values().map(|peer| peer.waiting.len());
         let links = self.links.iter().flatten();
         let outboxes = links.map(|link| link.outbox.messages());
-        self.router.waiting.len() + absent.sum::<usize>() + outboxes.sum::<usize>()
+        let gathered = self.gathered.messages() * self.peer_count();
+        self.router.waiting.len() + absent.sum::<usize>() + outboxes.sum::<usize>() + gathered
     }
 
     fn is_tracked(&self) -> bool {

@@ -34,6 +34,7 @@ impl Hub {
         reading: &mut Reading,
         held: usize,
     ) -> Next {
+        self.settle();
         self.advance(now);
         let Some(link) = self.link_mut(id) else {
             return Next::Stop;
@@ -101,12 +102,14 @@ impl Hub {
 
     /// The connection's first bytes break the protocol.
     pub(crate) fn handle_violation(&mut self, now: Instant, id: LinkId, violation: Violation) {
+        self.settle();
         self.advance(now);
         self.end(id, reason_of(violation));
     }
 
     /// The hook said no.
     pub(crate) fn handle_refused(&mut self, now: Instant, id: LinkId) {
+        self.settle();
         self.advance(now);
         self.end(id, DownReason::Refused);
     }

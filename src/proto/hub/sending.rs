@@ -43,6 +43,7 @@ impl Hub {
 
     /// Accepts a message for one peer.
     pub(crate) fn send_to(&mut self, to: Identity, body: &[u8]) -> Result<Sent, Refusal> {
+        self.settle();
         self.relieve_news(body.len());
         let peer = self.peers.get(&to).ok_or(Refusal::NoPeer)?;
         let link = peer.link.ok_or(Refusal::NoPeer)?;
@@ -140,8 +141,15 @@ impl Hub {
         if self.router.roster().is_empty() {
             return self.wait_for_peer(body);
         }
-        let mut sent = Sent::default();
         let count = self.router.roster().len();
+        if self.gather(body) {
+            return Ok(Sent {
+                queued: count,
+                ..Sent::default()
+            });
+        }
+        self.settle();
+        let mut sent = Sent::default();
         if self.config.overflow_or_default() == Overflow::Block {
             let everyone = self.router.roster().iter();
             if !everyone

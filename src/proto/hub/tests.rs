@@ -3,12 +3,12 @@
 mod acks;
 mod closing;
 #[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
 mod costs;
 mod dialing;
 mod doors;
 mod duplicates;
 mod ending;
+mod gathering;
 mod handshake;
 mod liveness;
 mod overflow;

@@ -28,6 +28,7 @@ impl Hub {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.settle();
         self.advance(now);
         self.next_timeout = None;
         let ids: Vec<LinkId> = self.link_ids().collect();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::event::DownReason;
 use crate::proto::chunk::Chunk;
 use crate::proto::hub::{Hub, Shut};
-use crate::proto::link::{LinkId, Phase};
+use crate::proto::link::{Link, LinkId, Phase};
 
 /// A send that comes this soon after the last write is part of a burst: it only queues, and the
 /// keeper writes many at once.
@@ -20,22 +20,43 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 impl Hub {
     /// A caller has queued a message on `id`: gives it the chunk to write if that is quickest,
     /// otherwise the keeper will write. The clock is asked only where the answer depends on it.
-    pub(crate) fn claim(&mut self, id: LinkId, clock: impl FnOnce() -> Instant) -> Option<Chunk> {
+    ///
+    /// Messages that go to peers in their turn are one burst, whoever gets the next; for one that
+    /// is meant for this peer only its own link counts.
+    pub(crate) fn claim(
+        &mut self,
+        id: LinkId,
+        in_turn: bool,
+        clock: impl FnOnce() -> Instant,
+    ) -> Option<Chunk> {
+        let is_busy = in_turn && !self.dirty.is_empty();
+        let busy_until = self.busy_until;
         let link = self.link_mut(id)?;
         if !link.is_writable() || link.is_drained {
             return None;
         }
         let is_ripe = link.outbox.is_ripe();
-        if !is_ripe && (link.is_dirty || clock().saturating_duration_since(link.wrote) < BURST) {
-            self.mark_dirty(id);
-            return None;
-        }
         let is_open = link.is_open();
-        link.outbox.poll_chunk(is_open)
+        if is_ripe {
+            return link.outbox.poll_chunk(is_open);
+        }
+        if !is_busy && !link.is_dirty {
+            let now = clock();
+            let last = if in_turn { busy_until } else { link.wrote };
+            if now.saturating_duration_since(last) >= BURST {
+                return link.outbox.poll_chunk(is_open);
+            }
+            self.busy_until = now;
+        }
+        self.mark_dirty(id);
+        None
     }
 
     /// The next chunk of `id` for the thread that has been told to write it.
     pub(crate) fn poll_chunk(&mut self, id: LinkId) -> Option<Chunk> {
+        if !self.link(id)?.is_writable() {
+            self.settle();
+        }
         let link = self.link_mut(id)?;
         link.is_dirty = false;
         if !link.is_writable() {
@@ -55,6 +76,10 @@ impl Hub {
         took: bool,
     ) -> bool {
         self.advance(now);
+        if !self.link(id).is_some_and(Link::is_up) {
+            // What ends with it takes everything along.
+            self.settle();
+        }
         if self.is_tracked() && chunk.is_done() {
             chunk
                 .ids()
@@ -83,6 +108,7 @@ impl Hub {
             link.written += messages as u64;
             self.stats.written += messages as u64;
         }
+        self.busy_until = now;
         self.queued_bytes -= bytes;
         self.effects.wake.room |= messages > 0;
         self.effects.wake.readers |= is_relieved;
@@ -96,6 +122,7 @@ impl Hub {
 
     /// A drain has nothing more to write for `id`.
     pub(crate) fn handle_caught_up(&mut self, id: LinkId) {
+        self.settle();
         if let Some(link) = self.link_mut(id) {
             link.is_drained = false;
             link.stalled = None;
@@ -105,6 +132,7 @@ impl Hub {
 
     /// A write failed. What the peer sent before it went is still there to be read.
     pub(crate) fn handle_broken(&mut self, now: Instant, id: LinkId) {
+        self.settle();
         self.leave(id, DownReason::Reset, now + LAST_WORDS, false);
         if let Some(link) = self.link_mut(id) {
             link.is_broken = true;
@@ -118,6 +146,7 @@ impl Hub {
     /// The peer has said, beside its frames, that it is done, or broke the rules of its stream:
     /// what was begun is finished, and it is read until it is gone.
     pub(crate) fn handle_farewell(&mut self, now: Instant, id: LinkId, reason: DownReason) {
+        self.settle();
         self.advance(now);
         if let Some(link) = self.link_mut(id) {
             link.is_broken = true;
@@ -152,6 +181,9 @@ impl Hub {
 
     /// A link for the keeper to write.
     pub(crate) fn poll_dirty(&mut self) -> Option<LinkId> {
+        if self.dirty.is_empty() {
+            self.settle();
+        }
         while let Some(id) = self.dirty.pop_front() {
             let link = self.link(id);
             if link.is_some_and(|link| link.is_writable() && !link.is_drained) {
@@ -166,8 +198,10 @@ impl Hub {
 
     /// The first link that the keeper would write has so little that a moment's patience pays.
     pub(crate) fn is_worth_waiting(&self) -> Option<usize> {
-        let link = self.link(*self.dirty.front()?)?;
-        let queued = link.outbox.queued_bytes();
+        let queued = match self.dirty.front() {
+            Some(id) => self.link(*id)?.outbox.queued_bytes(),
+            None => self.gathered.bytes(),
+        };
         (queued > 0 && queued < SMALL).then_some(queued)
     }
 

@@ -36,11 +36,15 @@ fn the_first_message_of_an_idle_link_is_written_by_its_sender() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.pass(millis(1));
+    assert_eq!(side.hub.poll_dirty(), None);
     side.send_all(&["a"]);
     let now = side.now;
-    let mut chunk = side.hub.claim(link, || now).expect("the link is idle");
+    let mut chunk = side
+        .hub
+        .claim(link, true, || now)
+        .expect("the link is idle");
     side.send_all(&["b"]);
-    assert!(side.hub.claim(link, || now).is_none());
+    assert!(side.hub.claim(link, true, || now).is_none());
     chunk.handle_taken(chunk.len());
     side.hub.handle_back(now, link, chunk, true);
     assert_eq!(side.hub.poll_dirty(), Some(link));
@@ -54,8 +58,31 @@ fn a_burst_is_left_to_the_keeper() {
     side.write(link);
     side.send_all(&["b"]);
     let now = side.now;
-    assert!(side.hub.claim(link, || now).is_none());
+    assert!(side.hub.claim(link, true, || now).is_none());
     assert_eq!(side.hub.poll_dirty(), Some(link));
+}
+
+#[test]
+fn messages_in_turn_are_one_burst_whoever_gets_the_next() {
+    let mut side = Side::new(round_robin());
+    let links = [1, 2].map(|n| side.up(who(n)));
+    side.pass(millis(1));
+    assert_eq!(side.hub.poll_dirty(), None);
+    let now = side.now;
+    let first = side.send("a").unwrap().link.expect("it is queued");
+    let mut chunk = side.hub.claim(first, true, || now).expect("all are idle");
+    chunk.handle_taken(chunk.len());
+    side.hub.handle_back(now, first, chunk, true);
+    let second = side.send("b").unwrap().link.expect("it is queued");
+    assert_ne!(first, second);
+    assert!(side.hub.claim(second, true, || now).is_none());
+    assert_eq!(side.hub.poll_dirty(), Some(second));
+    side.write(links[1]);
+    side.write(links[0]);
+    assert_eq!(side.hub.poll_dirty(), None);
+    side.send_to(who(1), "c").unwrap();
+    let later = now + millis(1);
+    assert!(side.hub.claim(links[0], false, || later).is_some());
 }
 
 /// Row 27: a write that gives up has only stalled.
@@ -68,12 +95,13 @@ fn a_stalled_link_is_the_drains_until_it_has_caught_up() {
     side.pass(millis(1));
     let now = side.now;
     side.send_all(&["b"]);
-    assert!(side.hub.claim(link, || now).is_none());
+    assert!(side.hub.claim(link, true, || now).is_none());
     assert_eq!(texts(&side.write(link)), ["a", "b"]);
     side.pass(millis(1));
+    assert_eq!(side.hub.poll_dirty(), None);
     side.send_all(&["c"]);
     let now = side.now;
-    assert!(side.hub.claim(link, || now).is_some());
+    assert!(side.hub.claim(link, true, || now).is_some());
 }
 
 #[test]
