@@ -221,6 +221,7 @@
 //! `docs/PROTOCOL.md` says what goes over the wire, byte by byte; `docs/ARCHITECTURE.md` which file
 //! does what; `docs/DESIGN.md` why it is so.
 
+pub mod bus;
 mod check;
 mod config;
 mod endpoint;
@@ -235,6 +236,7 @@ mod socket;
 mod stats;
 mod transport;
 
+pub use bus::{Broker, Bus, Post};
 pub use config::Config;
 pub use endpoint::{Endpoint, Remote};
 pub use error::{Error, SendError};
@@ -242,7 +244,7 @@ pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
 pub use policy::{AckMode, Candidate, Delivery, Overflow, SendMode};
 pub use report::{CloseReport, Peer, Receipt};
-pub use socket::{Events, Messages, Socket, recv_any};
+pub use socket::{Arrival, Arrivals, Events, Messages, Socket, recv_any};
 pub use stats::Stats;
 
 #[doc = include_str!("../README.md")]

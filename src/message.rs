@@ -69,6 +69,9 @@ impl FromStr for Identity {
 /// A payload that several queues share.
 pub(crate) type Body = Arc<[u8]>;
 
+/// Encoded frames that several queues share.
+pub(crate) type Frames = Arc<Vec<u8>>;
+
 /// A message that was received.
 ///
 /// With [`AckMode::Manual`](crate::AckMode::Manual), one that its sender wants acknowledged waits

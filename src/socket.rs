@@ -1,6 +1,7 @@
 //! Socket: the public handle.
 
 mod any;
+mod arrivals;
 mod streams;
 
 use std::fmt;
@@ -14,14 +15,15 @@ use crate::engine::core::{Life, Signal, deadline_after};
 use crate::engine::writer::PATIENCE;
 use crate::error::{Error, SendError};
 use crate::message::{Identity, Message};
-use crate::policy::AckMode;
-use crate::proto::delivery::Arrived;
 use crate::proto::hub::{Hub, Refusal, Sent};
 use crate::report::{CloseReport, Peer, Receipt};
 use crate::stats::Stats;
 
 pub use any::recv_any;
+pub use arrivals::{Arrival, Arrivals};
 pub use streams::{Events, Messages};
+
+use arrivals::hand_out;
 
 /// A socket that many peers plug into.
 ///
@@ -151,6 +153,28 @@ impl Socket {
         )
     }
 
+    /// Sends to each of these peers, and never waits: says who it is not on its way to, because
+    /// they are not connected or three quarters of their outbox are full. The last quarter is left
+    /// for [`send_to`](Socket::send_to), so that an answer finds room where news do not.
+    pub fn send_to_each(
+        &self,
+        peers: &[Identity],
+        body: impl AsRef<[u8]>,
+    ) -> Result<Vec<Identity>, SendError> {
+        let body = body.as_ref();
+        self.cast(peers, body).map_err(|reason| SendError {
+            reason,
+            message: body.to_vec(),
+        })
+    }
+
+    /// Ends the connection of a peer, without what is queued for it, and says whether it was
+    /// connected. It may come back.
+    pub fn expel(&self, peer: Identity) -> bool {
+        let mut shared = self.core().lock();
+        shared.hub.handle_expelled(Instant::now(), peer)
+    }
+
     /// Waits for a message of any peer; peers that have sent something take turns.
     ///
     /// After a close it still gives the at-most-once messages that had arrived, then
@@ -159,7 +183,7 @@ impl Socket {
         self.core()
             .inbox
             .take(None)
-            .map(|arrived| self.hand_out(arrived))
+            .map(|arrived| hand_out(self.core(), arrived))
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
@@ -167,7 +191,7 @@ impl Socket {
         self.core()
             .inbox
             .try_take()
-            .map(|arrived| self.hand_out(arrived))
+            .map(|arrived| hand_out(self.core(), arrived))
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
@@ -176,7 +200,7 @@ impl Socket {
         self.core()
             .inbox
             .take(deadline)
-            .map(|arrived| self.hand_out(arrived))
+            .map(|arrived| hand_out(self.core(), arrived))
     }
 
     /// Received messages, one after the other, until the socket is closed.
@@ -222,6 +246,12 @@ impl Socket {
         Events {
             core: self.core().clone(),
         }
+    }
+
+    /// What [`recv`](Socket::recv) gives, and in their place among the messages who comes and
+    /// goes. Ask for it before messages are received: who is there already is told first.
+    pub fn arrivals(&self) -> Arrivals {
+        Arrivals::new(self.core().clone())
     }
 
     /// The counters of this socket.
@@ -277,6 +307,23 @@ impl Socket {
             })
     }
 
+    fn cast(&self, peers: &[Identity], body: &[u8]) -> Result<Vec<Identity>, Error> {
+        let core = self.core();
+        core.check_length(body)?;
+        let mut shared = core.lock();
+        if shared.life != Life::Open {
+            return Err(Error::Closed);
+        }
+        let cast = shared.hub.send_to_each(peers, body);
+        let claimed = cast
+            .link
+            .and_then(|link| Some((link, shared.hub.claim(link, false, Instant::now)?)));
+        if let Some((link, chunk)) = claimed {
+            core.carry(shared, link, chunk, PATIENCE);
+        }
+        Ok(cast.missed)
+    }
+
     fn try_dispatch(
         &self,
         to: Option<Identity>,
@@ -284,13 +331,7 @@ impl Socket {
         patience: Patience,
     ) -> Result<Sent, Error> {
         let core = self.core();
-        let max = core.config.max_message;
-        if body.len() > max {
-            return Err(Error::TooLarge {
-                len: body.len(),
-                max,
-            });
-        }
+        core.check_length(body)?;
         let mut shared = core.lock();
         loop {
             if shared.life != Life::Open {
@@ -313,28 +354,6 @@ impl Socket {
                 }
             }
         }
-    }
-
-    /// The application gets a message: from here on it is acknowledged, or will be.
-    fn hand_out(&self, arrived: Arrived) -> Message {
-        let Arrived { from, body, id } = arrived;
-        let Some(id) = id else {
-            return Message::new(from, body);
-        };
-        if self.core().config.ack_mode == AckMode::OnRecv {
-            self.core().lock().hub.handle_taken(from, id);
-            return Message::new(from, body);
-        }
-        let core = Arc::downgrade(self.core());
-        let settle = move |is_done: bool| {
-            let Some(core) = core.upgrade() else { return };
-            let mut shared = core.lock();
-            match is_done {
-                true => shared.hub.handle_taken(from, id),
-                false => shared.hub.handle_returned(from, id),
-            }
-        };
-        Message::unsettled(from, body, Box::new(settle))
     }
 }
 

@@ -1,9 +1,16 @@
 //! Properties of the protocol core: bytes in any chunking, the window, and the hub against a
-//! naive model of what was promised; and of the framing of WebSocket.
+//! naive model of what was promised; of the framing of WebSocket, and of the
+//! topics of the bus.
 
 // The core is not public, so it is compiled into this test, with the plain data that it knows.
 #![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
 
+#[path = "../src/bus"]
+mod bus {
+    pub(crate) mod error;
+    pub(crate) mod topic;
+    pub(crate) mod trie;
+}
 #[path = "../src/check.rs"]
 mod check;
 #[path = "../src/config.rs"]
@@ -29,6 +36,8 @@ mod framing {
     pub(crate) mod parser;
 }
 
+#[path = "props/bus.rs"]
+mod bus_properties;
 #[path = "props/decoder.rs"]
 mod decoder;
 #[path = "props/hub.rs"]

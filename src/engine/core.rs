@@ -115,6 +115,15 @@ impl Core {
         }
     }
 
+    /// What is longer than the limit is not sent.
+    pub(crate) fn check_length(&self, body: &[u8]) -> Result<(), Error> {
+        let (len, max) = (body.len(), self.config.max_message);
+        match len > max {
+            true => Err(Error::TooLarge { len, max }),
+            false => Ok(()),
+        }
+    }
+
     /// Wakes whoever waits for `signal`.
     pub(crate) fn wake(&self, shared: &Shared, signal: Signal) {
         // A wake-up costs a system call even when nobody sleeps.
@@ -192,6 +201,9 @@ impl Locked<'_> {
         let streams = shut
             .filter_map(|(id, how)| Some((shared.stream(id)?, how)))
             .collect();
+        for (peer, presence) in effects.presences {
+            core.inbox.push_presence(peer, presence);
+        }
         for id in effects.gone {
             shared.streams[id.slot()].take_if(|(owner, _)| *owner == id);
         }

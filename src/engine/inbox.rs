@@ -15,7 +15,7 @@ use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
-use crate::proto::delivery::{Arrived, Delivery};
+use crate::proto::delivery::{Arrived, Delivery, Presence};
 use crate::proto::lanes::Lanes;
 
 /// Spent buffers kept for the readers.
@@ -23,6 +23,12 @@ const MAX_SPARE: usize = 2;
 
 /// Smaller buffers are not worth keeping.
 const WORTH_KEEPING: usize = 16 * 1024;
+
+/// What comes out of the inbox.
+pub(crate) enum Taken {
+    Message(Arrived),
+    Presence(Identity, Presence),
+}
 
 pub(crate) struct Inbox {
     /// The batch that is being served.
@@ -105,12 +111,28 @@ impl Inbox {
         !self.back().lanes.has_room(1) && !self.is_closed()
     }
 
-    fn put_in(&self, back: &mut Back, from: Identity, batch: Batch) -> bool {
-        let may_read_on = back.lanes.push(from, batch);
+    /// A peer is there: told before what came from it.
+    pub(crate) fn push_present(&self, peer: Identity) {
+        self.back().lanes.push_present(peer);
+    }
+
+    /// A peer came or left: told behind what came from it before.
+    pub(crate) fn push_presence(&self, peer: Identity, presence: Presence) {
+        let mut back = self.back();
+        back.lanes.push_presence(peer, presence);
+        self.tell_receivers(&back);
+    }
+
+    fn tell_receivers(&self, back: &Back) {
         if back.receivers > 0 {
             self.arrived.notify_one();
         }
         back.watchers.iter().for_each(|watcher| watcher.notify());
+    }
+
+    fn put_in(&self, back: &mut Back, from: Identity, batch: Batch) -> bool {
+        let may_read_on = back.lanes.push(from, batch);
+        self.tell_receivers(back);
         may_read_on || self.is_closed()
     }
 
@@ -140,7 +162,16 @@ impl Inbox {
         self.back().spare.pop()
     }
 
+    /// A message; who comes and goes is passed over.
     pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+        loop {
+            if let Taken::Message(arrived) = self.try_take_next()? {
+                return Ok(arrived);
+            }
+        }
+    }
+
+    pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
         let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let Some(delivery) = &mut *front else {
@@ -149,6 +180,11 @@ impl Inbox {
                 *front = Some(self.next_delivery().ok_or(nothing)?);
                 continue;
             };
+            if let Some(presence) = delivery.presence() {
+                let from = delivery.from;
+                *front = None;
+                return Ok(Taken::Presence(from, presence));
+            }
             if delivery.is_paused() {
                 *front = front.take().and_then(|delivery| self.give_way(delivery));
                 continue;
@@ -158,7 +194,7 @@ impl Inbox {
                 Some(arrived) if arrived.id.is_some() && self.is_closed() => {}
                 Some(arrived) => {
                     self.left.store(delivery.left(), Ordering::Relaxed);
-                    return Ok(arrived);
+                    return Ok(Taken::Message(arrived));
                 }
                 None => {
                     let spent = front.take().map(Delivery::into_buffer);
@@ -184,6 +220,16 @@ impl Inbox {
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
         loop {
             match self.try_take() {
+                Err(Error::Empty) => self.wait_for_arrival(deadline)?,
+                result => return result,
+            }
+        }
+    }
+
+    /// As `take`, and tells who comes and goes as well.
+    pub(crate) fn take_next(&self, deadline: Option<Instant>) -> Result<Taken, Error> {
+        loop {
+            match self.try_take_next() {
                 Err(Error::Empty) => self.wait_for_arrival(deadline)?,
                 result => return result,
             }

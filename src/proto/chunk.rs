@@ -1,9 +1,8 @@
 //! Chunk: encoded frames that are written together, and what becomes of them when the link ends.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
-use crate::message::Body;
+use crate::message::{Body, Frames};
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
 
 /// Payloads from this size on are shared instead of copied into a chunk.
@@ -30,7 +29,7 @@ pub(crate) struct Chunk {
 /// Encoded frames, of one chunk alone or of the chunks of several links.
 enum Bytes {
     Own(Vec<u8>),
-    Shared(Arc<Vec<u8>>),
+    Shared(Frames),
 }
 
 /// A message that comes back out of a chunk.
@@ -56,7 +55,7 @@ impl Chunk {
     }
 
     /// So many messages, encoded, which other links get as well.
-    pub(crate) fn shared(bytes: Arc<Vec<u8>>, messages: usize) -> Chunk {
+    pub(crate) fn shared(bytes: Frames, messages: usize) -> Chunk {
         Chunk {
             bytes: Bytes::Shared(bytes),
             messages,
@@ -186,7 +185,7 @@ impl Chunk {
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         match self.bytes {
             Bytes::Own(bytes) => bytes,
-            Bytes::Shared(bytes) => Arc::into_inner(bytes).unwrap_or_default(),
+            Bytes::Shared(bytes) => Frames::into_inner(bytes).unwrap_or_default(),
         }
     }
 

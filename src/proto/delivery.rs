@@ -18,6 +18,15 @@ pub(crate) struct Delivery {
     next: usize,
     /// The message before which others have their turn.
     pause: usize,
+    /// It is no batch: the peer came, or left, at this place among its messages.
+    presence: Option<Presence>,
+}
+
+/// What happened to a peer between its messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Presence {
+    Up,
+    Down,
 }
 
 /// A message as it leaves the inbox.
@@ -36,7 +45,19 @@ impl Delivery {
             batch,
             next: 0,
             pause: 0,
+            presence: None,
         }
+    }
+
+    pub(crate) fn of_presence(from: Identity, presence: Presence) -> Delivery {
+        Delivery {
+            presence: Some(presence),
+            ..Delivery::new(from, Batch::default())
+        }
+    }
+
+    pub(crate) fn presence(&self) -> Option<Presence> {
+        self.presence
     }
 
     /// Messages that were not taken yet.

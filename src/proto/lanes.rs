@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::config::{Config, Limit};
 use crate::message::Identity;
 use crate::proto::batch::Batch;
-use crate::proto::delivery::Delivery;
+use crate::proto::delivery::{Delivery, Presence};
 
 /// What a link over its share may still bring in, so that acknowledgements and heartbeats behind
 /// its messages are found.
@@ -116,6 +116,41 @@ impl Lanes {
         has_overflow && self.load.bytes < self.hard_limit
     }
 
+    /// Puts the coming of a peer in before its messages: it is there already.
+    pub(crate) fn push_present(&mut self, from: Identity) {
+        let delivery = Delivery::of_presence(from, Presence::Up);
+        self.put_first(delivery);
+    }
+
+    /// Puts the coming or going of a peer in behind its messages. Who leaves before it was seen to
+    /// come is not told of: so there are never more of these than peers and messages.
+    pub(crate) fn push_presence(&mut self, from: Identity, presence: Presence) {
+        let delivery = Delivery::of_presence(from, presence);
+        let load = Load::of(&delivery);
+        let lane = self.lane(from);
+        let last = lane.deliveries.back().and_then(Delivery::presence);
+        if presence == Presence::Down && last == Some(Presence::Up) {
+            lane.deliveries.pop_back();
+            lane.load.subtract(load);
+            let (is_empty, has_ended) = (lane.deliveries.is_empty(), lane.has_ended);
+            self.load.subtract(load);
+            if is_empty {
+                self.turn.retain(|peer| *peer != from);
+            }
+            if is_empty && has_ended {
+                self.lanes.remove(&from);
+            }
+            return;
+        }
+        lane.deliveries.push_back(delivery);
+        lane.load.add(load);
+        let is_first = lane.deliveries.len() == 1;
+        self.load.add(load);
+        if is_first {
+            self.turn.push_back(from);
+        }
+    }
+
     /// The peer's reader has to wait: its lane has its share, and its link has not ended.
     pub(crate) fn is_held_up(&self, peer: Identity) -> bool {
         !self.has_ended(peer) && self.is_over(peer)
@@ -178,6 +213,10 @@ impl Lanes {
 
     /// Others have their turn before the rest of this.
     pub(crate) fn put_back(&mut self, delivery: Delivery) {
+        self.put_first(delivery);
+    }
+
+    fn put_first(&mut self, delivery: Delivery) {
         let (from, load) = (delivery.from, Load::of(&delivery));
         self.load.add(load);
         let lane = self.lane(from);

@@ -1,10 +1,9 @@
 //! Outbox: what is queued for one link, in order, bounded, one chunk of it at a time on its way.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::config::Limit;
-use crate::message::{Body, Identity};
+use crate::message::{Body, Frames, Identity};
 use crate::proto::chunk::{Chunk, LARGE, Unsent};
 use crate::proto::frame::{self, MessageId};
 
@@ -107,7 +106,7 @@ impl Outbox {
     }
 
     /// Queues messages that all outboxes get, encoded as they are.
-    pub(crate) fn push_gathered(&mut self, bytes: &Arc<Vec<u8>>, messages: usize) {
+    pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize) {
         match bytes.len() < WORTH_SHARING {
             true => self.open_chunk().push_encoded(bytes, messages),
             false => self

@@ -6,6 +6,7 @@ use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::SendMode;
 use crate::proto::chunk::Unsent;
+use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::ledger::Entry;
@@ -66,6 +67,22 @@ impl Hub {
         peer.link = peer.link.filter(|link| *link != id);
     }
 
+    /// The application wants no more of `peer`: says whether it was there.
+    pub(crate) fn handle_expelled(&mut self, now: Instant, peer: Identity) -> bool {
+        self.settle();
+        self.advance(now);
+        let link = self.peers.get(&peer).and_then(|peer| peer.link);
+        if let Some(link) = link {
+            self.leave(
+                link,
+                DownReason::Disconnected,
+                now + self.config.linger,
+                false,
+            );
+        }
+        link.is_some()
+    }
+
     /// The reading thread is done with `id`: its stream ended, or nobody ever read it.
     pub(crate) fn handle_gone(&mut self, now: Instant, id: LinkId, reason: DownReason) {
         self.settle();
@@ -95,6 +112,7 @@ impl Hub {
         match link.peer.filter(|_| link.was_up) {
             Some(peer) => {
                 self.stats.peers_down += 1;
+                self.note(peer, Presence::Down);
                 self.tell(Event::PeerDown {
                     peer,
                     reason,

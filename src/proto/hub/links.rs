@@ -8,6 +8,7 @@ use crate::endpoint::Remote;
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::{Candidate, SendMode};
+use crate::proto::delivery::Presence;
 use crate::proto::dial::{DialId, DialState};
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
@@ -280,6 +281,7 @@ impl Hub {
         }
         self.stats.peers_up += 1;
         self.tell(Event::PeerUp { peer, remote });
+        self.note(peer, Presence::Up);
         self.router.add(id);
         self.effects.wake.peers = true;
         self.effects.wake.room = true;

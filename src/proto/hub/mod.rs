@@ -7,6 +7,7 @@ mod closing;
 mod dialing;
 mod ending;
 mod links;
+mod multicast;
 mod publishing;
 mod receiving;
 mod sending;
@@ -23,6 +24,7 @@ use crate::event::{DropReason, Event};
 use crate::message::Identity;
 use crate::policy::Delivery;
 use crate::proto::backoff::Rng;
+use crate::proto::delivery::Presence;
 use crate::proto::dial::{Dial, DialId};
 use crate::proto::ledger::Ledger;
 use crate::proto::link::{Link, LinkId};
@@ -70,6 +72,8 @@ pub(crate) struct Hub {
     held_bytes: usize,
     next_timeout: Option<Instant>,
     closing: Option<Closing>,
+    /// The inbox is told of peers, too.
+    tells_inbox: bool,
     effects: Effects,
 }
 
@@ -80,6 +84,8 @@ pub(crate) struct Effects {
     pub(crate) shutdowns: Vec<(LinkId, Shut)>,
     /// Links that are gone for good.
     pub(crate) gone: Vec<LinkId>,
+    /// Peers that came or went, for the inbox to tell in its place.
+    pub(crate) presences: Vec<(Identity, Presence)>,
     pub(crate) wake: Wake,
 }
 
@@ -137,6 +143,7 @@ impl Hub {
             held_bytes: 0,
             next_timeout: None,
             closing: None,
+            tells_inbox: false,
             effects: Effects::default(),
         }
     }
@@ -248,6 +255,20 @@ impl Hub {
     fn tell(&mut self, event: Event) {
         self.stats.events_lost += u64::from(self.news.push(event));
         self.effects.wake.events = true;
+    }
+
+    /// From now on the inbox is told who comes and goes. Says who is there, the first time.
+    pub(crate) fn tell_inbox(&mut self) -> Vec<Identity> {
+        if std::mem::replace(&mut self.tells_inbox, true) {
+            return Vec::new();
+        }
+        self.peers().filter_map(|link| link.peer).collect()
+    }
+
+    fn note(&mut self, peer: Identity, presence: Presence) {
+        if self.tells_inbox {
+            self.effects.presences.push((peer, presence));
+        }
     }
 
     /// Counts dropped messages; the event follows at the next timeout, one for many.

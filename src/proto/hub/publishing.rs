@@ -1,7 +1,6 @@
 //! Publishing: messages for every peer, gathered once, and put into all outboxes together.
 
-use std::sync::Arc;
-
+use crate::message::Frames;
 use crate::proto::chunk::FULL;
 use crate::proto::frame;
 use crate::proto::hub::Hub;
@@ -66,7 +65,7 @@ impl Hub {
         }
         let gathered = std::mem::take(&mut self.gathered);
         let last = gathered.bytes.len();
-        let bytes = Arc::new(gathered.bytes);
+        let bytes = Frames::new(gathered.bytes);
         for index in 0..self.router.roster().len() {
             let id = self.router.roster()[index];
             let link = self.link_mut(id).expect("who is on the roster has a link");
@@ -74,7 +73,7 @@ impl Hub {
             self.mark_dirty(id);
         }
         // What was only copied from serves again.
-        let spare = Arc::into_inner(bytes).unwrap_or_else(|| Vec::with_capacity(last));
+        let spare = Frames::into_inner(bytes).unwrap_or_else(|| Vec::with_capacity(last));
         self.gathered.bytes = spare;
         self.gathered.bytes.clear();
     }

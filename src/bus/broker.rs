@@ -1,0 +1,144 @@
+//! Broker: a table that clients elsewhere reach through a socket.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::bus::client::{MARGIN, MAX_MESSAGE};
+use crate::bus::error::Error;
+use crate::bus::handle::Bus;
+use crate::bus::limits::Limits;
+use crate::bus::options::Options;
+use crate::bus::reader;
+use crate::bus::station::Station;
+use crate::bus::stats::BrokerStats;
+use crate::config::Config;
+use crate::endpoint::Endpoint;
+use crate::socket::Socket;
+
+/// A broker: it knows who wants which topic and who serves which name, and relays.
+///
+/// Dropping it closes it. Clients come back to another one at the same address by themselves.
+///
+/// ```
+/// use jackfield::bus::{Broker, Bus};
+///
+/// let broker = Broker::bind("tcp://127.0.0.1:0")?;
+/// broker.listen("mem://the-same-broker")?;
+/// let far = Bus::connect(broker.endpoint())?;
+/// let near = broker.bus();
+/// let all = far.subscribe("**")?;
+/// near.publish("greeting", "hello")?;
+/// assert_eq!(all.recv()?.text(), "hello");
+/// assert_eq!(broker.stats().clients, 2);
+/// # Ok::<(), jackfield::bus::Error>(())
+/// ```
+pub struct Broker {
+    station: Arc<Station>,
+    socket: Socket,
+    endpoints: Mutex<Vec<Endpoint>>,
+    reader: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Broker {
+    /// A broker with the usual settings at `endpoint`.
+    pub fn bind(endpoint: impl AsRef<str>) -> Result<Broker, Error> {
+        let broker = Broker::new(Broker::config(), Limits::default())?;
+        broker.listen(endpoint)?;
+        Ok(broker)
+    }
+
+    /// A broker that listens nowhere yet. Take the settings of its socket from
+    /// [`Broker::config`], and change what is to be different.
+    pub fn new(config: Config, limits: Limits) -> Result<Broker, Error> {
+        let socket = Socket::new(config).map_err(Error::Socket)?;
+        let station = Station::new(Some(socket.clone()), limits);
+        let reader = reader::start(station.clone(), None, socket.arrivals())?;
+        Ok(Broker {
+            station,
+            socket,
+            endpoints: Mutex::default(),
+            reader: Mutex::new(Some(reader)),
+        })
+    }
+
+    /// The settings of a broker's socket: room for bursts, and nothing kept for a client that is
+    /// gone, because it says again what it wants when it comes back.
+    pub fn config() -> Config {
+        Config::default()
+            .max_message(MAX_MESSAGE + MARGIN)
+            .outbox(65_536, 32 * 1024 * 1024)
+            .absent_ttl(Duration::ZERO)
+    }
+
+    /// Accepts clients at another endpoint as well, and says where: port 0 becomes the real one.
+    pub fn listen(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, Error> {
+        let endpoint = self.socket.bind(endpoint).map_err(Error::Socket)?;
+        let mut endpoints = self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        endpoints.push(endpoint.clone());
+        Ok(endpoint)
+    }
+
+    /// Where it listens, in the order of the calls.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoints = self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        endpoints.clone()
+    }
+
+    /// The first place where it listens.
+    ///
+    /// # Panics
+    ///
+    /// If it listens nowhere.
+    pub fn endpoint(&self) -> Endpoint {
+        let endpoints = self.endpoints();
+        let first = endpoints.into_iter().next();
+        first.expect("the broker listens somewhere")
+    }
+
+    /// A bus on this broker, in this process. Of a closed broker it is a closed bus.
+    pub fn bus(&self) -> Bus {
+        Bus::open_or_closed(Options::default(), &self.station)
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> BrokerStats {
+        self.station.stats()
+    }
+
+    /// Closes the broker: what is queued for its clients leaves, for at most the socket's linger;
+    /// the buses on it in this process are closed.
+    pub fn close(&self) {
+        for client in self.station.close() {
+            client.close();
+        }
+        self.socket.close();
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = reader.take();
+        // It ends with the socket, and has nothing to report.
+        reader.map(|reader| reader.join().ok());
+    }
+
+    pub(crate) fn station(&self) -> &Arc<Station> {
+        &self.station
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Broker").field(&self.endpoints()).finish()
+    }
+}

@@ -1,0 +1,142 @@
+//! Opening: how a client introduces itself, and does so again to whoever comes back.
+
+use std::sync::{Arc, PoisonError, Weak};
+use std::thread;
+use std::time::Instant;
+
+use crate::bus::client::asking::{serve_message, subscribe_message};
+use crate::bus::client::{Client, Introduction, Way};
+use crate::bus::error::Error;
+use crate::bus::id::Id;
+use crate::bus::waiter::Waiter;
+use crate::bus::wire;
+use crate::message::Identity;
+use crate::socket::{Arrival, Arrivals};
+
+impl Client {
+    pub(crate) fn set_reader(&self, reader: thread::JoinHandle<()>) {
+        self.lock().reader = Some(reader);
+    }
+
+    pub(crate) fn introduce(&self) -> Result<(), Error> {
+        self.say(&self.hello_message(), self.usual_deadline())
+    }
+
+    fn hello_message(&self) -> Vec<u8> {
+        let name = self.options.name.as_deref().unwrap_or_default();
+        wire::plain(
+            &["hello", &self.hello.to_string(), &wire::escape(name)],
+            b"",
+        )
+    }
+
+    /// Waits until the other side knows us, and says whether our name is ours.
+    pub(crate) fn wait_for_introduction(&self, deadline: Instant) -> Result<(), Error> {
+        let mut state = self.lock();
+        loop {
+            if state.is_closed {
+                return Err(Error::Closed);
+            }
+            match state.introduction {
+                Introduction::Accepted => return Ok(()),
+                Introduction::NameTaken => return Err(Error::NameTaken),
+                Introduction::Unanswered => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::Timeout);
+            }
+            let woken = self.introduced.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// A peer is there: a broker, or another bus that is to know what we want.
+    pub(crate) fn handle_up(&self, peer: Identity) {
+        let mut state = self.lock();
+        state.peers.push(peer);
+        let owes_restore = std::mem::take(&mut state.owes_restore);
+        drop(state);
+        match self.way {
+            Way::Broker(_) if owes_restore => self.restore(None),
+            Way::Broker(_) => {}
+            Way::Own(..) => self.restore(Some(peer)),
+        }
+    }
+
+    /// A peer is gone. To a broker everything is said again at once: it waits in the socket, in
+    /// front of what is said from now on.
+    pub(crate) fn handle_down(&self, peer: Identity) {
+        let mut state = self.lock();
+        state.peers.retain(|other| *other != peer);
+        let is_broker = matches!(self.way, Way::Broker(_));
+        if is_broker {
+            state.introduction = Introduction::Unanswered;
+        }
+        let waiting: Vec<Arc<Waiter>> = state.waiting.values().cloned().collect();
+        drop(state);
+        for waiter in waiting {
+            match is_broker {
+                true => waiter.handle_left(Some(peer)),
+                false => waiter.handle_gone(Some(peer)),
+            }
+        }
+        if is_broker {
+            self.restore(None);
+        }
+    }
+
+    /// Says who we are, what we want and what we serve; to a peer, or to the broker.
+    fn restore(&self, to: Option<Identity>) {
+        let state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        let mut messages = vec![self.hello_message()];
+        let patterns = state.subscriptions.iter();
+        messages.extend(patterns.map(|(id, (pattern, _))| subscribe_message(*id, pattern)));
+        let services = state.services.iter();
+        messages.extend(services.map(|(id, (name, _))| serve_message(*id, name)));
+        let patterns: Vec<Id> = state.subscriptions.keys().copied().collect();
+        let services: Vec<Id> = state.services.keys().copied().collect();
+        drop(state);
+        let deadline = self.usual_deadline();
+        let say = |message: &Vec<u8>| match to {
+            Some(peer) => self.say_to(peer, message, deadline),
+            None => self.say(message, deadline),
+        };
+        let is_said = messages.iter().all(|message| say(message).is_ok());
+        let mut state = self.lock();
+        state.owes_restore |= !is_said && to.is_none();
+        let is_gone = |id: &&Id| !state.subscriptions.contains_key(*id);
+        let unwanted: Vec<Id> = patterns.iter().filter(is_gone).copied().collect();
+        let is_gone = |id: &&Id| !state.services.contains_key(*id);
+        let unserved: Vec<Id> = services.iter().filter(is_gone).copied().collect();
+        drop(state);
+        // What was dropped while we spoke was withdrawn before it was said again.
+        for id in unwanted {
+            say(&wire::plain(&["unsub", &id.to_string()], b"")).ok();
+        }
+        for id in unserved {
+            say(&wire::plain(&["unserve", &id.to_string()], b"")).ok();
+        }
+    }
+}
+
+/// The thread of a bus that is connected to a broker: it hears everything, and waits for nothing
+/// but the next word.
+pub(crate) fn listen(client: &Weak<Client>, arrivals: Arrivals) {
+    for arrival in arrivals {
+        let Some(client) = client.upgrade() else {
+            return;
+        };
+        match arrival {
+            Arrival::Up(peer) => client.handle_up(peer),
+            Arrival::Down(peer) => client.handle_down(peer),
+            Arrival::Message(message) => {
+                let from = message.from();
+                client.handle_message(Some(from), message.into_body());
+            }
+        }
+    }
+}

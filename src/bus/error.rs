@@ -1,0 +1,155 @@
+//! Error: what a bus answers when it did not do what it was asked to.
+
+use std::{error, fmt, io};
+
+use crate::error::Error as SocketError;
+
+/// Why a call on a bus did not do what it was asked to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bus was closed, before the call or during it.
+    Closed,
+    /// The time given to the call passed.
+    Timeout,
+    /// There is nothing to receive now.
+    Empty,
+    /// Nobody serves that name.
+    NoService,
+    /// Nobody of that name is connected, or whoever had the call went away with it.
+    NoPeer,
+    /// Another client that is connected has that name.
+    NameTaken,
+    /// There is no room for the call where it would run.
+    Busy,
+    /// The text is no topic, pattern, service or name.
+    BadTopic {
+        /// The text.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A header cannot be sent as it is.
+    BadHeader {
+        /// Its name.
+        name: String,
+    },
+    /// A bound of the other side was reached.
+    Limit {
+        /// Which.
+        what: String,
+    },
+    /// The other side's handler failed.
+    Remote {
+        /// A word to match on, as the handler gave it; `Panic` if it panicked.
+        kind: String,
+        /// What it said.
+        message: String,
+    },
+    /// The socket below refused.
+    Socket(SocketError),
+}
+
+impl Error {
+    /// The system has no thread for us.
+    pub(crate) fn no_thread(source: io::Error) -> Error {
+        Error::Socket(SocketError::Io {
+            op: "start a thread".to_owned(),
+            source,
+        })
+    }
+
+    /// The words in which it is sent.
+    pub(crate) fn words(&self) -> [&str; 2] {
+        match self {
+            Error::Closed => ["Closed", ""],
+            Error::Timeout | Error::Empty => ["Timeout", ""],
+            Error::NoService => ["NoService", ""],
+            Error::NoPeer => ["NoPeer", ""],
+            Error::NameTaken => ["NameTaken", ""],
+            Error::Busy => ["Busy", ""],
+            Error::BadTopic { topic, .. } => ["BadTopic", topic],
+            Error::BadHeader { name } => ["BadHeader", name],
+            Error::Limit { .. } => ["Limit", ""],
+            Error::Remote { kind, .. } => ["Remote", kind],
+            Error::Socket(_) => ["Remote", "Socket"],
+        }
+    }
+
+    /// The text that is sent with it.
+    pub(crate) fn body(&self) -> String {
+        match self {
+            Error::BadTopic { reason, .. } => reason.clone(),
+            Error::Limit { what } => what.clone(),
+            Error::Remote { message, .. } => message.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The error that was sent in these words; a word that is new to us is the handler's.
+    pub(crate) fn from_words(kind: &str, detail: &str, body: &str) -> Error {
+        let (detail, body) = (detail.to_owned(), body.to_owned());
+        match kind {
+            "Closed" => Error::Closed,
+            "Timeout" => Error::Timeout,
+            "NoService" => Error::NoService,
+            "NoPeer" => Error::NoPeer,
+            "NameTaken" => Error::NameTaken,
+            "Busy" => Error::Busy,
+            "BadTopic" => Error::BadTopic {
+                topic: detail,
+                reason: body,
+            },
+            "BadHeader" => Error::BadHeader { name: detail },
+            "Limit" => Error::Limit { what: body },
+            "Remote" => Error::Remote {
+                kind: detail,
+                message: body,
+            },
+            other => Error::Remote {
+                kind: other.to_owned(),
+                message: body,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Closed => f.write_str("the bus is closed"),
+            Error::Timeout => f.write_str("timed out"),
+            Error::Empty => f.write_str("nothing to receive"),
+            Error::NoService => f.write_str("nobody serves that name"),
+            Error::NoPeer => f.write_str("no such client is connected, or it left"),
+            Error::NameTaken => f.write_str("another client has that name"),
+            Error::Busy => f.write_str("the service has no room for another call"),
+            Error::BadTopic { topic, reason } => write!(f, "{topic:?}: {reason}"),
+            Error::BadHeader { name } => write!(f, "header {name:?} cannot be sent"),
+            Error::Limit { what } => write!(f, "limit reached: {what}"),
+            Error::Remote { kind, message } => write!(f, "{kind}: {message}"),
+            Error::Socket(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Error::Socket(error) => error::Error::source(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<SocketError> for Error {
+    fn from(error: SocketError) -> Error {
+        match error {
+            SocketError::Closed => Error::Closed,
+            SocketError::Timeout | SocketError::Full => Error::Timeout,
+            SocketError::Empty => Error::Empty,
+            SocketError::NoPeer => Error::NoPeer,
+            other => Error::Socket(other),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Topics, services and brokers, on what any user of a socket has.
+
+mod broker;
+mod calls;
+mod client;
+mod counters;
+mod error;
+mod handle;
+mod id;
+mod job;
+mod letter;
+mod limits;
+mod maker;
+mod note;
+mod options;
+mod providers;
+mod reader;
+mod request;
+mod retained;
+mod router;
+mod service;
+mod station;
+mod stats;
+mod subscription;
+mod table;
+mod topic;
+mod trie;
+mod waiter;
+mod watch;
+mod wire;
+
+pub use broker::Broker;
+pub use error::Error;
+pub use handle::Bus;
+pub use id::{Id, ParseIdError};
+pub use job::Job;
+pub use limits::Limits;
+pub use note::{Note, Post, Receipt};
+pub use options::Options;
+pub use request::{Answer, Call, Peer};
+pub use service::{Service, Serving};
+pub use stats::{BrokerStats, BusStats};
+pub use subscription::{Notes, Subscription};
+pub use watch::Watch;

@@ -1,0 +1,102 @@
+//! Options: the settings of a bus, and the ways to open one with them.
+
+use std::time::{Duration, Instant};
+
+use crate::bus::broker::Broker;
+use crate::bus::client::{MARGIN, MAX_MESSAGE};
+use crate::bus::error::Error;
+use crate::bus::handle::Bus;
+use crate::config::Config;
+use crate::socket::Socket;
+
+/// The settings of a [`Bus`], for those who need other ones than the usual.
+///
+/// ```
+/// use std::time::Duration;
+/// use jackfield::bus::{Broker, Bus};
+///
+/// let broker = Broker::bind("tcp://127.0.0.1:0")?;
+/// let options = Bus::options().name("client_2").timeout(Duration::from_secs(1));
+/// let bus = options.connect(broker.endpoint())?;
+/// assert_eq!(bus.peers()?[0].name.as_deref(), Some("client_2"));
+/// # Ok::<(), jackfield::bus::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) name: Option<String>,
+    pub(crate) timeout: Duration,
+    /// Bounds of the queue of a subscription, in messages and bytes.
+    pub(crate) queue: (usize, usize),
+    pub(crate) config: Config,
+    /// The table is for this bus alone, and its socket, if it has one.
+    pub(crate) owns_station: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            name: None,
+            timeout: Duration::from_secs(5),
+            queue: (65_536, 64 * 1024 * 1024),
+            config: Config::default().max_message(MAX_MESSAGE + MARGIN),
+            owns_station: false,
+        }
+    }
+}
+
+impl Options {
+    /// What others call this bus, `@` in front: one token, for one live bus at a time; default:
+    /// none.
+    pub fn name(self, name: impl Into<String>) -> Options {
+        Options {
+            name: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// How long anything waits that is given no timeout of its own; default: 5 s.
+    pub fn timeout(self, timeout: Duration) -> Options {
+        Options { timeout, ..self }
+    }
+
+    /// The bound of what came to a subscription and was not taken; default: 65 536 messages or
+    /// 64 MiB. One message always fits.
+    pub fn queue(self, messages: usize, bytes: usize) -> Options {
+        Options {
+            queue: (messages, bytes),
+            ..self
+        }
+    }
+
+    /// The settings of the socket that [`connect`](Options::connect) makes. Its longest message
+    /// should be a little longer than what is sent over it.
+    pub fn config(self, config: Config) -> Options {
+        Options { config, ..self }
+    }
+
+    /// See [`Bus::connect`].
+    pub fn connect(self, endpoint: impl AsRef<str>) -> Result<Bus, Error> {
+        Bus::open_connected(self, endpoint.as_ref())
+    }
+
+    /// See [`Bus::over`].
+    pub fn over(self, socket: Socket) -> Result<Bus, Error> {
+        Bus::open_over(self, socket)
+    }
+
+    /// See [`Bus::local`].
+    pub fn local(self) -> Result<Bus, Error> {
+        Bus::open_local(self)
+    }
+
+    /// A bus on a broker in this process, as [`Broker::bus`] gives it.
+    pub fn attach(self, broker: &Broker) -> Result<Bus, Error> {
+        Bus::open_attached(self, broker.station())
+    }
+
+    pub(crate) fn opening_deadline(&self) -> Instant {
+        /// A broker that is there answers sooner.
+        const OPENING: Duration = Duration::from_secs(1);
+        Instant::now() + OPENING.min(self.timeout)
+    }
+}

@@ -1,0 +1,64 @@
+//! Reader: the thread that hears everybody behind the socket of a table.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Instant;
+
+use crate::bus::client::{Client, is_for_client};
+use crate::bus::error::Error;
+use crate::bus::station::{Patience, Station};
+use crate::bus::table::Key;
+use crate::error::Error as SocketError;
+use crate::socket::{Arrival, Arrivals};
+
+pub(crate) fn start(
+    station: Arc<Station>,
+    client: Option<Weak<Client>>,
+    arrivals: Arrivals,
+) -> Result<thread::JoinHandle<()>, Error> {
+    let builder = thread::Builder::new().name("jackfield broker".to_owned());
+    let work = move || read_all(&station, client.as_ref(), &arrivals);
+    builder.spawn(work).map_err(Error::no_thread)
+}
+
+/// Until the socket is closed. It sleeps until something comes, or the deadline of a call.
+fn read_all(station: &Arc<Station>, client: Option<&Weak<Client>>, arrivals: &Arrivals) {
+    loop {
+        let arrival = match station.next_deadline() {
+            None => arrivals.recv(),
+            Some(at) => arrivals.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match arrival {
+            Ok(arrival) => {
+                let client = client.and_then(Weak::upgrade);
+                step(station, client.as_ref(), arrival);
+            }
+            Err(SocketError::Timeout) => station.handle_time(),
+            Err(_) => return,
+        }
+    }
+}
+
+/// What is said to our own client is for it; the rest is for the table.
+pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival: Arrival) {
+    match arrival {
+        Arrival::Up(peer) => {
+            station.handle_up(Key::Peer(peer));
+            client.inspect(|client| client.handle_up(peer));
+        }
+        Arrival::Down(peer) => {
+            station.handle_down(Key::Peer(peer));
+            client.inspect(|client| client.handle_down(peer));
+        }
+        Arrival::Message(message) => {
+            let from = message.from();
+            match client.filter(|_| is_for_client(message.body())) {
+                Some(client) => client.handle_message(Some(from), message.into_body()),
+                None => {
+                    let key = Key::Peer(from);
+                    station.handle_message(key, message.body(), Patience::Some);
+                }
+            }
+        }
+    }
+}

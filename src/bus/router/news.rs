@@ -1,0 +1,155 @@
+//! News: who gets what is published, and what a new subscriber gets of before.
+
+use crate::bus::error::Error;
+use crate::bus::id::Id;
+use crate::bus::retained::Value;
+use crate::bus::router::{Effect, Router};
+use crate::bus::table::Key;
+use crate::bus::topic::{Pattern, Topic};
+use crate::bus::wire::{self, Frame, Malformed};
+
+impl Router {
+    pub(super) fn publish(
+        &mut self,
+        from: u32,
+        id: Id,
+        frame: &Frame<'_>,
+    ) -> Result<(), Malformed> {
+        let wants_receipt = frame.says(3, "receipt");
+        match self.try_publish(from, id, frame, wants_receipt)? {
+            Ok(()) => self.stats.published += 1,
+            Err(error) if wants_receipt => self.answer_with(from, id, &error),
+            Err(_) => self.stats.refused += 1,
+        }
+        Ok(())
+    }
+
+    fn try_publish(
+        &mut self,
+        from: u32,
+        id: Id,
+        frame: &Frame<'_>,
+        wants_receipt: bool,
+    ) -> Result<Result<(), Error>, Malformed> {
+        let topic = match Topic::parse(&frame.text(2)?) {
+            Ok(topic) if topic.is_reserved() => {
+                return Ok(Err(Error::BadTopic {
+                    topic: topic.to_string(),
+                    reason: "it is kept for what the broker tells".to_owned(),
+                }));
+            }
+            Ok(topic) => topic,
+            Err(error) => return Ok(Err(error)),
+        };
+        if frame.says(3, "retain") && !self.retain(&topic, frame) {
+            return Ok(Err(Error::Limit {
+                what: "retained values".to_owned(),
+            }));
+        }
+        let escaped = wire::escape(topic.as_str());
+        let message = wire::forward(&["event", frame.word(1), &escaped], frame.tail);
+        let except = Some(from).filter(|_| frame.says(3, "no-echo"));
+        let client = self.table.get(from).filter(|_| wants_receipt);
+        let receipt = client.map(|client| (client.key, id));
+        self.spread(topic.as_str(), except, message, receipt);
+        Ok(Ok(()))
+    }
+
+    fn retain(&mut self, topic: &Topic, frame: &Frame<'_>) -> bool {
+        if frame.body.is_empty() {
+            self.retained.clear(topic);
+            return true;
+        }
+        let value = Value {
+            topic: topic.clone(),
+            id: frame.word(1).to_owned(),
+            tail: frame.tail.to_vec(),
+        };
+        self.retained.keep(value, &self.limits)
+    }
+
+    /// One copy for each client that wants it, however many of its patterns match.
+    pub(super) fn spread(
+        &mut self,
+        topic: &str,
+        except: Option<u32>,
+        message: Vec<u8>,
+        receipt: Option<(Key, Id)>,
+    ) {
+        let mut to = Vec::new();
+        for number in self.wants.matches(topic) {
+            let client = self.table.get_mut(number);
+            let Some(client) = client.filter(|_| Some(number) != except) else {
+                continue;
+            };
+            if client.lost > 0 {
+                let count = std::mem::take(&mut client.lost);
+                self.effects.push_back(Effect::Lost {
+                    to: client.key,
+                    count,
+                });
+            }
+            to.push(client.key);
+        }
+        if !to.is_empty() || receipt.is_some() {
+            self.effects.push_back(Effect::News {
+                to,
+                message,
+                receipt,
+            });
+        }
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        from: u32,
+        id: Id,
+        frame: &Frame<'_>,
+    ) -> Result<(), Malformed> {
+        let pattern = match Pattern::parse(&frame.text(2)?) {
+            Ok(pattern) => pattern,
+            Err(error) => {
+                self.answer_with(from, id, &error);
+                return Ok(());
+            }
+        };
+        let client = self.table.get_mut(from).ok_or(Malformed)?;
+        let key = client.key;
+        let ok = wire::plain(&["ok", frame.word(1)], b"");
+        if client.patterns.contains_key(&id) {
+            // Said again after a reconnect that the first one survived.
+            self.tell(from, ok);
+            return Ok(());
+        }
+        let length = pattern.as_str().len();
+        if client.patterns.len() >= self.limits.subscriptions
+            || client.bytes + length > self.limits.pattern_bytes
+        {
+            let what = "subscriptions of a client".to_owned();
+            self.answer_with(from, id, &Error::Limit { what });
+            return Ok(());
+        }
+        client.bytes += length;
+        client.patterns.insert(id, pattern.clone());
+        self.wants.insert(&pattern, from);
+        self.tell(from, ok);
+        for value in self.retained.matches(&pattern) {
+            self.effects.push_back(Effect::Replay {
+                to: key,
+                subscription: id,
+                value,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(&mut self, from: u32, id: Id) -> Result<(), Malformed> {
+        let client = self.table.get_mut(from).ok_or(Malformed)?;
+        // What is not there was refused before.
+        if let Some(pattern) = client.patterns.remove(&id) {
+            client.bytes -= pattern.as_str().len();
+            self.wants.remove(&pattern, from);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! Service: the calls of one name, in a bounded queue, and the threads that run them.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use crate::bus::client::{Client, Handle};
+use crate::bus::error::Error;
+use crate::bus::id::Id;
+use crate::bus::job::Job;
+
+/// A service to offer, for [`Bus::serve`](crate::bus::Bus::serve): a name, or more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Service {
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    pub(crate) backlog: usize,
+}
+
+impl Service {
+    /// A service of that name. `@` is what a client answers under its own name.
+    pub fn new(name: impl Into<String>) -> Service {
+        Service {
+            name: name.into(),
+            workers: 1,
+            backlog: 1_024,
+        }
+    }
+
+    /// How many calls run at the same time, each in a thread; default: 1.
+    pub fn workers(self, workers: usize) -> Service {
+        Service {
+            workers: workers.max(1),
+            ..self
+        }
+    }
+
+    /// How many calls may wait for a worker; default: 1 024. One more is answered with
+    /// [`Error::Busy`].
+    pub fn backlog(self, backlog: usize) -> Service {
+        Service { backlog, ..self }
+    }
+}
+
+impl<T: Into<String>> From<T> for Service {
+    fn from(name: T) -> Service {
+        Service::new(name)
+    }
+}
+
+/// A service that is offered, as [`Bus::serve`](crate::bus::Bus::serve) gives it. Dropping it
+/// withdraws the service: calls that run go on, those that wait are answered with
+/// [`Error::NoService`].
+pub struct Serving {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) handle: Arc<Handle>,
+}
+
+impl Serving {
+    /// What is served.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.handle.client.withdraw(self.id);
+    }
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serving({:?})", self.name)
+    }
+}
+
+pub(crate) type Handler = Box<dyn Fn(Job) + Send + Sync>;
+
+/// The desk in front of the workers of one service.
+pub(crate) struct Desk {
+    queue: Mutex<Queue>,
+    came: Condvar,
+    backlog: usize,
+    handler: Handler,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Workers that wait for a call.
+    idle: usize,
+    is_closed: bool,
+}
+
+impl Desk {
+    /// Starts the workers; they end when the desk is closed.
+    pub(crate) fn open(
+        service: &Service,
+        handler: Handler,
+        client: &Arc<Client>,
+    ) -> Result<Arc<Desk>, Error> {
+        let desk = Arc::new(Desk {
+            queue: Mutex::default(),
+            came: Condvar::new(),
+            backlog: service.backlog,
+            handler,
+        });
+        for _ in 0..service.workers {
+            let (own, client) = (desk.clone(), client.clone());
+            // Counted before it runs: a call that comes meanwhile finds it idle.
+            desk.lock().idle += 1;
+            let builder = thread::Builder::new().name("jackfield worker".to_owned());
+            if let Err(error) = builder.spawn(move || own.work(&client)) {
+                desk.close();
+                return Err(Error::no_thread(error));
+            }
+        }
+        Ok(desk)
+    }
+
+    /// Takes a call, or gives it back if there is no room.
+    pub(crate) fn push(&self, job: Job) -> Result<(), (Job, Error)> {
+        let mut queue = self.lock();
+        if queue.is_closed {
+            return Err((job, Error::NoService));
+        }
+        if queue.jobs.len() >= self.backlog.saturating_add(queue.idle) {
+            return Err((job, Error::Busy));
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.came.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn close(&self) {
+        let mut queue = self.lock();
+        queue.is_closed = true;
+        let left = std::mem::take(&mut queue.jobs);
+        drop(queue);
+        self.came.notify_all();
+        left.iter().for_each(|job| job.run.fail(&Error::NoService));
+    }
+
+    fn work(&self, client: &Client) {
+        while let Some(job) = self.next() {
+            let run = job.run.clone();
+            if Instant::now() >= job.deadline {
+                client.count(|counters| &counters.expired);
+                run.fail(&Error::Timeout);
+            } else if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.handler)(job))) {
+                client.count(|counters| &counters.panicked);
+                run.fail(&Error::Remote {
+                    kind: "Panic".to_owned(),
+                    message: said(&*panic).to_owned(),
+                });
+            }
+            self.lock().idle += 1;
+        }
+    }
+
+    /// The next call; the worker was idle until then.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        while queue.jobs.is_empty() && !queue.is_closed {
+            queue = self
+                .came
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.idle -= 1;
+        let mut job = queue.jobs.pop_front()?;
+        job.worker = Some(thread::current().id());
+        Some(job)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("the handler panicked")
+}

@@ -1,0 +1,262 @@
+//! Station: a router under its lock, who is connected to it, and the carrying out of what it says.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use crate::bus::client::Client;
+use crate::bus::error::Error;
+use crate::bus::id::Id;
+use crate::bus::limits::Limits;
+use crate::bus::maker;
+use crate::bus::router::{Effect, Router};
+use crate::bus::stats::BrokerStats;
+use crate::bus::table::Key;
+use crate::bus::wire;
+use crate::error::Error as SocketError;
+use crate::message::Identity;
+use crate::socket::Socket;
+
+/// Past so many effects that wait, whoever makes more waits for them.
+const MAX_WAITING: usize = 256;
+
+/// The lock is let go of while effects are carried out, and only one thread at a time does that:
+/// so they go out in the order in which the router said them.
+pub(crate) struct Station {
+    /// What leads to clients elsewhere, if any can be.
+    pub(crate) socket: Option<Socket>,
+    shared: Mutex<Shared>,
+    /// Effects were carried out.
+    carried: Condvar,
+}
+
+struct Shared {
+    router: Router,
+    locals: HashMap<u64, Weak<Client>>,
+    made: u64,
+    is_carrying: bool,
+    is_closed: bool,
+    /// Threads that wait for effects to be carried out: a wake-up costs a system call even when
+    /// nobody sleeps.
+    sleepers: usize,
+}
+
+/// Whether a caller may be kept waiting while others are served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    /// A user's thread, or the thread that reads what clients send.
+    Some,
+    /// A thread that may itself be carrying out effects.
+    None,
+}
+
+impl Station {
+    pub(crate) fn new(socket: Option<Socket>, limits: Limits) -> Arc<Station> {
+        Arc::new(Station {
+            socket,
+            shared: Mutex::new(Shared {
+                router: Router::new(limits, maker::random()),
+                locals: HashMap::new(),
+                made: 0,
+                is_carrying: false,
+                is_closed: false,
+                sleepers: 0,
+            }),
+            carried: Condvar::new(),
+        })
+    }
+
+    /// A place for a client in this process.
+    pub(crate) fn reserve(&self) -> Key {
+        let mut shared = self.lock();
+        shared.made += 1;
+        Key::Local(shared.made)
+    }
+
+    pub(crate) fn attach(&self, key: Key, client: Weak<Client>) -> Result<(), Error> {
+        let mut shared = self.lock();
+        if shared.is_closed {
+            return Err(Error::Closed);
+        }
+        if let Key::Local(number) = key {
+            shared.locals.insert(number, client);
+        }
+        shared.router.handle_up(key);
+        Ok(())
+    }
+
+    pub(crate) fn handle_up(&self, key: Key) {
+        self.tell(Patience::Some, |router| router.handle_up(key));
+    }
+
+    pub(crate) fn handle_down(&self, key: Key) {
+        if let Key::Local(number) = key {
+            self.lock().locals.remove(&number);
+        }
+        self.tell(Patience::None, |router| router.handle_down(key));
+    }
+
+    pub(crate) fn handle_message(&self, from: Key, message: &[u8], patience: Patience) {
+        let now = Instant::now();
+        self.tell(patience, |router| {
+            router.handle_time(now);
+            router.handle_message(now, from, message);
+        });
+    }
+
+    pub(crate) fn handle_time(&self) {
+        let now = Instant::now();
+        self.tell(Patience::None, |router| router.handle_time(now));
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.lock().router.next_deadline()
+    }
+
+    pub(crate) fn stats(&self) -> BrokerStats {
+        self.lock().router.stats()
+    }
+
+    /// Ends the service for the clients in this process, and hands them back.
+    pub(crate) fn close(&self) -> Vec<Arc<Client>> {
+        let mut shared = self.lock();
+        shared.is_closed = true;
+        self.carried.notify_all();
+        let locals = std::mem::take(&mut shared.locals);
+        locals.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells the router something, and carries out what it says, unless another thread does.
+    fn tell(&self, patience: Patience, tell: impl FnOnce(&mut Router)) {
+        let mut shared = self.lock();
+        while patience == Patience::Some
+            && shared.is_carrying
+            && !shared.is_closed
+            && shared.router.waiting() > MAX_WAITING
+        {
+            shared = self.wait(shared);
+        }
+        tell(&mut shared.router);
+        if shared.is_carrying {
+            return;
+        }
+        shared.is_carrying = true;
+        while let Some(effect) = shared.router.poll_effect() {
+            drop(shared);
+            self.carry_out(effect);
+            shared = self.lock();
+            if shared.router.waiting() == MAX_WAITING {
+                self.wake(&shared);
+            }
+        }
+        shared.is_carrying = false;
+        self.wake(&shared);
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Tell { to, message } => self.tell_client(to, message),
+            Effect::News {
+                to,
+                message,
+                receipt,
+            } => {
+                let reached = self.spread(&to, &message);
+                if let Some((to, id)) = receipt {
+                    let words = ["ok", &id.to_string(), &reached.to_string()];
+                    self.tell_client(to, wire::plain(&words, b""));
+                }
+            }
+            Effect::Replay {
+                to,
+                subscription,
+                value,
+            } => {
+                let topic = wire::escape(value.topic.as_str());
+                let subscription: Id = subscription;
+                let words = [
+                    "event",
+                    &value.id,
+                    &topic,
+                    "retained",
+                    &subscription.to_string(),
+                ];
+                self.spread(&[to], &wire::forward(&words, &value.tail));
+            }
+            Effect::Lost { to, count } => {
+                let message = wire::plain(&["lost", &count.to_string()], b"");
+                if !self.offer(&[to], &message).is_empty() {
+                    self.lock().router.handle_missed(to, count);
+                }
+            }
+        }
+    }
+
+    /// What must arrive: a client that has no room for it is sent away.
+    fn tell_client(&self, to: Key, message: Vec<u8>) {
+        let Key::Peer(peer) = to else {
+            return self.hand_over(to, message);
+        };
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        if let Err(refused) = socket.try_send_to(peer, &message) {
+            // One that is gone is told of by the socket.
+            if matches!(refused.reason, SocketError::Full) && socket.expel(peer) {
+                self.lock().router.handle_expelled();
+            }
+        }
+    }
+
+    /// Says how many got it.
+    fn spread(&self, to: &[Key], message: &[u8]) -> usize {
+        let missed = self.offer(to, message);
+        let reached = to.len() - missed.len();
+        self.lock().router.handle_spread(reached, &missed);
+        reached
+    }
+
+    /// Gives a copy to each that has room; says who had none.
+    fn offer(&self, to: &[Key], message: &[u8]) -> Vec<Key> {
+        let mut peers: Vec<Identity> = Vec::new();
+        for key in to {
+            match key {
+                Key::Peer(peer) => peers.push(*peer),
+                Key::Local(_) => self.hand_over(*key, message.to_vec()),
+            }
+        }
+        let Some(socket) = self.socket.as_ref().filter(|_| !peers.is_empty()) else {
+            return Vec::new();
+        };
+        let missed = socket.send_to_each(&peers, message).unwrap_or(peers);
+        missed.into_iter().map(Key::Peer).collect()
+    }
+
+    fn hand_over(&self, to: Key, message: Vec<u8>) {
+        let Key::Local(number) = to else {
+            return;
+        };
+        let client = self.lock().locals.get(&number).and_then(Weak::upgrade);
+        if let Some(client) = client {
+            client.handle_message(None, message);
+        }
+    }
+
+    fn wait<'a>(&self, mut shared: MutexGuard<'a, Shared>) -> MutexGuard<'a, Shared> {
+        shared.sleepers += 1;
+        let woken = self.carried.wait(shared);
+        let mut shared = woken.unwrap_or_else(PoisonError::into_inner);
+        shared.sleepers -= 1;
+        shared
+    }
+
+    fn wake(&self, shared: &Shared) {
+        if shared.sleepers > 0 {
+            self.carried.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

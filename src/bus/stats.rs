@@ -1,0 +1,93 @@
+//! Stats: the counters of a table of routes, and of a bus.
+
+/// What a [`Broker`](crate::bus::Broker) has now, and has done since it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct BrokerStats {
+    /// Clients that are connected, local ones too.
+    pub clients: usize,
+    /// Subscriptions of all of them.
+    pub subscriptions: usize,
+    /// Services of all of them.
+    pub services: usize,
+    /// Calls in hand.
+    pub calls: usize,
+    /// Retained values.
+    pub retained: usize,
+    /// Their bytes.
+    pub retained_bytes: usize,
+    /// Messages published.
+    pub published: u64,
+    /// Copies of them that went to clients.
+    pub delivered: u64,
+    /// Copies that slow clients did not get.
+    pub lost: u64,
+    /// Calls that were given to a provider.
+    pub called: u64,
+    /// Calls whose deadline passed.
+    pub timed_out: u64,
+    /// Answers to calls that nobody waits for any more.
+    pub late: u64,
+    /// Requests that were answered with an error of ours.
+    pub refused: u64,
+    /// Messages that were none of the bus.
+    pub malformed: u64,
+    /// Clients that were disconnected because they did not take their answers.
+    pub expelled: u64,
+}
+
+impl BrokerStats {
+    /// Each counter by its name.
+    pub(crate) fn lines(&self) -> String {
+        let BrokerStats {
+            clients,
+            subscriptions,
+            services,
+            calls,
+            retained,
+            retained_bytes,
+            published,
+            delivered,
+            lost,
+            called,
+            timed_out,
+            late,
+            refused,
+            malformed,
+            expelled,
+        } = self;
+        format!(
+            "clients {clients}\nsubscriptions {subscriptions}\nservices {services}\n\
+             calls {calls}\nretained {retained}\nretained_bytes {retained_bytes}\n\
+             published {published}\ndelivered {delivered}\nlost {lost}\ncalled {called}\n\
+             timed_out {timed_out}\nlate {late}\nrefused {refused}\nmalformed {malformed}\n\
+             expelled {expelled}\n"
+        )
+    }
+}
+
+/// What a [`Bus`](crate::bus::Bus) holds now, and has seen since it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct BusStats {
+    /// Subscriptions, `on` handlers too.
+    pub subscriptions: usize,
+    /// Services.
+    pub services: usize,
+    /// Calls and other requests that are not answered yet.
+    pub waiting: usize,
+    /// Messages for subscriptions that did not fit into their queues.
+    pub lost: u64,
+    /// Messages that a broker told us it could not send us.
+    pub lost_on_the_way: u64,
+    /// Answers that came when nobody waited any more.
+    pub late: u64,
+    /// Calls that were not run because their deadline had passed.
+    pub expired: u64,
+    /// Calls that were refused because the service was busy.
+    pub busy: u64,
+    /// Handlers that panicked.
+    pub panicked: u64,
+    /// Messages that were none of the bus.
+    pub malformed: u64,
+}

@@ -1,0 +1,70 @@
+//! Watch: a function that is called with each message of a pattern.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::bus::error::Error;
+use crate::bus::note::Note;
+use crate::bus::subscription::{Ended, Subscription};
+
+/// A function on a pattern, as [`Bus::on`](crate::bus::Bus::on) gives it. Dropping it
+/// unsubscribes; a call that runs goes on, and none follows.
+pub struct Watch {
+    subscription: Subscription,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Calls `call` in a thread of its own, one message after the other.
+    pub(crate) fn start(
+        subscription: Subscription,
+        mut call: impl FnMut(Note) + Send + 'static,
+    ) -> Result<Watch, Error> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (ends, queue) = (is_over.clone(), subscription.queue.clone());
+        let client = Arc::downgrade(&subscription.handle.client);
+        let work = move || {
+            while let Ok(note) = queue.take(None) {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
+                let called = catch_unwind(AssertUnwindSafe(|| call(note)));
+                if let (Err(_), Some(client)) = (called, client.upgrade()) {
+                    client.count(|counters| &counters.panicked);
+                }
+            }
+        };
+        let builder = thread::Builder::new().name("jackfield watch".to_owned());
+        builder.spawn(work).map_err(Error::no_thread)?;
+        Ok(Watch {
+            subscription,
+            is_over,
+        })
+    }
+
+    /// What was asked for.
+    pub fn pattern(&self) -> &str {
+        self.subscription.pattern()
+    }
+
+    /// Messages that came when its queue was full.
+    pub fn lost(&self) -> u64 {
+        self.subscription.lost()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.subscription.queue.end(Ended::Closed);
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watch({:?})", self.pattern())
+    }
+}

@@ -1,0 +1,61 @@
+//! Multicast: one message to several peers that the application has chosen.
+
+use crate::config::Limit;
+use crate::message::{Body, Identity};
+use crate::proto::chunk::LARGE;
+use crate::proto::hub::Hub;
+use crate::proto::link::LinkId;
+use crate::proto::outbox::Payload;
+
+/// Whom a message did not reach, and the one link that the caller may write.
+#[derive(Default)]
+pub(crate) struct Cast {
+    pub(crate) missed: Vec<Identity>,
+    pub(crate) link: Option<LinkId>,
+}
+
+impl Hub {
+    /// Queues a copy for each of `peers` that is up and has used less than three quarters of its
+    /// outbox: the rest is for what is sent to it alone.
+    pub(crate) fn send_to_each(&mut self, peers: &[Identity], body: &[u8]) -> Cast {
+        self.settle();
+        self.relieve_news(body.len());
+        let is_shared = self.is_tracked() || body.len() >= LARGE;
+        let shared = is_shared.then(|| Body::from(body));
+        let payload = shared
+            .as_ref()
+            .map_or(Payload::Slice(body), Payload::Shared);
+        let mut cast = Cast::default();
+        for peer in peers {
+            let Some(link) = self.link_with_room(*peer, body.len()) else {
+                cast.missed.push(*peer);
+                continue;
+            };
+            self.stats.accepted += 1;
+            let id = shared
+                .as_ref()
+                .filter(|_| self.is_tracked())
+                .map(|body| self.ledger.insert(Some(*peer), body.clone()));
+            self.queue(link, id, true, payload);
+            match peers.len() {
+                1 => cast.link = Some(link),
+                _ => self.mark_dirty(link),
+            }
+        }
+        cast
+    }
+
+    fn link_with_room(&self, peer: Identity, len: usize) -> Option<LinkId> {
+        let id = self.peers.get(&peer)?.link?;
+        let link = self.link(id).filter(|link| link.is_up())?;
+        let limit = self.config.outbox;
+        let most = Limit {
+            messages: limit.messages - limit.messages / 4,
+            bytes: limit.bytes - limit.bytes / 4,
+        };
+        let has_room = link.outbox.has_room(most, len)
+            && link.unacknowledged < self.config.unacknowledged_or_default()
+            && self.budget().allows(link, len);
+        has_room.then_some(id)
+    }
+}

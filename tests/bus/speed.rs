@@ -1,0 +1,59 @@
+//! Speed: nothing on the way waits for a timer.
+
+use std::time::{Duration, Instant};
+
+use jackfield::bus::Post;
+
+use crate::stage::{broker, call, connected, echo, next_text, patient};
+use crate::support::{SLACK, Transport};
+
+/// A poll or a pause on the way would cost each round more than this; the way itself is a
+/// hundredth of it.
+const ROUND: Duration = Duration::from_millis(5);
+const ROUNDS: u32 = 1_000;
+
+#[test]
+fn a_call_through_a_broker_waits_for_no_timer() {
+    let (_broker, there) = broker(Transport::Tcp);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = one.serve("echo", echo).expect("accepted");
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        assert_eq!(call(&two, "echo", "x").expect("served"), "x");
+    }
+    let each = began.elapsed() / ROUNDS;
+    assert!(each < ROUND, "{each:?} for a call");
+}
+
+#[test]
+fn a_publish_through_a_broker_waits_for_no_timer() {
+    let (_broker, there) = broker(Transport::Tcp);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let news = one.subscribe("news").expect("accepted");
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        two.publish("news", "x").expect("accepted");
+        assert_eq!(next_text(&news), "x");
+    }
+    let each = began.elapsed() / ROUNDS;
+    assert!(each < ROUND, "{each:?} for a publish");
+}
+
+#[test]
+fn a_hundred_subscribers_hear_everything() {
+    let (_broker, there) = broker(Transport::Mem);
+    let publisher = connected(patient(), &there);
+    let buses: Vec<_> = (0..100).map(|_| connected(patient(), &there)).collect();
+    let subscribe = |bus: &jackfield::Bus| bus.subscribe("news").expect("accepted");
+    let subscriptions: Vec<_> = buses.iter().map(subscribe).collect();
+    for number in 0..50 {
+        let receipt = publisher.send(Post::new("news", number.to_string()));
+        assert_eq!(receipt.expect("accepted").receivers, 100);
+    }
+    for subscription in &subscriptions {
+        for number in 0..50 {
+            let note = subscription.recv_timeout(SLACK).expect("it comes");
+            assert_eq!(note.text(), number.to_string());
+        }
+    }
+}

@@ -1,0 +1,60 @@
+"""A client of a broker, in Python over aiomsg: it subscribes, publishes, serves and calls."""
+
+import asyncio
+import sys
+import uuid
+
+from aiomsg import Søcket
+
+
+class Bus:
+    def __init__(self, socket):
+        self.socket, self.waiting, self.services, self.events = socket, {}, {}, asyncio.Queue()
+
+    async def say(self, line, body=b""):
+        await self.socket.send(line.encode() + b"\n\n" + body)
+
+    async def ask(self, verb, rest, body=b""):
+        id = uuid.uuid4().hex
+        self.waiting[id] = asyncio.get_running_loop().create_future()
+        await self.say(f"{verb} {id} {rest}".strip(), body)
+        return await self.waiting.pop(id)
+
+    async def serve(self, name, handler):
+        id = uuid.uuid4().hex
+        self.services[id] = handler
+        self.waiting[id] = asyncio.get_running_loop().create_future()
+        await self.say(f"serve {id} {name}")
+        await self.waiting.pop(id)
+
+    async def listen(self):
+        async for message in self.socket.messages():
+            head, _, body = message.partition(b"\n\n")
+            verb, id, *words = head.split(b"\n")[0].decode().split(" ")
+            if verb == "event":
+                await self.events.put((words[0], body))
+            elif verb == "run":
+                await self.say(f"done {id}", self.services[words[0]](body))
+            elif verb == "probe":
+                await self.say(f"done {id}")
+            elif id in self.waiting:
+                error = Exception(" ".join(words)) if verb == "error" else None
+                self.waiting[id].set_exception(error) if error else self.waiting[id].set_result(body)
+
+
+async def main(port):
+    socket = Søcket()
+    await socket.connect("127.0.0.1", port)
+    bus = Bus(socket)
+    listening = asyncio.create_task(bus.listen())
+    await bus.ask("hello", "python")
+    await bus.ask("sub", "to/python/*")
+    await bus.serve("python/upper", bytes.upper)
+    await bus.say(f"pub {uuid.uuid4().hex} from/python", b"ready")
+    topic, body = await bus.events.get()
+    answer = await bus.ask("call", "rust/echo 5000", topic.encode() + b" " + body)
+    await bus.say(f"pub {uuid.uuid4().hex} from/python", answer)
+    await listening
+
+
+asyncio.run(main(int(sys.argv[1])))

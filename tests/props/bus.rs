@@ -1,0 +1,101 @@
+//! The trie of patterns against a matcher that is slow and plainly right.
+
+use proptest::prelude::*;
+
+use crate::bus::topic::{Pattern, Topic};
+use crate::bus::trie::Trie;
+
+/// By the definition: every way to share the topic's tokens out among the pattern's.
+fn fits(pattern: &[&str], topic: &[&str]) -> bool {
+    match (pattern.split_first(), topic.split_first()) {
+        (None, None) => true,
+        (None, Some(_)) => false,
+        (Some((&"**", rest)), _) => (0..=topic.len()).any(|taken| fits(rest, &topic[taken..])),
+        (Some(_), None) => false,
+        (Some((token, rest)), Some((first, left))) => {
+            (*token == "*" || token == first) && fits(rest, left)
+        }
+    }
+}
+
+/// Of the pattern as it was written, before it is brought into its one form.
+fn naive(pattern: &str, topic: &str) -> bool {
+    fn split(text: &str) -> Vec<&str> {
+        text.split('/').filter(|it| !it.is_empty()).collect()
+    }
+    let (pattern, topic) = (split(pattern), split(topic));
+    let is_wild = matches!(pattern[0], "*" | "**");
+    !(topic[0].starts_with('$') && is_wild) && fits(&pattern, &topic)
+}
+
+fn token(wild: bool) -> BoxedStrategy<&'static str> {
+    let literal = prop_oneof![
+        Just("a"),
+        Just("b"),
+        Just("c"),
+        Just("$s"),
+        Just("*a"),
+        Just("")
+    ];
+    match wild {
+        true => prop_oneof![literal, Just("*"), Just("**"), Just("**")].boxed(),
+        false => literal.boxed(),
+    }
+}
+
+/// With at least one token that does not vanish.
+fn text(wild: bool) -> impl Strategy<Value = String> {
+    let tokens = prop::collection::vec(token(wild), 1..7);
+    let texts = tokens.prop_map(|tokens| tokens.join("/"));
+    texts.prop_filter("it has a token", |text| {
+        text.split('/').any(|it| !it.is_empty())
+    })
+}
+
+proptest! {
+    #![proptest_config(crate::cases(2_000))]
+
+    #[test]
+    fn the_trie_finds_what_a_naive_matcher_finds(
+        patterns in prop::collection::vec(text(true), 1..20),
+        removed in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        topics in prop::collection::vec(text(false), 1..10),
+    ) {
+        let mut trie = Trie::new();
+        let parse = |text: &String| Pattern::parse(text).expect("a pattern");
+        let mut live = vec![true; patterns.len()];
+        for (owner, pattern) in patterns.iter().enumerate() {
+            trie.insert(&parse(pattern), owner);
+        }
+        for index in removed {
+            let owner = index.index(patterns.len());
+            if std::mem::replace(&mut live[owner], false) {
+                trie.remove(&parse(&patterns[owner]), owner);
+            }
+        }
+        for topic in topics {
+            let expected: Vec<usize> = (0..patterns.len())
+                .filter(|owner| live[*owner] && naive(&patterns[*owner], &topic))
+                .collect();
+            let normal = Topic::parse(&topic).expect("a topic");
+            prop_assert_eq!(trie.matches(normal.as_str()), expected, "{}", topic);
+        }
+    }
+
+    #[test]
+    fn one_pattern_matches_as_the_naive_matcher_says(pattern in text(true), topic in text(false)) {
+        let normal = Topic::parse(&topic).expect("a topic");
+        let found = Pattern::parse(&pattern).expect("a pattern").matches(normal.as_str());
+        prop_assert_eq!(found, naive(&pattern, &topic));
+    }
+
+    #[test]
+    fn any_text_has_one_form_or_is_refused(text in "(?s).{0,40}") {
+        if let Ok(pattern) = Pattern::parse(&text) {
+            prop_assert_eq!(Pattern::parse(pattern.as_str()).expect("it is a pattern"), pattern);
+        }
+        if let Ok(topic) = Topic::parse(&text) {
+            prop_assert_eq!(Topic::parse(topic.as_str()).expect("it is a topic"), topic);
+        }
+    }
+}
