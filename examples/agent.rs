@@ -29,7 +29,7 @@ usage: agent --role bind|connect --port PORT --behavior source|sink|echo [--flag
   --identity HEX                32 hexadecimal digits; default: random
   --linger SECONDS              default: 1; may be fractional
   --ws true|false               default: false; true with bind only, for WebSocket besides TCP
-  --tls true|false              default: false; true is not supported
+  --tls true|false              default: false; for true see examples/tls
 
 Exit status: 0 done, 1 failed, 2 wrong arguments. Diagnostics go to standard error.";
 
@@ -191,7 +191,7 @@ impl Flags {
 
     fn config(&mut self) -> Result<Config, String> {
         if self.is_set("--tls")? {
-            return Err("--tls true is not supported".to_owned());
+            return Err("--tls true: the agent in examples/tls does that".to_owned());
         }
         let modes = [
             ("publish", SendMode::Publish),

@@ -1,13 +1,11 @@
 //! Config: every setting of a socket, checked once when the socket is made.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hooks::{Authorize, OnStream};
 use crate::message::Identity;
-use crate::policy::{AckMode, Candidate, Delivery, Overflow, SendMode};
-
-type Authorize = Arc<dyn Fn(&Candidate) -> bool + Send + Sync>;
+use crate::policy::{AckMode, Delivery, Overflow, SendMode};
 
 /// The settings of a [`Socket`](crate::Socket); `Config::default()` is right for most programs.
 ///
@@ -51,6 +49,7 @@ pub struct Config {
     pub(crate) half_open_per_address: usize,
     pub(crate) linger: Duration,
     pub(crate) authorize: Option<Authorize>,
+    pub(crate) on_stream: Option<OnStream>,
     /// Of pages that may connect to `ws://` listeners.
     pub(crate) origins: Vec<String>,
     /// Names of `ws://` listeners besides their own.
@@ -113,6 +112,7 @@ impl Default for Config {
             half_open_per_address: 64,
             linger: Duration::from_secs(2),
             authorize: None,
+            on_stream: None,
             origins: Vec::new(),
             hosts: Vec::new(),
         }
@@ -335,16 +335,6 @@ impl Config {
     /// leave and acknowledgements to come; default: 2 s.
     pub fn linger(self, linger: Duration) -> Config {
         Config { linger, ..self }
-    }
-
-    /// Asks `hook` about every connection whose HELLO came; `false`, or a panic, refuses it, and
-    /// one that dialled us does not learn who we are before the answer.
-    /// It runs on the connection's thread and may take its time.
-    pub fn authorize(self, hook: impl Fn(&Candidate) -> bool + Send + Sync + 'static) -> Config {
-        Config {
-            authorize: Some(Arc::new(hook)),
-            ..self
-        }
     }
 
     /// Lets web pages of `origin` connect to `ws://` listeners; call it once for each. Default:

@@ -82,6 +82,17 @@ impl Endpoint {
         self.port() == Some(0)
     }
 
+    /// Refuses what has no stream of the system to put another one on.
+    pub(crate) fn check_upgradable(&self) -> Result<(), Error> {
+        match self.address {
+            Address::Mem(_) => Err(Error::InvalidEndpoint {
+                endpoint: self.to_string(),
+                reason: "what stays in this process takes no stream of your own",
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses what can only be bound: port 0, the host `*`, and WebSocket.
     pub(crate) fn check_connectable(&self) -> Result<(), Error> {
         let reason = match &self.address {
@@ -180,7 +191,7 @@ fn parse(text: &str) -> Result<Address, &'static str> {
         Some(("unix", rest)) => parse_unix(rest),
         Some(("mem", "")) => Err("the name is missing"),
         Some(("mem", name)) => Ok(Address::Mem(name.to_owned())),
-        Some(("wss", _)) => Err("there is no encryption here; put a proxy in front of ws://"),
+        Some(("wss", _)) => Err("bind ws:// with a stream of your own, such as TLS: see bind_with"),
         Some(_) => Err("unknown scheme; there are tcp://, unix://, mem:// and ws://"),
     }
 }
@@ -311,7 +322,7 @@ mod tests {
         assert!(reason("tcp://user@h:1").contains("character"));
         assert_eq!(reason("mem://"), "the name is missing");
         assert!(reason("http://h:1").contains("unknown scheme"));
-        assert!(reason("wss://h:1").contains("encryption"));
+        assert!(reason("wss://h:1").contains("bind_with"));
         assert!(reason("ws://h:1/path").contains("port"));
     }
 

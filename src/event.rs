@@ -128,6 +128,9 @@ pub enum DownReason {
     ForeignOrigin,
     /// It wanted a WebSocket of a [host](crate::Config::allow_host) that we are not.
     ForeignHost,
+    /// The stream that this program [brought](crate::Duplex) says that what came cannot be right:
+    /// a handshake that failed, or something that was changed on its way.
+    BadStream,
 }
 
 impl fmt::Display for DownReason {
@@ -152,6 +155,7 @@ impl fmt::Display for DownReason {
             DownReason::BadUpgrade { status } => write!(f, "no WebSocket: HTTP status {status}"),
             DownReason::ForeignOrigin => f.write_str("a page of an origin that is not allowed"),
             DownReason::ForeignHost => f.write_str("it asked for a host that we are not"),
+            DownReason::BadStream => f.write_str("the stream says that what came is not right"),
         }
     }
 }

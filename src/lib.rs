@@ -34,7 +34,8 @@
 //! A `Socket` is a handle. Clone it into as many threads as you like; all of them may send and
 //! receive at once. Addresses are [`Endpoint`]s: `tcp://host:port`, `unix:///path`, `mem://name`,
 //! and `ws://host:port` to bind, which takes browsers as well: see
-//! [`Config::allow_origin`].
+//! [`Config::allow_origin`]. TLS, or any stream of your own, goes below with
+//! [`bind_with`](Socket::bind_with) and [`connect_with`](Socket::connect_with).
 //!
 //! # Answers
 //!
@@ -228,12 +229,14 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod hooks;
 mod message;
 mod policy;
 mod proto;
 mod report;
 mod socket;
 mod stats;
+mod stream;
 mod transport;
 
 pub use bus::{Broker, Bus, Post};
@@ -246,6 +249,7 @@ pub use policy::{AckMode, Candidate, Delivery, Overflow, SendMode};
 pub use report::{CloseReport, Peer, Receipt};
 pub use socket::{Arrival, Arrivals, Events, Messages, Socket, recv_any};
 pub use stats::Stats;
+pub use stream::{Credentials, Duplex, OsStream, RawStream};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 use crate::endpoint::Remote;
 use crate::message::Identity;
+use crate::stream::Credentials;
 
 /// Who gets a message that is sent without naming a peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -58,4 +59,7 @@ pub struct Candidate {
     pub remote: Remote,
     /// We dialled it; otherwise it dialled us.
     pub dialled: bool,
+    /// What a stream of the program's own knows of it: see
+    /// [`Duplex::credentials`](crate::Duplex::credentials).
+    pub credentials: Option<Credentials>,
 }

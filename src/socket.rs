@@ -2,6 +2,8 @@
 
 mod any;
 mod arrivals;
+mod brought;
+mod chosen;
 mod streams;
 
 use std::fmt;
@@ -74,13 +76,13 @@ impl Socket {
     ///
     /// See [`Endpoint`] for the forms. An address that is in use is an [`Error::Io`] at once.
     pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, Error> {
-        self.core().bind(&endpoint.as_ref().parse()?)
+        self.core().bind(&endpoint.as_ref().parse()?, None)
     }
 
     /// Dials `endpoint` for as long as the socket lives, and returns at once. Connecting to one
     /// endpoint twice is one connection.
     pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<(), Error> {
-        self.core().connect(endpoint.as_ref().parse()?)
+        self.core().connect(endpoint.as_ref().parse()?, None)
     }
 
     /// Stops accepting at `endpoint`, as [`bind`](Socket::bind) returned it; peers that came
@@ -151,28 +153,6 @@ impl Socket {
             body.as_ref(),
             Patience::Until(deadline_after(timeout)),
         )
-    }
-
-    /// Sends to each of these peers, and never waits: says who it is not on its way to, because
-    /// they are not connected or three quarters of their outbox are full. The last quarter is left
-    /// for [`send_to`](Socket::send_to), so that an answer finds room where news do not.
-    pub fn send_to_each(
-        &self,
-        peers: &[Identity],
-        body: impl AsRef<[u8]>,
-    ) -> Result<Vec<Identity>, SendError> {
-        let body = body.as_ref();
-        self.cast(peers, body).map_err(|reason| SendError {
-            reason,
-            message: body.to_vec(),
-        })
-    }
-
-    /// Ends the connection of a peer, without what is queued for it, and says whether it was
-    /// connected. It may come back.
-    pub fn expel(&self, peer: Identity) -> bool {
-        let mut shared = self.core().lock();
-        shared.hub.handle_expelled(Instant::now(), peer)
     }
 
     /// Waits for a message of any peer; peers that have sent something take turns.
@@ -305,23 +285,6 @@ impl Socket {
                 reason,
                 message: body.to_vec(),
             })
-    }
-
-    fn cast(&self, peers: &[Identity], body: &[u8]) -> Result<Vec<Identity>, Error> {
-        let core = self.core();
-        core.check_length(body)?;
-        let mut shared = core.lock();
-        if shared.life != Life::Open {
-            return Err(Error::Closed);
-        }
-        let cast = shared.hub.send_to_each(peers, body);
-        let claimed = cast
-            .link
-            .and_then(|link| Some((link, shared.hub.claim(link, false, Instant::now)?)));
-        if let Some((link, chunk)) = claimed {
-            core.carry(shared, link, chunk, PATIENCE);
-        }
-        Ok(cast.missed)
     }
 
     fn try_dispatch(

@@ -12,6 +12,8 @@ mod json;
 #[path = "interop/process.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod process;
+#[path = "interop/python.rs"]
+mod python;
 #[path = "behaviour/support.rs"]
 mod support;
 
@@ -192,6 +194,37 @@ fn a_page_acknowledges_what_it_shows_and_shows_copies_once() {
     assert_eq!(driver.eval(&count("a job")), "1");
     server.close_within(DEADLINE);
     driver.eventually("ends[0]", "1000 true");
+}
+
+/// They are equals: what is published reaches each, and each is answered by name.
+#[test]
+fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
+    let (Some((_turn, driver)), Some(python)) = (browser(), python::python()) else {
+        return;
+    };
+    let page = address();
+    let _room = room(&page, &address());
+    let (server, here) = server(quick().send_mode(SendMode::Publish), &page);
+    let (host, port) = here.split_once(':').expect("host and port");
+    let place = format!("--role connect --host {host} --port {port}");
+    let flags = "--behavior ask --count 1 --prefix python";
+    let snake = python::peer(python, &format!("{place} {flags}"));
+    assert_eq!(next_text(&server), "python0");
+    driver.open(&url(&page, &here));
+    let crab = support::connected(quick(), &format!("tcp://{here}"));
+    server.wait_for_peers(3, DEADLINE).expect("all three come");
+    send(&crab, "crab");
+    assert_eq!(next_text(&server), "crab");
+    say(&driver, "page");
+    assert_eq!(
+        server.recv_timeout(DEADLINE).expect("it is said").text(),
+        "page"
+    );
+    send(&server, "hello, all three");
+    driver.eventually(&last("theirs"), "hello, all three");
+    assert_eq!(next_text(&crab), "hello, all three");
+    let heard = snake.lines.recv_timeout(DEADLINE);
+    assert_eq!(heard.expect("it is heard"), "hello, all three");
 }
 
 #[test]

@@ -5,17 +5,17 @@
 
 #[path = "interop/process.rs"]
 mod process;
+#[path = "interop/python.rs"]
+mod python;
 
 use std::collections::BTreeSet;
-use std::env;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::TcpListener;
-use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use jackfield::{Config, Delivery, Message, Socket};
 use process::{DEADLINE, Process, example};
+use python::{peer, python};
 
 /// The three ways to send that both sides know.
 const WAYS: [&str; 3] = [
@@ -23,38 +23,6 @@ const WAYS: [&str; 3] = [
     "--send-mode roundrobin --delivery at-most-once",
     "--send-mode roundrobin --delivery at-least-once",
 ];
-
-/// A Python that has aiomsg, or `None` when these tests are skipped.
-fn python() -> Option<&'static str> {
-    static PYTHON: OnceLock<Option<String>> = OnceLock::new();
-    PYTHON.get_or_init(find_python).as_deref()
-}
-
-fn find_python() -> Option<String> {
-    let reason = match env::var("JACKFIELD_PYTHON") {
-        Err(_) => "JACKFIELD_PYTHON is not set".to_owned(),
-        Ok(python) => match Command::new(&python).args(["-c", "import aiomsg"]).output() {
-            Ok(output) if output.status.success() => return Some(python),
-            Ok(_) => format!("{python} has no aiomsg"),
-            Err(error) => format!("{python}: {error}"),
-        },
-    };
-    let is_ci = env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!is_ci, "in CI these tests must run, but {reason}");
-    // Not `eprintln`, which the test harness keeps to itself while tests pass.
-    writeln!(io::stderr(), "tests skipped: {reason}").ok();
-    None
-}
-
-/// A Python peer with these arguments, as `peer.py` has them.
-fn peer(python: &str, arguments: &str) -> Process {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/peer.py");
-    Process::start(
-        Command::new(python)
-            .arg(script)
-            .args(arguments.split_whitespace()),
-    )
-}
 
 fn agent(arguments: &str) -> Process {
     example("agent", arguments)

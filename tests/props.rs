@@ -21,6 +21,8 @@ mod endpoint;
 mod error;
 #[path = "../src/event.rs"]
 mod event;
+#[path = "../src/hooks.rs"]
+mod hooks;
 #[path = "../src/message.rs"]
 mod message;
 #[path = "../src/policy.rs"]
@@ -29,6 +31,8 @@ mod policy;
 mod proto;
 #[path = "../src/stats.rs"]
 mod stats;
+#[path = "../src/stream.rs"]
+mod stream;
 #[path = "../src/transport/websocket"]
 mod framing {
     pub(crate) mod frame;

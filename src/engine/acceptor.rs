@@ -1,28 +1,53 @@
 //! Acceptor: one thread per `bind`; it only accepts and spawns.
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
 use crate::engine::connection;
 use crate::engine::core::{Core, Life, Signal};
-use crate::engine::threads::{LARGE_STACK, SMALL_STACK};
+use crate::engine::threads::stack_for;
 use crate::engine::writer::PATIENCE;
 use crate::error::Error;
 use crate::event::DownReason;
 use crate::proto::hub::Accepted;
+use crate::stream::Upgrade;
 use crate::transport::{Listener, Stream};
 
 /// The pause after a failed accept: descriptors or memory may be back then.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Core {
-    pub(crate) fn bind(self: &Arc<Core>, endpoint: &Endpoint) -> Result<Endpoint, Error> {
+    pub(crate) fn bind(
+        self: &Arc<Core>,
+        endpoint: &Endpoint,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Endpoint, Error> {
         if self.lock().life != Life::Open {
             return Err(Error::Closed);
         }
-        let listener = Arc::new(Listener::bind(endpoint, &self.config)?);
+        if upgrade.is_some() {
+            endpoint.check_upgradable()?;
+        }
+        self.listen(Listener::bind(endpoint, &self.config)?, upgrade)
+    }
+
+    pub(crate) fn adopt(
+        self: &Arc<Core>,
+        listener: TcpListener,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Endpoint, Error> {
+        self.listen(Listener::adopt(listener)?, upgrade)
+    }
+
+    fn listen(
+        self: &Arc<Core>,
+        listener: Listener,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Endpoint, Error> {
+        let listener = Arc::new(listener);
         let bound = listener.endpoint();
         let mut shared = self.lock();
         if shared.life != Life::Open {
@@ -34,13 +59,14 @@ impl Core {
             // Its path was removed behind its back.
             former.close();
         }
-        let started = self.spawn("acceptor", SMALL_STACK, move |member| {
-            member.core().accept_all(&listener);
+        let stack = stack_for(self.config.on_stream.is_some());
+        let started = self.spawn("acceptor", stack, move |member| {
+            member.core().accept_all(&listener, upgrade.as_ref());
         });
         if let Err(source) = started {
             self.unbind(&bound);
             return Err(Error::Io {
-                op: format!("bind {endpoint}"),
+                op: format!("bind {bound}"),
                 source,
             });
         }
@@ -58,10 +84,10 @@ impl Core {
         true
     }
 
-    fn accept_all(self: &Arc<Core>, listener: &Arc<Listener>) {
+    fn accept_all(self: &Arc<Core>, listener: &Arc<Listener>, upgrade: Option<&Upgrade>) {
         loop {
             match listener.accept() {
-                Ok(stream) => self.welcome(stream),
+                Ok(stream) => self.welcome(stream, upgrade),
                 Err(error) if !self.is_bound(listener) => return drop(error),
                 Err(error) => self.pause_accepting(listener, error),
             }
@@ -87,7 +113,13 @@ impl Core {
         }
     }
 
-    fn welcome(self: &Arc<Core>, stream: Stream) {
+    fn welcome(self: &Arc<Core>, stream: Stream, upgrade: Option<&Upgrade>) {
+        self.show(&stream);
+        let deadline = Instant::now() + self.config.handshake_timeout;
+        let stream = match upgrade {
+            Some(upgrade) => stream.accept_with(upgrade, deadline),
+            None => stream,
+        };
         // A connection that is reset already refuses; its first read says so.
         stream.set_write_timeout(Some(PATIENCE)).ok();
         let stream = Arc::new(stream);
@@ -99,11 +131,7 @@ impl Core {
         };
         shared.attach(id, stream.clone());
         drop(shared);
-        let stack = if self.config.authorize.is_some() {
-            LARGE_STACK
-        } else {
-            SMALL_STACK
-        };
+        let stack = stack_for(self.config.authorize.is_some() || stream.is_brought());
         let started = self.spawn("connection", stack, move |member| {
             connection::run(member.core(), id, &stream);
         });

@@ -34,6 +34,16 @@ pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
     core.lock().hub.handle_gone(Instant::now(), id, reason);
 }
 
+impl Core {
+    /// The hook for new streams looks at one.
+    pub(crate) fn show(&self, stream: &Stream) {
+        if let Some((hook, system)) = self.config.on_stream.as_ref().zip(stream.system()) {
+            // A hook that panics has set what it has set.
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(system)));
+        }
+    }
+}
+
 struct Reader<'a> {
     core: &'a Arc<Core>,
     id: LinkId,
@@ -84,7 +94,8 @@ impl Reader<'_> {
         };
         let candidate = self.core.lock().hub.candidate(self.id, identity);
         // A hook that panics says no; the panic is its own and ends there.
-        candidate.is_some_and(|candidate| {
+        candidate.is_some_and(|mut candidate| {
+            candidate.credentials = self.stream.credentials();
             catch_unwind(AssertUnwindSafe(|| hook(&candidate))).unwrap_or(false)
         })
     }

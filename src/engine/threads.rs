@@ -13,6 +13,13 @@ pub(crate) const SMALL_STACK: usize = 256 * 1024;
 /// For threads that resolve names or run users' hooks.
 pub(crate) const LARGE_STACK: usize = 2 * 1024 * 1024;
 
+pub(crate) fn stack_for(runs_hooks: bool) -> usize {
+    match runs_hooks {
+        true => LARGE_STACK,
+        false => SMALL_STACK,
+    }
+}
+
 thread_local! {
     /// The core that this thread works for, by address; 0 for threads that are not ours.
     static WORKS_FOR: Cell<usize> = const { Cell::new(0) };

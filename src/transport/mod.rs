@@ -1,5 +1,7 @@
 //! Bytes to and from the operating system: knows no frame and no peer.
 
+mod base;
+mod brought;
 mod mem;
 mod sniff;
 mod tcp;
@@ -10,15 +12,17 @@ mod unix;
 mod websocket;
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use self::base::Base;
 use crate::config::Config;
 use crate::endpoint::{Address, Endpoint, Remote};
 use crate::error::Error;
 use crate::event::DownReason;
+use crate::stream::{Credentials, OsStream, RawStream, Upgrade};
 
 /// One connection: one descriptor, read by one thread and written by another.
 pub(crate) enum Stream {
@@ -27,6 +31,7 @@ pub(crate) enum Stream {
     #[cfg(unix)]
     Unix(UnixStream),
     Mem(mem::Stream),
+    Brought(brought::Stream),
 }
 
 /// What a stream has to say besides its bytes.
@@ -40,6 +45,38 @@ pub(crate) enum Notice {
 }
 
 impl Stream {
+    /// An accepted stream with the program's own on top, whose handshake is part of the first read.
+    pub(crate) fn accept_with(self, upgrade: &Upgrade, deadline: Instant) -> Stream {
+        let accepted = |raw| brought::Stream::accepted(raw, upgrade.clone());
+        match self.into_raw(deadline) {
+            Ok(raw) => Stream::Brought(accepted(raw)),
+            Err(Stream::Sniffed(stream)) => {
+                let rebased = stream.rebased(|tcp, remote| {
+                    Base::Brought(accepted(RawStream::tcp(tcp, remote, deadline)))
+                });
+                Stream::Sniffed(rebased)
+            }
+            Err(stream) => stream,
+        }
+    }
+
+    /// A dialled stream with the program's own on top, whose handshake is through.
+    pub(crate) fn dial_with(self, upgrade: &Upgrade, deadline: Instant) -> io::Result<Stream> {
+        match self.into_raw(deadline) {
+            Ok(raw) => brought::Stream::dialled(raw, upgrade.clone()).map(Stream::Brought),
+            Err(stream) => Ok(stream),
+        }
+    }
+
+    fn into_raw(self, deadline: Instant) -> Result<RawStream, Stream> {
+        match self {
+            Stream::Tcp(stream, remote) => Ok(RawStream::tcp(stream, remote, deadline)),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Ok(RawStream::unix(stream, deadline)),
+            stream => Err(stream),
+        }
+    }
+
     /// Blocks until there are bytes, or returns 0 at the end of the stream.
     ///
     /// `WouldBlock` says that there is a [`notice`](Stream::notice), `InvalidData` that what came
@@ -51,6 +88,7 @@ impl Stream {
             #[cfg(unix)]
             Stream::Unix(stream) => (&*stream).read(buffer),
             Stream::Mem(stream) => Ok(stream.read(buffer)),
+            Stream::Brought(stream) => stream.read(buffer),
         })
     }
 
@@ -58,13 +96,48 @@ impl Stream {
     pub(crate) fn notice(&self) -> Option<Notice> {
         match self {
             Stream::Sniffed(stream) => stream.notice(),
+            Stream::Brought(stream) => stream.notice(),
             _ => None,
         }
     }
 
     /// Whether we may write before the other side has said anything.
     pub(crate) fn may_begin(&self) -> bool {
-        !matches!(self, Stream::Sniffed(_))
+        match self {
+            Stream::Sniffed(_) => false,
+            Stream::Brought(stream) => stream.is_open(),
+            _ => true,
+        }
+    }
+
+    /// Whether code of the program's own reads and writes it.
+    pub(crate) fn is_brought(&self) -> bool {
+        match self {
+            Stream::Brought(_) => true,
+            Stream::Sniffed(stream) => matches!(stream.base(), Base::Brought(_)),
+            _ => false,
+        }
+    }
+
+    /// What a stream of the program's own knows of the peer.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        match self {
+            Stream::Brought(stream) => stream.credentials(),
+            Stream::Sniffed(stream) => stream.base().credentials(),
+            _ => None,
+        }
+    }
+
+    /// The system's stream, where there is one.
+    pub(crate) fn system(&self) -> Option<OsStream<'_>> {
+        match self {
+            Stream::Tcp(stream, _) => Some(OsStream::Tcp(stream)),
+            Stream::Sniffed(stream) => Some(stream.base().system()),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Some(OsStream::Unix(stream)),
+            Stream::Mem(_) => None,
+            Stream::Brought(stream) => Some(stream.raw().system()),
+        }
     }
 
     /// Writes `head`, then `body`, in one go; returns how many bytes of both were taken.
@@ -77,6 +150,7 @@ impl Stream {
             #[cfg(unix)]
             Stream::Unix(stream) => write_both(stream, head, body),
             Stream::Mem(stream) => stream.write(head, body),
+            Stream::Brought(stream) => write_both(stream, head, body),
         });
         match taken {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -90,10 +164,11 @@ impl Stream {
     pub(crate) fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
             Stream::Tcp(stream, _) => stream.set_write_timeout(timeout),
-            Stream::Sniffed(stream) => stream.tcp().set_write_timeout(timeout),
+            Stream::Sniffed(stream) => stream.base().set_write_timeout(timeout),
             #[cfg(unix)]
             Stream::Unix(stream) => stream.set_write_timeout(timeout),
             Stream::Mem(stream) => stream.set_write_timeout(timeout),
+            Stream::Brought(stream) => stream.raw().set_write_timeout(timeout),
         }
     }
 
@@ -110,16 +185,18 @@ impl Stream {
                 stream.shutdown(how);
                 Ok(())
             }
+            Stream::Brought(stream) => stream.shutdown(how),
         };
     }
 
     pub(crate) fn remote(&self) -> Remote {
         match self {
             Stream::Tcp(_, address) => Remote::Tcp(*address),
-            Stream::Sniffed(stream) => Remote::Tcp(stream.remote()),
+            Stream::Sniffed(stream) => stream.base().remote(),
             #[cfg(unix)]
             Stream::Unix(_) => Remote::Unix,
             Stream::Mem(_) => Remote::Mem,
+            Stream::Brought(stream) => stream.raw().remote(),
         }
     }
 }
@@ -146,6 +223,15 @@ impl Listener {
         };
         bound.map_err(|source| Error::Io {
             op: format!("bind {endpoint}"),
+            source,
+        })
+    }
+
+    /// A listener that somebody else has bound, and who may go on listening.
+    pub(crate) fn adopt(listener: TcpListener) -> Result<Listener, Error> {
+        let adopted = tcp::Listener::adopt(listener).map(Listener::Tcp);
+        adopted.map_err(|source| Error::Io {
+            op: "adopt a listener".to_owned(),
             source,
         })
     }
@@ -219,7 +305,7 @@ fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the listener was closed")
 }
 
-/// Two real users: `&TcpStream` and `&UnixStream`.
+/// For streams that are written through a shared reference.
 fn write_both<W>(stream: &W, head: &[u8], body: &[u8]) -> io::Result<usize>
 where
     for<'a> &'a W: Write,

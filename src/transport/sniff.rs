@@ -4,8 +4,9 @@ use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
 
+use super::base::Base;
 use super::websocket::{self, Connection, Doors};
-use super::{Notice, retry, tcp, write_both};
+use super::{Notice, tcp, write_both};
 use crate::config::Config;
 use crate::endpoint::{Address, Endpoint};
 
@@ -17,8 +18,7 @@ const HTTP: u8 = b'G';
 
 /// An accepted connection, raw or not.
 pub(crate) struct Stream {
-    tcp: TcpStream,
-    remote: SocketAddr,
+    base: Base,
     doors: Arc<Doors>,
     kind: OnceLock<Kind>,
 }
@@ -31,32 +31,37 @@ enum Kind {
 }
 
 impl Stream {
-    pub(super) fn remote(&self) -> SocketAddr {
-        self.remote
+    pub(super) fn base(&self) -> &Base {
+        &self.base
     }
 
-    pub(super) fn tcp(&self) -> &TcpStream {
-        &self.tcp
+    /// The same with something on top of its TCP.
+    pub(super) fn rebased(self, rebase: impl FnOnce(TcpStream, SocketAddr) -> Base) -> Stream {
+        let base = match self.base {
+            Base::Tcp(stream, remote) => rebase(stream, remote),
+            base => base,
+        };
+        Stream { base, ..self }
     }
 
     /// An error of kind `InvalidData` says that the first byte is nobody's.
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.kind.get() {
-            Some(Kind::Raw) => (&self.tcp).read(buffer),
-            Some(Kind::WebSocket(connection)) => connection.read(&self.tcp, buffer),
+            Some(Kind::Raw) => (&self.base).read(buffer),
+            Some(Kind::WebSocket(connection)) => connection.read(&self.base, buffer),
             None => self.sniff(buffer),
         }
     }
 
     fn sniff(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = retry(|| (&self.tcp).read(buffer))?;
+        let count = self.base.read_on(buffer)?;
         match buffer[..count].first() {
             None => Ok(0),
             Some(&RAW) => {
                 self.kind.get_or_init(|| Kind::Raw);
                 Ok(count)
             }
-            Some(&HTTP) => match websocket::accept(&self.tcp, &buffer[..count], &self.doors)? {
+            Some(&HTTP) => match websocket::accept(&self.base, &buffer[..count], &self.doors)? {
                 None => Ok(0),
                 Some(connection) => {
                     self.kind.get_or_init(|| Kind::WebSocket(connection.into()));
@@ -69,24 +74,24 @@ impl Stream {
 
     pub(super) fn notice(&self) -> Option<Notice> {
         match self.kind.get() {
-            Some(Kind::WebSocket(connection)) => connection.notice(),
-            _ => None,
+            Some(Kind::WebSocket(connection)) => connection.notice().or_else(|| self.base.notice()),
+            _ => self.base.notice(),
         }
     }
 
     pub(super) fn write(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
         match self.kind.get() {
-            Some(Kind::Raw) => write_both(&self.tcp, head, body),
-            Some(Kind::WebSocket(connection)) => connection.write(&self.tcp, head, body),
+            Some(Kind::Raw) => write_both(&self.base, head, body),
+            Some(Kind::WebSocket(connection)) => connection.write(&self.base, head, body),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if let (Shutdown::Write, Some(Kind::WebSocket(connection))) = (how, self.kind.get()) {
-            connection.close(&self.tcp);
+            connection.close(&self.base);
         }
-        self.tcp.shutdown(how)
+        self.base.shutdown(how)
     }
 }
 
@@ -115,8 +120,7 @@ impl Listener {
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let (tcp, remote) = self.tcp.accept()?;
         Ok(Stream {
-            tcp,
-            remote,
+            base: Base::Tcp(tcp, remote),
             doors: self.doors.clone(),
             kind: OnceLock::new(),
         })

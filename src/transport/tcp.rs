@@ -27,6 +27,8 @@ pub(crate) struct Listener {
     /// As it was given, or the address for the host `*`.
     host: String,
     local: SocketAddr,
+    /// Others may listen through it, before us, beside us and after us: it is not shut down.
+    is_shared: bool,
     closed: AtomicBool,
 }
 
@@ -41,11 +43,23 @@ impl Listener {
             ANY_HOST => local.ip().to_string(),
             _ => host.to_owned(),
         };
+        Listener::new(listener, host, false)
+    }
+
+    pub(super) fn adopt(listener: TcpListener) -> io::Result<Listener> {
+        // Whoever handed it over may have waited for it in another way.
+        listener.set_nonblocking(false)?;
+        let host = listener.local_addr()?.ip().to_string();
+        Listener::new(listener, host, true)
+    }
+
+    fn new(listener: TcpListener, host: String, is_shared: bool) -> io::Result<Listener> {
         Ok(Listener {
             waker: TcpStream::from(Owned::from(listener.try_clone()?)),
+            local: listener.local_addr()?,
             listener,
             host,
-            local,
+            is_shared,
             closed: AtomicBool::new(false),
         })
     }
@@ -85,7 +99,7 @@ impl Listener {
         }
         // Linux lets a listener be shut down; elsewhere a connection of our own wakes `accept`,
         // and one that fails finds nobody there to wake.
-        if self.waker.shutdown(Shutdown::Both).is_err() {
+        if self.is_shared || self.waker.shutdown(Shutdown::Both).is_err() {
             let _ = TcpStream::connect_timeout(&reachable(self.local), WAKE);
         }
     }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use jackfield::{CloseReport, Config, Error, Socket, recv_any};
 
-use crate::support::{SLACK, Transport, connected, eventually, fill, pair, quick, timed};
+use crate::support::{
+    SLACK, Transport, bind, connect, connected, eventually, fill, pair, quick, timed,
+};
 
 on_every_transport!(
     closing_wakes_a_blocked_recv,
@@ -156,8 +158,8 @@ fn a_closed_socket_refuses_everything(on: Transport) {
             .send_to(socket.identity(), "late")
             .map(|_| ())
             .map_err(Error::from),
-        socket.bind(&here).map(|_| ()),
-        socket.connect(&here),
+        bind(&socket, &here).map(|_| ()),
+        connect(&socket, &here),
         socket.try_recv().map(|_| ()),
         socket.wait_for_peers(1, SLACK),
     ];

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jackfield::{CloseReport, Delivery, Error, Event, Socket};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_event, await_no_peers, bound, connected, eventually, fill,
-    next, next_text, pair, quick, send, socket, timed,
+    SLACK, Transport, assert_law, await_event, await_no_peers, bind, bound, connected, eventually,
+    fill, next, next_text, pair, quick, send, socket, timed,
 };
 
 on_every_transport!(
@@ -64,7 +64,7 @@ fn closing_ends_in_time_within_an_authorize_hook(on: Transport) {
         ends.send(took).is_ok()
     }));
     *itself.lock().unwrap() = Some(server.clone());
-    server.bind(&here).unwrap();
+    bind(&server, &here).unwrap();
     let _client = connected(quick(), &here);
     let took = ended.recv_timeout(SLACK).unwrap().unwrap();
     assert!(took < IN_TIME, "{took:?}");

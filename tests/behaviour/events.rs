@@ -5,7 +5,8 @@ use std::time::Duration;
 use jackfield::{DownReason, Error, Event};
 
 use crate::support::{
-    SLACK, Transport, await_event, await_peers, bound, connected, next, pair, quick, send, socket,
+    SLACK, Transport, await_event, await_peers, bound, connect, connected, next, pair, quick, send,
+    socket,
 };
 
 on_every_transport!(
@@ -98,7 +99,7 @@ fn peers_are_counted_up_and_down(on: Transport) {
     let server = bound(quick(), &here);
     for count in 1..=3 {
         let client = socket(quick());
-        client.connect(&here).unwrap();
+        connect(&client, &here).unwrap();
         await_peers(&server, 1);
         client.close();
         await_event(&server, |event| matches!(event, Event::PeerDown { .. }));

@@ -16,17 +16,7 @@ macro_rules! on_every_transport {
     };
 }
 
-mod any;
-mod at_least_once;
-mod close_wakes;
-mod closing;
-mod events;
-mod limits;
-mod overflow;
-mod receiving;
-mod reconnecting;
-mod returning;
-mod sending;
-mod settling;
+// By its path, so that its modules are found beside it.
+#[path = "body.rs"]
+mod body;
 mod support;
-mod traffic;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jackfield::{Error, Event};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_peers, bound, connected, eventually, fill, next, next_text,
-    number_of, pair, quick, send, socket,
+    SLACK, Transport, assert_law, await_peers, bind, bound, connected, eventually, fill, next,
+    next_text, number_of, pair, quick, send, socket,
 };
 
 on_every_transport!(
@@ -105,7 +105,7 @@ fn two_blocked_receivers_share_what_comes_together(on: Transport) {
             taken.send(receiver.recv().map(|message| message.text().into_owned()))
         });
     }
-    receiver.bind(&here).unwrap();
+    bind(&receiver, &here).unwrap();
     let mut texts = [(); 2].map(|()| takes.recv_timeout(SLACK).expect("both are woken").unwrap());
     texts.sort();
     assert_eq!(texts, ["one", "two"]);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jackfield::{DownReason, Event};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_event, await_no_peers, await_peers, bound, connected,
-    eventually, identity, next, next_text, quick, send, socket,
+    SLACK, Transport, assert_law, await_event, await_no_peers, await_peers, bind, bound, connect,
+    connected, eventually, identity, next, next_text, quick, send, socket,
 };
 
 on_every_transport!(
@@ -36,7 +36,7 @@ fn it_does_not_matter_who_starts_first(on: Transport) {
 fn connecting_twice_is_one_connection(on: Transport) {
     let here = on.endpoint();
     let (server, client) = (bound(quick(), &here), connected(quick(), &here));
-    client.connect(&here).unwrap();
+    connect(&client, &here).unwrap();
     await_peers(&client, 1);
     client.send("once").unwrap();
     assert_eq!(next_text(&server), "once");
@@ -88,7 +88,7 @@ fn a_binder_takes_back_a_peer_of_the_same_name(on: Transport) {
 fn an_endpoint_in_use_is_refused_at_once(on: Transport) {
     let here = on.endpoint();
     let _first = bound(quick(), &here);
-    let refused = socket(quick()).bind(&here).unwrap_err();
+    let refused = bind(&socket(quick()), &here).unwrap_err();
     let kind = match refused {
         jackfield::Error::Io { source, .. } => source.kind(),
         error => panic!("{error:?}"),
@@ -103,7 +103,7 @@ fn unbinding_lets_nobody_new_in(on: Transport) {
     assert!(!server.unbind(&here).unwrap());
     let client = connected(quick(), &here);
     await_event(&client, |event| matches!(event, Event::DialFailed { .. }));
-    server.bind(&here).unwrap();
+    bind(&server, &here).unwrap();
     await_peers(&client, 1);
 }
 
@@ -151,7 +151,7 @@ fn disconnecting_leaves_after_what_is_queued(on: Transport) {
 fn a_socket_is_not_its_own_peer(on: Transport) {
     let here = on.endpoint();
     let socket = bound(quick(), &here);
-    socket.connect(&here).unwrap();
+    connect(&socket, &here).unwrap();
     await_event(&socket, |event| {
         let ourselves = DownReason::OurselvesDialled;
         matches!(event, Event::Rejected { reason, .. } if *reason == ourselves)
@@ -162,9 +162,9 @@ fn a_socket_is_not_its_own_peer(on: Transport) {
 fn a_socket_binds_and_connects_many_times(on: Transport) {
     let ends = [(); 4].map(|()| on.endpoint());
     let hub = bound(quick(), &ends[0]);
-    hub.bind(&ends[1]).unwrap();
-    hub.connect(&ends[2]).unwrap();
-    hub.connect(&ends[3]).unwrap();
+    bind(&hub, &ends[1]).unwrap();
+    connect(&hub, &ends[2]).unwrap();
+    connect(&hub, &ends[3]).unwrap();
     let around = [
         connected(quick(), &ends[0]),
         connected(quick(), &ends[1]),

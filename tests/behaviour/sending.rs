@@ -6,8 +6,8 @@ use std::time::Duration;
 use jackfield::{Error, Peer, SendMode};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_no_peers, await_peers, bound, connected, eventually, fill,
-    identity, large, next, next_text, number_of, pair, quick, socket, timed,
+    SLACK, Transport, assert_law, await_no_peers, await_peers, bound, connect, connected,
+    eventually, fill, identity, large, next, next_text, number_of, pair, quick, socket, timed,
 };
 
 on_every_transport!(
@@ -248,7 +248,7 @@ fn arrives_whole(on: Transport, len: usize) {
     let here = on.endpoint();
     let (receiver, sender) = (bound(quick(), &here), socket(quick()));
     let body: Vec<u8> = (0..len).map(|at| ((at * 31) >> 3) as u8).collect();
-    sender.connect(&here).unwrap();
+    connect(&sender, &here).unwrap();
     sender.send(&body).unwrap();
     assert!(next(&receiver).body() == body, "other bytes arrived");
 }

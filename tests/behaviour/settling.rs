@@ -3,8 +3,8 @@
 use jackfield::{Config, DownReason, Event, Socket};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_event, await_peers, bound, connected, eventually, identity,
-    next, next_text, quick, send, socket,
+    SLACK, Transport, assert_law, await_event, await_peers, bind, bound, connect, connected,
+    eventually, identity, next, next_text, quick, send, socket,
 };
 
 on_every_transport!(
@@ -20,8 +20,8 @@ fn crossed(on: Transport, prepare: impl Fn(&Socket)) -> [Socket; 2] {
     let sockets = [bound(quick(), &ends[0]), bound(quick(), &ends[1])];
     sockets.iter().for_each(prepare);
     std::thread::scope(|scope| {
-        scope.spawn(|| sockets[0].connect(&ends[1]).expect("valid"));
-        scope.spawn(|| sockets[1].connect(&ends[0]).expect("valid"));
+        scope.spawn(|| connect(&sockets[0], &ends[1]).expect("valid"));
+        scope.spawn(|| connect(&sockets[1], &ends[0]).expect("valid"));
     });
     sockets
 }
@@ -64,9 +64,9 @@ fn two_sockets_that_dial_each_other_lose_nothing(on: Transport) {
 fn two_endpoints_of_one_peer_are_one_connection(on: Transport) {
     let ends = [on.endpoint(), on.endpoint()];
     let server = bound(quick(), &ends[0]);
-    server.bind(&ends[1]).unwrap();
+    bind(&server, &ends[1]).unwrap();
     let client = connected(quick(), &ends[0]);
-    client.connect(&ends[1]).unwrap();
+    connect(&client, &ends[1]).unwrap();
     await_event(&client, |event| {
         let duplicate = DownReason::Duplicate;
         matches!(event, Event::Rejected { reason, .. } if *reason == duplicate)
@@ -87,7 +87,7 @@ fn a_second_socket_of_a_live_identity_is_refused_and_loses_nothing(on: Transport
     await_peers(&server, 1);
     let second = socket(named());
     (0..10).for_each(|number| send(&second, format!("{number}")));
-    second.connect(&here).unwrap();
+    connect(&second, &here).unwrap();
     eventually("a refusal", || second.stats().rejected >= 2);
     first.send("the first lives").unwrap();
     assert_eq!(next_text(&server), "the first lives");

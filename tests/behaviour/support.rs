@@ -8,11 +8,11 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Error, Event, Identity, Message, Socket};
+use jackfield::{Config, Endpoint, Error, Event, Identity, Message, Socket};
 
 /// How long a test waits for what must happen; it waits so long only when it fails.
 pub const SLACK: Duration = Duration::from_secs(10);
@@ -96,15 +96,38 @@ pub fn socket(config: Config) -> Socket {
     Socket::new(config).expect("the settings are valid")
 }
 
+/// How the sockets of a test program bind and connect, where it is not by the plain calls.
+pub struct Plug {
+    pub bind: fn(&Socket, &str) -> Result<Endpoint, Error>,
+    pub connect: fn(&Socket, &str) -> Result<(), Error>,
+}
+
+/// A program sets it before its first test, or never.
+pub static PLUG: OnceLock<Plug> = OnceLock::new();
+
+pub fn bind(socket: &Socket, here: &str) -> Result<Endpoint, Error> {
+    match PLUG.get() {
+        Some(plug) => (plug.bind)(socket, here),
+        None => socket.bind(here),
+    }
+}
+
+pub fn connect(socket: &Socket, there: &str) -> Result<(), Error> {
+    match PLUG.get() {
+        Some(plug) => (plug.connect)(socket, there),
+        None => socket.connect(there),
+    }
+}
+
 pub fn bound(config: Config, here: &str) -> Socket {
     let socket = socket(config);
-    socket.bind(here).expect("the endpoint is free");
+    bind(&socket, here).expect("the endpoint is free");
     socket
 }
 
 pub fn connected(config: Config, there: &str) -> Socket {
     let socket = socket(config);
-    socket.connect(there).expect("the endpoint is valid");
+    connect(&socket, there).expect("the endpoint is valid");
     socket
 }
 

@@ -57,7 +57,7 @@ impl Driver {
         let arguments = ARGUMENTS.into_iter().chain([directory.as_str()]);
         let arguments: Vec<String> = arguments.map(json::quote).collect();
         let capabilities = format!(
-            r#"{{"capabilities":{{"alwaysMatch":{{"goog:chromeOptions":{{"args":[{}]}}}}}}}}"#,
+            r#"{{"capabilities":{{"alwaysMatch":{{"acceptInsecureCerts":true,"goog:chromeOptions":{{"args":[{}]}}}}}}}}"#,
             arguments.join(",")
         );
         let answer = driver.request("POST", "/session", &capabilities);

@@ -1,12 +1,13 @@
 """The other side of the interoperability tests: one aiomsg socket, steered as its flags say.
 
-It takes the flags of examples/agent.rs, and sends each line of its standard input as a message
+It takes the flags of examples/agent.rs and of the one in examples/tls, and sends each line of its standard input as a message
 when its behavior is "lines". It ends when its standard input does, so that none is left behind.
 """
 
 import argparse
 import asyncio
 import os
+import ssl
 import sys
 
 from aiomsg import DeliveryGuarantee, SendMode, Søcket
@@ -49,6 +50,20 @@ async def lines(socket, options):
         await socket.send(line.rstrip(b"\n"))
 
 
+def tls(options):
+    """What `ssl_context` of aiomsg takes; None without TLS."""
+    if options.tls != "true":
+        return None
+    binds = options.role == "bind"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if binds else ssl.PROTOCOL_TLS_CLIENT)
+    if options.tls_cert:
+        context.load_cert_chain(options.tls_cert, options.tls_key)
+    if options.tls_ca:
+        context.load_verify_locations(options.tls_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 def read_lines(loop, queue):
     for line in sys.stdin.buffer:
         loop.call_soon_threadsafe(queue.put_nowait, line)
@@ -65,11 +80,11 @@ async def main(options):
         identity=bytes.fromhex(options.identity) if options.identity else None,
     )
     if options.role == "bind":
-        await socket.bind(options.host, options.port)
+        await socket.bind(options.host, options.port, ssl_context=tls(options))
         port = socket.server.sockets[0].getsockname()[1]
         print(f"peer: bound tcp://{options.host}:{port}", file=sys.stderr, flush=True)
     else:
-        await socket.connect(options.host, options.port)
+        await socket.connect(options.host, options.port, ssl_context=tls(options))
     await globals()[options.behavior](socket, options)
     await asyncio.Event().wait()
 
@@ -84,4 +99,8 @@ parser.add_argument("--delivery", choices=GUARANTEES, default="at-most-once")
 parser.add_argument("--count", type=int, default=0)
 parser.add_argument("--prefix", default="m")
 parser.add_argument("--identity")
+parser.add_argument("--tls", choices=["true", "false"], default="false")
+parser.add_argument("--tls-cert")
+parser.add_argument("--tls-key")
+parser.add_argument("--tls-ca")
 asyncio.run(main(parser.parse_args()))

@@ -13,6 +13,8 @@ mod endpoint;
 mod error;
 #[path = "../../src/event.rs"]
 mod event;
+#[path = "../../src/hooks.rs"]
+mod hooks;
 #[path = "../../src/message.rs"]
 mod message;
 #[path = "../../src/policy.rs"]
@@ -21,6 +23,8 @@ mod policy;
 mod proto;
 #[path = "../../src/stats.rs"]
 mod stats;
+#[path = "../../src/stream.rs"]
+mod stream;
 
 mod application;
 mod closing;

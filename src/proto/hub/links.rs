@@ -135,6 +135,7 @@ impl Hub {
             identity,
             remote,
             dialled,
+            credentials: None,
         })
     }
 

@@ -148,11 +148,19 @@ impl Hub {
     pub(crate) fn handle_farewell(&mut self, now: Instant, id: LinkId, reason: DownReason) {
         self.settle();
         self.advance(now);
-        if let Some(link) = self.link_mut(id) {
-            link.is_broken = true;
-        }
-        let until = now + LAST_WORDS.max(self.config.linger);
-        self.leave(id, reason, until, false);
+        let linger = self.config.linger;
+        let Some(link) = self.link_mut(id) else {
+            return;
+        };
+        link.is_broken = true;
+        // A stranger has been sent nothing that it would be read on for.
+        let is_stranger = link.peer.is_none();
+        let patience = if is_stranger {
+            LAST_WORDS
+        } else {
+            linger.max(LAST_WORDS)
+        };
+        self.leave(id, reason, now + patience, false);
     }
 
     /// The link's writer has let go of it: more to write, to finish, or to bury.

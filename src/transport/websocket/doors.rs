@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::Config;
 use crate::endpoint::ANY_HOST;
 
-/// What the scheme's port is when a `Host` has none.
-const DEFAULT_PORT: u16 = 80;
+/// The schemes' ports, which a `Host` leaves out: without encryption, and with it.
+const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
 pub(crate) struct Doors {
     origins: Vec<String>,
@@ -46,7 +46,9 @@ impl Doors {
         let Some((host, port)) = split(text) else {
             return false;
         };
-        port == self.local.port() && self.is_host(host)
+        let own = self.local.port();
+        let is_port = port.map_or(DEFAULT_PORTS.contains(&own), |port| port == own);
+        is_port && self.is_host(host)
     }
 
     fn is_host(&self, host: &str) -> bool {
@@ -65,20 +67,23 @@ impl Doors {
     }
 }
 
-/// The host, without brackets, and the port.
-fn split(text: &str) -> Option<(&str, u16)> {
+/// The host, without brackets, and the port, if there is one.
+fn split(text: &str) -> Option<(&str, Option<u16>)> {
     let end_of_host = match text.strip_prefix('[') {
         Some(_) => text.find(']')? + 1,
         None => text.find(':').unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(end_of_host);
     let port = match rest.strip_prefix(':') {
-        None if rest.is_empty() => DEFAULT_PORT,
-        Some(digits) if digits.bytes().all(|it| it.is_ascii_digit()) => digits.parse().ok()?,
+        None if rest.is_empty() => None,
+        Some(digits) if digits.bytes().all(|it| it.is_ascii_digit()) => Some(digits.parse().ok()?),
         _ => return None,
     };
     let is_bracketed = host.starts_with('[');
-    let host = host.trim_matches(['[', ']']);
+    let host = match is_bracketed {
+        true => &host[1..host.len() - 1],
+        false => host,
+    };
     // Brackets are for what has colons, and for nothing else.
     (is_bracketed == host.contains(':')).then_some((host, port))
 }
@@ -168,16 +173,23 @@ mod tests {
                 "[::1]",
                 "[::1:5555",
                 "::1]:5555",
+                "[[::1]:5555",
                 "[localhost]:5555",
             ],
         );
     }
 
     #[test]
-    fn the_port_of_http_need_not_be_said() {
+    fn the_ports_of_http_and_of_https_need_not_be_said() {
         let named = ["127.0.0.1", "localhost", "localhost:80"];
         let strange = ["localhost:", "localhost:+80", "localhost:80:80", "", ":80"];
         assert_named(&doors("127.0.0.1", "127.0.0.1:80"), &named, &strange);
+        let named = ["127.0.0.1", "localhost", "localhost:443"];
+        assert_named(
+            &doors("127.0.0.1", "127.0.0.1:443"),
+            &named,
+            &["localhost:80"],
+        );
     }
 
     #[test]

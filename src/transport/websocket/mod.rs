@@ -10,7 +10,6 @@ mod request;
 mod sha1;
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::TcpStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::doors::Doors;
@@ -18,6 +17,7 @@ use self::framer::Framer;
 use self::handshake::Verdict;
 use self::parser::{End, Parser};
 use self::request::MAX_HEAD;
+use super::base::Base;
 use super::{Notice, retry};
 use crate::event::DownReason;
 
@@ -50,14 +50,10 @@ enum Rest {
 }
 
 /// Answers the request that begins with `front`; `None` if its stream ends first.
-pub(super) fn accept(
-    mut tcp: &TcpStream,
-    front: &[u8],
-    doors: &Doors,
-) -> io::Result<Option<Connection>> {
+pub(super) fn accept(base: &Base, front: &[u8], doors: &Doors) -> io::Result<Option<Connection>> {
     // Nobody has written yet, so an answer fits what the kernel holds, or the stream is broken.
     let say = |text: String| {
-        let said = (&*tcp).write_all(text.as_bytes());
+        let said = (&*base).write_all(text.as_bytes());
         said.map_err(|_| io::ErrorKind::BrokenPipe)
     };
     let mut request = front.to_vec();
@@ -76,7 +72,7 @@ pub(super) fn accept(
         }
         let mut portion = [0; PORTION];
         let room = (MAX_HEAD - request.len()).min(PORTION);
-        match retry(|| tcp.read(&mut portion[..room]))? {
+        match base.read_on(&mut portion[..room])? {
             0 => return Ok(None),
             count => request.extend_from_slice(&portion[..count]),
         }
@@ -111,7 +107,7 @@ impl Connection {
     }
 
     /// As [`Stream::read`](super::Stream::read): bytes of the stream, without their frames.
-    pub(super) fn read(&self, mut tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read(&self, mut base: &Base, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let mut incoming = lock(&self.incoming);
             if incoming.notice.is_some() {
@@ -123,7 +119,7 @@ impl Connection {
             let early = incoming.take_early(buffer);
             drop(incoming);
             let count = match early {
-                0 => retry(|| tcp.read(buffer))?,
+                0 => retry(|| base.read(buffer))?,
                 early => early,
             };
             if count == 0 {
@@ -167,7 +163,7 @@ impl Connection {
     }
 
     /// As [`Stream::write`](super::Stream::write): one frame, whose head is not counted.
-    pub(super) fn write(&self, mut tcp: &TcpStream, head: &[u8], body: &[u8]) -> io::Result<usize> {
+    pub(super) fn write(&self, mut base: &Base, head: &[u8], body: &[u8]) -> io::Result<usize> {
         let first = head.first().or(body.first()).copied().unwrap_or_default();
         loop {
             let plan = lock(&self.framer).plan(head.len() + body.len());
@@ -175,7 +171,7 @@ impl Connection {
             let head = &head[..plan.len.min(head.len())];
             let body = &body[..plan.len - head.len()];
             let parts = [&plan.prefix, head, body].map(IoSlice::new);
-            let taken = tcp.write_vectored(&parts);
+            let taken = base.write_vectored(&parts);
             let count = *taken.as_ref().unwrap_or(&0);
             let of_stream = lock(&self.framer).handle_taken(plan, count, first);
             if taken? == 0 || of_stream > 0 {
@@ -186,10 +182,10 @@ impl Connection {
 
     /// Our last bytes. They are few: where the kernel has no room for them, the end of the stream
     /// has to say it.
-    pub(super) fn close(&self, mut tcp: &TcpStream) {
+    pub(super) fn close(&self, mut base: &Base) {
         let last = lock(&self.framer).close();
         if let Some(bytes) = last {
-            let _ = tcp.write_all(&bytes);
+            let _ = base.write_all(&bytes);
         }
     }
 }

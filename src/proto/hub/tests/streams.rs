@@ -142,6 +142,18 @@ fn a_farewell_before_hello_is_a_rejection_and_stays_half_open() {
     assert_eq!(side.rejections(), [DownReason::ForeignOrigin]);
 }
 
+/// However long this socket lingers: there is nothing that a stranger could still get.
+#[test]
+fn a_stranger_that_stays_behind_its_farewell_is_put_out_soon() {
+    let mut side = Side::new(round_robin().linger(secs(60)));
+    let link = accept_quietly(&mut side);
+    farewell(&mut side, link, DownReason::ForeignOrigin);
+    side.pass(millis(999));
+    assert!(!side.is_gone(link));
+    side.pass(millis(1));
+    assert!(side.is_gone(link));
+}
+
 #[test]
 fn a_farewell_does_not_cut_off_what_we_finish_on_our_own_leave() {
     let mut side = Side::new(round_robin());

@@ -1,0 +1,326 @@
+//! Agent: the one of `examples/agent.rs`, with TLS: one socket that sends, prints or echoes, for
+//! runs against other implementations.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jackfield::{Config, Delivery, Endpoint, Error, Identity, SendMode, Socket};
+use jackfield_tls::{accepting, client, dialling, server};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+
+const USAGE: &str = "\
+usage: agent --role bind|connect --port PORT --behavior source|sink|echo [--flag value]..
+
+  --role bind|connect           required
+  --port PORT                   required; 0 with bind picks one, told on standard error
+  --behavior source|sink|echo   required
+      source    sends P0, P1, .. (P is the prefix), stays for the linger time, and closes
+      sink      prints each payload as a line, and closes after the count
+      echo      answers each sender with what it sent: for ever, or, with a count, that many
+                times, and then stays for the linger time and closes
+  --count N                     required for source and sink
+  --prefix P                    default: m
+  --host HOST                   default: 127.0.0.1
+  --send-mode publish|roundrobin           default: roundrobin
+  --delivery at-most-once|at-least-once    default: at-most-once; the other not with publish
+  --identity HEX                32 hexadecimal digits; default: random
+  --linger SECONDS              default: 1; may be fractional
+  --ws true|false               default: false; true with bind only, for WebSocket besides TCP
+  --tls true|false              default: false
+      --tls-cert FILE           required to bind: our certificate, in PEM; shown when we connect
+      --tls-key FILE            its key
+      --tls-ca FILE             required to connect: whom to believe; with bind, clients must
+                                show a certificate of that authority
+      --tls-server-name NAME    to connect: whom to expect; default: the host
+
+Exit status: 0 done, 1 failed, 2 wrong arguments. Diagnostics go to standard error.";
+
+fn main() -> ExitCode {
+    let (task, socket) = match prepare(env::args().skip(1)) {
+        Ok(ready) => ready,
+        Err(fault) => {
+            eprintln!("agent: {fault}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match task.run(&socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("agent: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What can be wrong with the arguments is found here: a contradictory config is one of them.
+fn prepare(arguments: impl Iterator<Item = String>) -> Result<(Task, Socket), String> {
+    let (task, config) = Flags::read(arguments)?.into_task()?;
+    let socket = Socket::new(config).map_err(|error| error.to_string())?;
+    Ok((task, socket))
+}
+
+/// What the socket is there for.
+struct Task {
+    door: Door,
+    endpoint: Endpoint,
+    behavior: Behavior,
+    count: u64,
+    prefix: String,
+    linger: Duration,
+}
+
+/// How it meets its peers.
+enum Door {
+    Bind(Option<Arc<ServerConfig>>),
+    Connect(Option<(Arc<ClientConfig>, ServerName<'static>)>),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Behavior {
+    Source,
+    Sink,
+    Echo,
+}
+
+impl Task {
+    fn run(&self, socket: &Socket) -> Result<(), Box<dyn error::Error>> {
+        let events = socket.events();
+        let telling = thread::spawn(move || events.for_each(|event| eprintln!("agent: {event:?}")));
+        self.door.open(socket, &self.endpoint)?;
+        match self.behavior {
+            Behavior::Source => self.source(socket)?,
+            Behavior::Sink => self.sink(socket)?,
+            Behavior::Echo => self.echo(socket)?,
+        }
+        let report = socket.close();
+        telling.join().expect("it only prints");
+        eprintln!(
+            "agent: closed; {} received, {} unacknowledged, {} unsent",
+            socket.stats().received,
+            report.unacknowledged.len(),
+            report.unsent.len()
+        );
+        Ok(())
+    }
+
+    fn source(&self, socket: &Socket) -> Result<(), Error> {
+        for number in 0..self.count {
+            socket.send(format!("{}{number}", self.prefix))?;
+            read_for(Duration::ZERO, socket)?;
+        }
+        read_for(self.linger, socket)
+    }
+
+    fn sink(&self, socket: &Socket) -> Result<(), Box<dyn error::Error>> {
+        let mut out = io::stdout().lock();
+        for _ in 0..self.count {
+            let message = socket.recv()?;
+            out.write_all(message.body())?;
+            out.write_all(b"\n")?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn echo(&self, socket: &Socket) -> Result<(), Error> {
+        let mut answered = 0;
+        while answered < self.count {
+            let message = socket.recv()?;
+            match socket.send_to(message.from(), message.body()) {
+                Ok(_) => answered += 1,
+                Err(error) => eprintln!("agent: no answer to {}: {error}", message.from()),
+            }
+        }
+        read_for(self.linger, socket)
+    }
+}
+
+impl Door {
+    fn open(&self, socket: &Socket, endpoint: &Endpoint) -> Result<(), Error> {
+        match self {
+            Door::Connect(None) => socket.connect(endpoint),
+            Door::Connect(Some((tls, name))) => {
+                socket.connect_with(endpoint, dialling(tls.clone(), name.clone()))
+            }
+            Door::Bind(tls) => {
+                let bound = match tls {
+                    None => socket.bind(endpoint)?,
+                    Some(tls) => socket.bind_with(endpoint, accepting(tls.clone()))?,
+                };
+                eprintln!("agent: bound {bound}");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Reads for that time, so that a peer that answers is neither held up nor left unacknowledged.
+fn read_for(time: Duration, socket: &Socket) -> Result<(), Error> {
+    let deadline = Instant::now() + time;
+    loop {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        match socket.recv_timeout(rest) {
+            Ok(_) if rest.is_zero() => return Ok(()),
+            Ok(_) => {}
+            Err(Error::Timeout) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The arguments: pairs of a flag and its value.
+struct Flags(BTreeMap<String, String>);
+
+impl Flags {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+        let mut given = BTreeMap::new();
+        while let Some(flag) = arguments.next() {
+            let value = arguments.next().ok_or(format!("{flag} has no value"))?;
+            if given.insert(flag.clone(), value).is_some() {
+                return Err(format!("{flag} is given twice"));
+            }
+        }
+        Ok(Flags(given))
+    }
+
+    fn into_task(mut self) -> Result<(Task, Config), String> {
+        let config = self.config()?;
+        let behaviors = [
+            ("source", Behavior::Source),
+            ("sink", Behavior::Sink),
+            ("echo", Behavior::Echo),
+        ];
+        let behavior = self.choose("--behavior", None, &behaviors)?;
+        let count = match behavior {
+            Behavior::Echo => Some(u64::MAX),
+            _ => None,
+        };
+        let binds = self.choose("--role", None, &[("bind", true), ("connect", false)])?;
+        let host = self
+            .0
+            .get("--host")
+            .cloned()
+            .unwrap_or("127.0.0.1".to_owned());
+        let door = self.door(binds, host)?;
+        let seconds: f64 = self.parse("--linger", Some(1.0))?;
+        let linger = Duration::try_from_secs_f64(seconds.min(1e9));
+        let task = Task {
+            door,
+            endpoint: self.endpoint(binds)?,
+            behavior,
+            count: self.parse("--count", count)?,
+            prefix: self.0.remove("--prefix").unwrap_or("m".to_owned()),
+            linger: linger.map_err(|error| format!("--linger: {error}"))?,
+        };
+        match self.0.keys().next() {
+            Some(unknown) => Err(format!("{unknown} is no flag of this program")),
+            None => Ok((task, config)),
+        }
+    }
+
+    fn config(&mut self) -> Result<Config, String> {
+        let modes = [
+            ("publish", SendMode::Publish),
+            ("roundrobin", SendMode::RoundRobin),
+        ];
+        let deliveries = [
+            ("at-most-once", Delivery::AtMostOnce),
+            ("at-least-once", Delivery::AtLeastOnce),
+        ];
+        let config = Config::default()
+            .send_mode(self.choose("--send-mode", Some(SendMode::RoundRobin), &modes)?)
+            .delivery(self.choose("--delivery", Some(Delivery::AtMostOnce), &deliveries)?);
+        if !self.0.contains_key("--identity") {
+            return Ok(config);
+        }
+        let identity: Identity = self.parse("--identity", None)?;
+        Ok(config.identity(identity))
+    }
+
+    fn door(&mut self, binds: bool, host: String) -> Result<Door, String> {
+        if !self.is_set("--tls")? {
+            return Ok(match binds {
+                true => Door::Bind(None),
+                false => Door::Connect(None),
+            });
+        }
+        let authority = self.0.remove("--tls-ca");
+        let authority = authority.as_deref().map(Path::new);
+        let files = (self.0.remove("--tls-cert"), self.0.remove("--tls-key"));
+        let identity = match files {
+            (Some(certificate), Some(key)) => {
+                let loaded = jackfield_tls::Identity::load(certificate, key);
+                Some(loaded.map_err(|error| error.to_string())?)
+            }
+            (None, None) => None,
+            _ => return Err("--tls-cert and --tls-key go together".to_owned()),
+        };
+        if binds {
+            let identity = identity.ok_or("--tls-cert and --tls-key are missing")?;
+            let tls = server(identity, authority).map_err(|error| error.to_string())?;
+            return Ok(Door::Bind(Some(tls)));
+        }
+        let authority = authority.ok_or("--tls-ca is missing")?;
+        let tls = client(authority, identity).map_err(|error| error.to_string())?;
+        let name = self.0.remove("--tls-server-name").unwrap_or(host);
+        let name = ServerName::try_from(name).map_err(|error| error.to_string())?;
+        Ok(Door::Connect(Some((tls, name))))
+    }
+
+    fn endpoint(&mut self, binds: bool) -> Result<Endpoint, String> {
+        let port: u16 = self.parse("--port", None)?;
+        if port == 0 && !binds {
+            return Err("--port 0 is for bind only".to_owned());
+        }
+        let scheme = match self.is_set("--ws")? {
+            true if !binds => return Err("--ws true is for bind only".to_owned()),
+            true => "ws",
+            false => "tcp",
+        };
+        let host = self.0.remove("--host").unwrap_or("127.0.0.1".to_owned());
+        let text = match host.contains(':') {
+            true => format!("{scheme}://[{host}]:{port}"),
+            false => format!("{scheme}://{host}:{port}"),
+        };
+        text.parse().map_err(|error: Error| error.to_string())
+    }
+
+    fn is_set(&mut self, flag: &str) -> Result<bool, String> {
+        self.choose(flag, Some(false), &[("true", true), ("false", false)])
+    }
+
+    fn choose<T: Copy>(
+        &mut self,
+        flag: &str,
+        default: Option<T>,
+        choices: &[(&str, T)],
+    ) -> Result<T, String> {
+        let Some(text) = self.0.remove(flag) else {
+            return default.ok_or(format!("{flag} is missing"));
+        };
+        match choices.iter().find(|(name, _)| *name == text) {
+            Some((_, choice)) => Ok(*choice),
+            None => {
+                let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+                Err(format!("{flag} is {}, not {text:?}", names.join(" or ")))
+            }
+        }
+    }
+
+    fn parse<T: FromStr>(&mut self, flag: &str, default: Option<T>) -> Result<T, String> {
+        let Some(text) = self.0.remove(flag) else {
+            return default.ok_or(format!("{flag} is missing"));
+        };
+        text.parse()
+            .map_err(|_| format!("{flag}: {text:?} makes no sense"))
+    }
+}

@@ -1,0 +1,15 @@
+//! The body of tests that every transport has to pass, in whatever program they run.
+
+mod any;
+mod at_least_once;
+mod close_wakes;
+mod closing;
+mod events;
+mod limits;
+mod overflow;
+mod receiving;
+mod reconnecting;
+mod returning;
+mod sending;
+mod settling;
+mod traffic;

@@ -1,0 +1,30 @@
+//! Streams that a program brings along: the promises hold on them as well, and theirs besides.
+#![cfg(unix)]
+
+/// Runs each of these functions as a test, over masked streams.
+macro_rules! on_every_transport {
+    ($($name:ident),+ $(,)?) => {
+        mod masked {
+            $(#[test] fn $name() {
+                crate::masked::plug();
+                crate::support::run(super::$name, crate::support::Transport::Unix)
+            })+
+        }
+    };
+}
+
+#[path = "../behaviour/body.rs"]
+mod body;
+#[path = "../websocket/browser.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod browser;
+mod contract;
+mod doors;
+mod handshake;
+mod masked;
+#[path = "../behaviour/support.rs"]
+mod support;
+mod talker;
+#[path = "../raw/wire.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod wire;
