@@ -1,5 +1,5 @@
 //! Seeds: what the fuzzer starts from, written into `corpus/`: the vectors of the protocol's page,
-//! endpoints of every form, and a few short lives of a link.
+//! endpoints of every form, JSON, and a few short lives of a link.
 
 use std::fs;
 use std::path::Path;
@@ -15,6 +15,14 @@ const ENDPOINTS: [&str; 8] = [
     "unix://a.sock",
     "mem://a b",
     "ws://h:1",
+];
+
+const TEXTS: [&str; 5] = [
+    r#"{"a":[1,-0,2.5e-3,1E+400],"b":{"":null}}"#,
+    r#"["\"\\\/\b\f\n\r\t","\u00e9\ud83d\ude00","\uD800"]"#,
+    "[true,false , null\r\n\t]",
+    "170141183460469231731687303715884105728",
+    "[[[[{\"a\":[]}]]]]",
 ];
 
 /// Bytes in front of a decoder's stream: flags, the largest message, one cut of one byte. The
@@ -48,6 +56,9 @@ fn main() {
     }
     for (number, text) in ENDPOINTS.iter().enumerate() {
         write("endpoint", number, text.as_bytes());
+    }
+    for (number, text) in TEXTS.iter().enumerate() {
+        write("json", number, text.as_bytes());
     }
     for (number, first) in SETTINGS.iter().enumerate() {
         write(

@@ -219,6 +219,8 @@
 //!
 //! # Further
 //!
+//! [`json`] reads and writes JSON, for payloads that other languages read too.
+//!
 //! `docs/PROTOCOL.md` says what goes over the wire, byte by byte; `docs/ARCHITECTURE.md` which file
 //! does what; `docs/DESIGN.md` why it is so.
 
@@ -230,6 +232,7 @@ mod engine;
 mod error;
 mod event;
 mod hooks;
+pub mod json;
 mod message;
 mod policy;
 mod proto;

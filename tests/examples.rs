@@ -70,6 +70,19 @@ fn the_relay_gives_everything_to_everyone() {
 }
 
 #[test]
+fn a_broker_from_scratch_survives_workers_that_die_or_hang() {
+    let lines = output("broker_from_scratch");
+    for client in ["ann", "bob"] {
+        for number in 1..=3 {
+            let done = format!("{client}: {client}'s job {number} is done by s");
+            assert_eq!(count(&lines, &done), 1, "{lines:?}");
+        }
+    }
+    assert_eq!(count(&lines, "a worker has left, another one gets"), 1);
+    assert!(count(&lines, "a worker says nothing, another one gets") >= 1);
+}
+
+#[test]
 fn what_waited_for_the_server_arrives_when_it_is_back() {
     let lines = output("reconnect");
     assert_eq!(count(&lines, "3 messages wait"), 1);

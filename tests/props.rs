@@ -1,6 +1,6 @@
 //! Properties of the protocol core: bytes in any chunking, the window, and the hub against a
-//! naive model of what was promised; of the framing of WebSocket, and of the
-//! topics of the bus.
+//! naive model of what was promised; of the framing of WebSocket, of the topics of the bus,
+//! and of JSON.
 
 // The core is not public, so it is compiled into this test, with the plain data that it knows.
 #![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
@@ -46,6 +46,8 @@ mod bus_properties;
 mod decoder;
 #[path = "props/hub.rs"]
 mod hub;
+#[path = "props/json.rs"]
+mod json;
 #[path = "props/websocket.rs"]
 mod websocket;
 #[path = "props/window.rs"]

@@ -25,6 +25,7 @@ mod subscription;
 mod table;
 mod topic;
 mod trie;
+mod typed;
 mod waiter;
 mod watch;
 mod wire;

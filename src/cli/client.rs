@@ -1,0 +1,108 @@
+//! Client: the bus that a verb works on.
+
+use std::env;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jackfield::Endpoint;
+use jackfield::bus::{Bus, Error};
+
+use crate::cli::arguments::Arguments;
+use crate::cli::failure::Failure;
+use crate::cli::verb::Flag;
+
+const USUAL: &str = "tcp://127.0.0.1:7181";
+
+pub(crate) const ADDRESS: Flag = Flag::value(
+    Some('a'),
+    "--address",
+    "ADDRESS",
+    "the broker; default: $JACKFIELD_ADDR, else tcp://127.0.0.1:7181",
+);
+
+pub(crate) const TIMEOUT: Flag = Flag::value(
+    Some('t'),
+    "--timeout",
+    "SECONDS",
+    "how long to wait; default: 5",
+);
+
+pub(crate) const NAME: Flag = Flag::value(None, "--as", "NAME", "be known to others by this name");
+
+/// Where a broker is, or is to be, when nobody says otherwise.
+pub(crate) fn usual_address() -> String {
+    let set = env::var_os("JACKFIELD_ADDR").filter(|set| !set.is_empty());
+    set.map_or(USUAL.to_owned(), |set| set.to_string_lossy().into_owned())
+}
+
+/// A bus that works whenever its broker is there.
+pub(crate) fn connect(arguments: &Arguments) -> Result<Bus, Failure> {
+    let timeout = timeout(arguments)?;
+    let options = Bus::options().timeout(timeout);
+    let Some(name) = arguments.values(NAME.long).last() else {
+        return Ok(options.connect(&address(arguments)?)?);
+    };
+    let bus = options.name(name).connect(&address(arguments)?)?;
+    match bus.ready(timeout) {
+        // Nobody is there to say whose name it is; the first who comes gets it.
+        Ok(()) | Err(Error::Timeout) => Ok(bus),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A bus whose broker is there now.
+pub(crate) fn reach(arguments: &Arguments) -> Result<Bus, Failure> {
+    let bus = connect(arguments)?;
+    let address = address(arguments)?;
+    bus.ready(timeout(arguments)?)
+        .map_err(|error| match error {
+            Error::Timeout => Failure::Failed(format!("no broker answers at {address}")),
+            error => error.into(),
+        })?;
+    Ok(bus)
+}
+
+pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
+    let Seconds(timeout) = arguments.value(TIMEOUT.long, Seconds(Duration::from_secs(5)))?;
+    Ok(timeout)
+}
+
+fn address(arguments: &Arguments) -> Result<Endpoint, Failure> {
+    let given = arguments.values(ADDRESS.long).last();
+    let address = given.map_or_else(usual_address, str::to_owned);
+    let wrong = |error: jackfield::Error| Failure::Usage(error.to_string());
+    address.parse().map_err(wrong)
+}
+
+/// A span of time in seconds, which may have a fraction.
+struct Seconds(Duration);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seconds, String> {
+        let seconds: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+        let span = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+        Ok(Seconds(span))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Seconds;
+
+    #[test]
+    fn seconds_may_have_a_fraction() {
+        let Seconds(span) = "0.25".parse().expect("a time");
+        assert_eq!(span, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "soon", "-1", "NaN", "inf", "1e300"] {
+            assert!(text.parse::<Seconds>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The verb `serve`.
+
+use std::io::{self, IsTerminal, Write};
+use std::thread;
+use std::time::Instant;
+
+use jackfield::bus::{Job, Service};
+
+use crate::cli::arguments::Arguments;
+use crate::cli::client::{self, ADDRESS, NAME};
+use crate::cli::command;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Output, one_line};
+use crate::cli::quantity;
+use crate::cli::verb::{Flag, Verb};
+
+const WORKERS: Flag = Flag::value(
+    Some('w'),
+    "--workers",
+    "COUNT",
+    "how many commands may run at the same time; default: 1",
+);
+
+pub(crate) const VERB: Verb = Verb {
+    name: "serve",
+    synopsis: "NAME -- COMMAND [ARGUMENTS]",
+    summary: "Answers each call of NAME with the output of a command.\n\n\
+        The command gets the call's body as its standard input. If it ends with another status\n\
+        than 0, the caller gets an error with what it wrote to standard error; if it takes longer\n\
+        than the caller waits, it is killed. `@` is what others call by `@` and the name of --as.\n\
+        The broker need not be there yet, and may go and come back.",
+    flags: &[WORKERS, NAME, ADDRESS],
+    words: (1, 1),
+    takes_command: true,
+    run,
+};
+
+fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let name = arguments.word(0).unwrap_or_default();
+    let workers = arguments.value(WORKERS.long, 1)?;
+    let command = arguments.command().to_vec();
+    let bus = client::connect(arguments)?;
+    let service = Service::new(name).workers(workers);
+    let _serving = bus.serve(service, move |job| answer(&command, job))?;
+    writeln!(output, "serving {}", one_line(name))?;
+    output.flush()?;
+    loop {
+        thread::park();
+    }
+}
+
+fn answer(command: &[String], job: Job) {
+    let begin = Instant::now();
+    let name = one_line(job.name());
+    let result = command::run(command, job.body(), job.time_left());
+    let outcome = match &result {
+        Ok(_) => "answered",
+        Err(fault) => fault.kind,
+    };
+    let outcome = format!(
+        "{name}: {outcome} after {}",
+        quantity::time(begin.elapsed())
+    );
+    match result {
+        Ok(answer) => job.reply(answer),
+        Err(fault) => job.fail(fault.kind, fault.message),
+    }
+    if io::stderr().is_terminal() {
+        writeln!(io::stderr(), "{outcome}").ok();
+    }
+}

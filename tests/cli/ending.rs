@@ -1,0 +1,118 @@
+//! How verbs end, and what survives the end of a broker.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::process::{DEADLINE, Process};
+use crate::support::{
+    Broker, assert_failed, assert_printed, await_count, command, eventually, next, publish, run,
+};
+
+/// Its status, once its standard error is at its end, and what it said there.
+fn finish(mut child: Child) -> (ExitStatus, String) {
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let (said, end) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).ok();
+        said.send(text).ok();
+    });
+    let text = end.recv_timeout(DEADLINE);
+    if text.is_err() {
+        child.kill().ok();
+    }
+    let status = child.wait().expect("a child to wait for");
+    (status, text.expect("it ends by itself"))
+}
+
+#[test]
+fn a_subscriber_ends_quietly_when_nobody_reads_it_any_more() {
+    let broker = Broker::start();
+    let bus = broker.bus();
+    let mut child = command(&["sub", "-a", &broker.address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    publish(&bus, "a", "1");
+    let mut reader = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a line");
+    assert_eq!(line, "a 1\n");
+    drop(reader);
+    publish(&bus, "a", "2");
+    let (status, said) = finish(child);
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn every_verb_that_only_prints_ends_quietly_without_a_reader() {
+    let broker = Broker::start();
+    for arguments in [&["demo"][..], &["peers"], &["--help"], &["sub", "--help"]] {
+        let child = command(arguments)
+            .env("JACKFIELD_ADDR", &broker.address)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("it starts");
+        drop(child.stdout.take());
+        let (status, said) = finish(child);
+        assert_eq!(
+            (status.code(), said.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn subscribers_and_services_outlive_their_broker() {
+    let broker = Broker::start_alone(1);
+    let address = broker.address.clone();
+    let subscriber = broker.start_client(&["sub", "--as", "ann", "a/**"]);
+    let _serving = broker.serve("echo", "cat");
+    publish(&broker.bus(), "a/b", "before");
+    assert_eq!(next(&subscriber), "a/b before");
+    drop(broker);
+
+    let broker = Broker::start_at(&address);
+    let bus = broker.bus();
+    await_count(&bus, "services", 1);
+    await_count(&bus, "subscriptions", 1);
+    publish(&bus, "a/c", "after");
+    assert_eq!(next(&subscriber), "a/c after");
+    assert_printed(
+        &broker.run(&["call", "echo", "still here"]),
+        &["still here"],
+    );
+    assert_eq!(broker.run(&["ping", "ann"]).status, Some(0));
+}
+
+#[test]
+fn a_subscriber_may_start_before_the_broker() {
+    let address = Broker::start_alone(2).address.clone();
+    let subscriber = Process::start(&mut command(&["sub", "-1", "-a", &address]));
+    let broker = Broker::start_at(&address);
+    publish(&broker.bus(), "a", "b");
+    assert_printed(&subscriber.finish(), &["a b"]);
+}
+
+#[test]
+fn a_name_that_is_taken_is_told() {
+    let broker = Broker::start();
+    let _first = broker.start_client(&["sub", "--as", "ann"]);
+    eventually("ann is there", || {
+        broker.run(&["ping", "ann"]).status == Some(0)
+    });
+    let ended = broker.run(&["sub", "--as", "ann"]);
+    assert_failed(&ended, 1, "another client has that name");
+}
+
+#[test]
+fn an_address_in_use_is_told() {
+    let broker = Broker::start();
+    let ended = run(&["broker", &broker.address]);
+    assert_failed(&ended, 1, &format!("bind {}", broker.address));
+}

@@ -1,0 +1,78 @@
+//! How it is called: help, and what is said to mistakes.
+
+use crate::support::{assert_failed, run};
+
+const VERBS: [&str; 9] = [
+    "broker", "sub", "pub", "call", "serve", "peers", "ping", "demo", "bench",
+];
+
+#[test]
+fn every_verb_explains_itself() {
+    for verb in VERBS {
+        for help in ["--help", "-h"] {
+            let ended = run(&[verb, help]);
+            assert_eq!(ended.status, Some(0), "{ended:?}");
+            let usage = format!("usage: jackfield {verb} [FLAGS]");
+            assert!(ended.lines[0].starts_with(&usage), "{ended:?}");
+            assert!(ended.lines.iter().any(|line| line.contains("--help")));
+            assert_eq!(ended.diagnostics, "");
+        }
+    }
+}
+
+#[test]
+fn the_program_lists_its_verbs() {
+    for help in ["--help", "-h", "help"] {
+        let ended = run(&[help]);
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        for verb in VERBS {
+            let listed = |line: &&String| line.trim_start().starts_with(verb);
+            assert_eq!(ended.lines.iter().filter(listed).count(), 1, "{verb}");
+        }
+    }
+}
+
+#[test]
+fn the_program_tells_its_version() {
+    let version = format!("jackfield {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]).lines, [version]);
+}
+
+#[test]
+fn wrong_arguments_get_usage_and_status_2() {
+    let wrong: [&[&str]; 20] = [
+        &[],
+        &["dance"],
+        &["--dance"],
+        &["broker", "--dance"],
+        &["sub", "-x"],
+        &["sub", "--as"],
+        &["sub", "--first=1"],
+        &["pub"],
+        &["pub", "a", "b", "c"],
+        &["pub", "a", "b", "-H", "no colon"],
+        &["call"],
+        &["call", "a", "-t", "soon"],
+        &["call", "a", "-t", "-1"],
+        &["call", "a", "--timeout"],
+        &["serve", "a"],
+        &["serve", "a", "--"],
+        &["serve", "a", "-w", "many", "--", "true"],
+        &["ping"],
+        &["peers", "everybody"],
+        &["bench", "-n", "-5"],
+    ];
+    for arguments in wrong {
+        let ended = run(arguments);
+        assert_failed(&ended, 2, "usage: jackfield ");
+        let verb = ended.diagnostics.lines().next().unwrap_or_default();
+        assert!(verb.starts_with("jackfield"), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_a_wrong_argument() {
+    for arguments in [["peers", "-a", "nonsense"], ["sub", "--address", "tcp://"]] {
+        assert_failed(&run(&arguments), 2, "endpoint ");
+    }
+}
