@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::net::ConnId;
 use crate::node::{Outgoing, State};
 use crate::plan::Op;
+use crate::policy::SendMode;
 use crate::proto::dial::DialId;
 use crate::world::World;
 
@@ -22,8 +23,13 @@ impl World {
                 count,
                 len,
             } => {
+                // A publisher has news for all between what it says to one.
+                let publishes = self.nodes[node].config.send_mode == SendMode::Publish;
                 let to = Some(self.nodes[to].me);
-                (0..count).for_each(|_| self.send(node, Outgoing { to, len }));
+                for nth in 0..count {
+                    let to = to.filter(|_| !publishes || nth % 2 == 1);
+                    self.send(node, Outgoing { to, len });
+                }
             }
             Op::Cut {
                 nth,

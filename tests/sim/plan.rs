@@ -36,7 +36,7 @@ pub(crate) struct Step {
 pub(crate) enum Op {
     /// `node` sends `count` messages, to whoever is next or to all.
     Send { node: usize, count: u8, len: usize },
-    /// `node` sends to what node `to` is called.
+    /// `node` sends to what node `to` is called; a publisher, in turn with news for all.
     SendTo {
         node: usize,
         to: usize,
