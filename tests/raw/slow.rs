@@ -9,7 +9,7 @@ use crate::support::{Transport, await_peers, bound, connected, next_text, quick,
 use crate::wire::{heartbeat, hello};
 
 /// Longer than any pause of ours, shorter than the slow peer takes.
-const A_MOMENT: Duration = Duration::from_secs(1);
+const A_MOMENT: Duration = Duration::from_secs(2);
 
 /// A peer that reads 4 KiB a millisecond, so that 16 MiB take it four seconds.
 fn dripping(there: &str, who: u8) {

@@ -12,7 +12,7 @@ use crate::browser::{Browser, CLOSE, FINAL, PING, PONG, frame, host};
 use crate::certificates::certificates;
 use crate::driver::Driver;
 use crate::ends::{bind, connect};
-use crate::process::DEADLINE;
+use crate::process::{DEADLINE, Process};
 use crate::python::{peer, python};
 use crate::support::{await_peers, fill, large, next_text, quick, send, socket};
 use crate::tunnel;
@@ -110,6 +110,14 @@ fn publisher(page: &str) -> (Socket, Endpoint) {
     (server, here)
 }
 
+/// A Python program that says `python0`, and tells the first answer.
+fn snake(python: &str, port: u16) -> Process {
+    let authority = certificates().text("authority.pem");
+    let place = format!("--role connect --port {port} --tls true --tls-ca {authority}");
+    let flags = "--behavior ask --count 1 --prefix python";
+    peer(python, &format!("{place} {flags}"))
+}
+
 /// Over TLS they are equals as well.
 #[test]
 fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
@@ -118,33 +126,33 @@ fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
     };
     let page = serve_page();
     let (server, here) = publisher(&page);
+    let next = || {
+        server
+            .recv_timeout(DEADLINE)
+            .expect("it is said")
+            .into_body()
+    };
     let port = here.port().expect("it has one");
-    let believes = format!(
-        "--tls true --tls-ca {}",
-        certificates().text("authority.pem")
-    );
-    let flags = "--behavior ask --count 1 --prefix python";
-    let snake = format!("--role connect --port {port} {believes} {flags}");
-    let snake = peer(python, &snake);
-    let first = server.recv_timeout(DEADLINE).expect("it is said");
-    assert_eq!(first.text(), "python0");
+    let snake = snake(python, port);
+    assert_eq!(next(), b"python0");
     let crab = socket(quick());
     connect(&crab, &here.to_string().replace("ws:", "tcp:"), None).unwrap();
+    send(&crab, "crab");
+    assert_eq!(next(), b"crab");
     let driver = Driver::start();
     driver.open(&format!("{page}/?host=127.0.0.1&port={port}&tls"));
     server
         .wait_for_peers(3, 2 * DEADLINE)
-        .expect("all three come");
-    send(&crab, "crab");
-    assert_eq!(next_text(&server), "crab");
+        .expect("all three are there");
     driver.type_into("input", "page");
     driver.click("button");
-    let said = server.recv_timeout(DEADLINE).expect("it is said");
-    assert_eq!(said.text(), "page");
+    assert_eq!(next(), b"page");
     send(&server, "hello, all three");
     let last = "[...document.querySelectorAll('#log .theirs .text')].at(-1)?.textContent";
     driver.eventually(last, "hello, all three");
     assert_eq!(next_text(&crab), "hello, all three");
-    let heard = snake.lines.recv_timeout(DEADLINE);
-    assert_eq!(heard.expect("it is heard"), "hello, all three");
+    assert_eq!(
+        snake.lines.recv_timeout(DEADLINE).expect("it is heard"),
+        "hello, all three"
+    );
 }

@@ -51,11 +51,12 @@ fn a_write_that_is_stalled_holds_up_no_read() {
     ends::plug();
     let (stalled, busy) = pair(Transport::Tcp, quick(), quick().inbox(1, 1024));
     let count = fill(&stalled, 0);
+    let begin = std::time::Instant::now();
     for number in 0..500 {
         send(&busy, format!("{number}"));
-        let begin = std::time::Instant::now();
         assert_eq!(next_text(&stalled), format!("{number}"));
-        assert!(begin.elapsed() < SLACK / 20, "{:?}", begin.elapsed());
+        // Behind the write, this would take minutes.
+        assert!(begin.elapsed() < SLACK, "{number}");
     }
     (0..count).for_each(|number| assert!(next(&busy).body() == large(number), "{number}"));
     assert_law(&stalled);
