@@ -1,7 +1,7 @@
 //! Json: no bytes make the parser panic, and what it takes means the same when it is written again.
 
 #![no_main]
-#![allow(dead_code, rustdoc::broken_intra_doc_links)]
+#![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
 
 #[path = "../src/json/mod.rs"]
 mod json;

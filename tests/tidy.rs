@@ -19,6 +19,40 @@ const FORBIDDEN_IN_PROTO: [&str; 6] = [
     "HashMap",
 ];
 
+/// The part of the bus that decides: it is told the time, and says what is to be sent.
+const PURE_IN_BUS: [&str; 16] = [
+    "bus/calls.rs",
+    "bus/error.rs",
+    "bus/id.rs",
+    "bus/letter.rs",
+    "bus/limits.rs",
+    "bus/note.rs",
+    "bus/providers.rs",
+    "bus/request.rs",
+    "bus/retained.rs",
+    "bus/router.rs",
+    "bus/router/",
+    "bus/stats.rs",
+    "bus/table.rs",
+    "bus/topic.rs",
+    "bus/trie.rs",
+    "bus/wire.rs",
+];
+
+/// What it must not touch. It may share what it keeps (`Arc`), but nothing that is locked, and it
+/// looks things up in hash maps, but never goes through one.
+const FORBIDDEN_IN_BUS: [&str; 9] = [
+    "std::net",
+    "std::thread",
+    "Mutex",
+    "Condvar",
+    "mpsc",
+    "Atomic",
+    "Instant::now",
+    "SystemTime",
+    "crate::socket",
+];
+
 /// An address to compare and an error to hand on: neither does any I/O.
 const ALLOWED: [&str; 3] = [
     "std::net::IpAddr;",
@@ -134,6 +168,20 @@ fn the_core_does_no_io_and_asks_no_clock() {
         &faults,
         "Time, bytes and seeds are arguments of the core: let the engine do this and tell the \
          core the result. For HashMap take BTreeMap, so that the same inputs give the same outputs.",
+    );
+}
+
+#[test]
+fn the_table_of_the_bus_has_no_thread_clock_lock_or_socket() {
+    let faults = faults(|name, line| {
+        let is_pure = PURE_IN_BUS.iter().any(|pure| name.starts_with(pure));
+        let mut words = FORBIDDEN_IN_BUS.iter();
+        let word = words.find(|word| is_pure && line.contains(**word));
+        word.map(|word| word.to_string())
+    });
+    assert_none(
+        &faults,
+        "Time is an argument, and what is to be sent an effect: let the station do this.",
     );
 }
 

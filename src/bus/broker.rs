@@ -122,8 +122,11 @@ impl Broker {
         self.socket.close();
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = reader.take();
+        // A handler that goes with its client may take us along on the reader's own thread.
+        let is_other =
+            |reader: &thread::JoinHandle<()>| reader.thread().id() != thread::current().id();
         // It ends with the socket, and has nothing to report.
-        reader.map(|reader| reader.join().ok());
+        reader.filter(is_other).map(|reader| reader.join().ok());
     }
 
     pub(crate) fn station(&self) -> &Arc<Station> {

@@ -192,6 +192,7 @@ impl Bus {
     }
 
     pub(crate) fn open_connected(options: Options, endpoint: &str) -> Result<Bus, Error> {
+        options.check()?;
         let endpoint: Endpoint = endpoint.parse().map_err(Error::Socket)?;
         let socket = Socket::new(options.config.clone()).map_err(Error::Socket)?;
         let deadline = options.opening_deadline();
@@ -250,6 +251,7 @@ impl Bus {
     }
 
     pub(crate) fn open_attached(options: Options, station: &Arc<Station>) -> Result<Bus, Error> {
+        options.check()?;
         let key = station.reserve();
         let client = Client::new(Way::Own(station.clone(), key), options);
         station.attach(key, Arc::downgrade(&client))?;

@@ -130,7 +130,8 @@ impl Run {
         self.was_answered.load(Ordering::SeqCst)
     }
 
-    fn take_turn(&self) -> bool {
+    /// Whoever gets it is the one who answers.
+    pub(crate) fn take_turn(&self) -> bool {
         !self.was_answered.swap(true, Ordering::SeqCst)
     }
 }

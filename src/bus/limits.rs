@@ -6,8 +6,11 @@
 pub struct Limits {
     /// Subscriptions of one client; default: 4 096.
     pub subscriptions: usize,
-    /// Bytes of the patterns and service names of one client; default: 256 KiB.
+    /// Bytes of the patterns and service names of one client; default: 64 KiB.
     pub pattern_bytes: usize,
+    /// Tokens behind a `**` in the patterns of one client; default: 1 024. Each of them may cost a
+    /// step at every level of a topic, so this bounds what a hostile client costs the others.
+    pub open_tokens: usize,
     /// Services of one client; default: 1 024.
     pub services: usize,
     /// Calls of one client that are not answered yet, and the answers of a call to all; default:
@@ -23,7 +26,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             subscriptions: 4_096,
-            pattern_bytes: 256 * 1024,
+            pattern_bytes: 64 * 1024,
+            open_tokens: 1_024,
             services: 1_024,
             calls: 4_096,
             retained: 65_536,

@@ -6,6 +6,7 @@ use crate::bus::broker::Broker;
 use crate::bus::client::{MARGIN, MAX_MESSAGE};
 use crate::bus::error::Error;
 use crate::bus::handle::Bus;
+use crate::bus::table::{bad_name, is_name};
 use crate::config::Config;
 use crate::socket::Socket;
 
@@ -92,6 +93,15 @@ impl Options {
     /// A bus on a broker in this process, as [`Broker::bus`] gives it.
     pub fn attach(self, broker: &Broker) -> Result<Bus, Error> {
         Bus::open_attached(self, broker.station())
+    }
+
+    /// A name that no broker would take is the caller's mistake.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let name = self.name.as_deref().unwrap_or("unnamed");
+        match is_name(name) {
+            true => Ok(()),
+            false => Err(bad_name(name)),
+        }
     }
 
     pub(crate) fn opening_deadline(&self) -> Instant {

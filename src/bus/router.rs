@@ -14,12 +14,9 @@ use crate::bus::limits::Limits;
 use crate::bus::providers::Providers;
 use crate::bus::retained::{Retained, Value};
 use crate::bus::stats::BrokerStats;
-use crate::bus::table::{Key, Table};
+use crate::bus::table::{Key, Table, bad_name, is_name};
 use crate::bus::trie::Trie;
 use crate::bus::wire::{self, Frame, Malformed};
-
-/// Names of clients are no longer than this.
-const MAX_NAME: usize = 256;
 
 /// What is to be sent, in order.
 #[derive(Debug)]
@@ -135,20 +132,11 @@ impl Router {
     }
 
     fn hello(&mut self, from: u32, id: Id, frame: &Frame<'_>) -> Result<(), Malformed> {
-        let name = frame.text(2)?.into_owned();
-        if name.len() > MAX_NAME || name.contains('/') {
-            let reason = "a name is one token of at most 256 bytes".to_owned();
-            self.answer_with(
-                from,
-                id,
-                &Error::BadTopic {
-                    topic: name,
-                    reason,
-                },
-            );
+        let name = Some(frame.text(2)?.into_owned()).filter(|name| !name.is_empty());
+        if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
+            self.answer_with(from, id, &bad_name(name));
             return Ok(());
         }
-        let name = Some(name).filter(|name| !name.is_empty());
         let has_name = self.table.rename(from, name);
         match has_name {
             true => self.tell(from, wire::plain(&["ok", &id.to_string()], b"")),

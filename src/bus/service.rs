@@ -123,14 +123,17 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Takes a call, or gives it back if there is no room.
-    pub(crate) fn push(&self, job: Job) -> Result<(), (Job, Error)> {
+    /// Takes a call, unless there is no room. One that is not taken is for the caller to answer.
+    pub(crate) fn push(&self, job: Job) -> Result<(), Error> {
         let mut queue = self.lock();
-        if queue.is_closed {
-            return Err((job, Error::NoService));
-        }
-        if queue.jobs.len() >= self.backlog.saturating_add(queue.idle) {
-            return Err((job, Error::Busy));
+        let refused = match queue.is_closed {
+            true => Some(Error::NoService),
+            false if queue.jobs.len() < self.backlog.saturating_add(queue.idle) => None,
+            false => Some(Error::Busy),
+        };
+        if let Some(error) = refused {
+            job.run.take_turn();
+            return Err(error);
         }
         queue.jobs.push_back(job);
         drop(queue);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::topic::Pattern;
 use crate::message::Identity;
@@ -25,6 +26,20 @@ impl fmt::Display for Key {
     }
 }
 
+/// A client's name is one token of this many bytes at most.
+const MAX_NAME: usize = 256;
+
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.contains('/')
+}
+
+pub(crate) fn bad_name(text: &str) -> Error {
+    Error::BadTopic {
+        topic: text.chars().take(MAX_NAME).collect(),
+        reason: "a name is one token of at most 256 bytes".to_owned(),
+    }
+}
+
 /// One client.
 pub(crate) struct Client {
     pub(crate) key: Key,
@@ -35,6 +50,8 @@ pub(crate) struct Client {
     pub(crate) services: BTreeMap<Id, u64>,
     /// Bytes of patterns and of names of services.
     pub(crate) bytes: usize,
+    /// Tokens behind a `**` in its patterns.
+    pub(crate) open_tokens: usize,
     /// Calls of its own that are not answered.
     pub(crate) calls: usize,
     /// Messages that it missed and was not told of.
@@ -66,6 +83,7 @@ impl Table {
             patterns: BTreeMap::new(),
             services: BTreeMap::new(),
             bytes: 0,
+            open_tokens: 0,
             calls: 0,
             lost: 0,
         });

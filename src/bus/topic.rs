@@ -75,6 +75,14 @@ impl Pattern {
         self.0.split('/')
     }
 
+    /// How many tokens are behind a `**`: their places in a topic are open.
+    pub(crate) fn open_tokens(&self) -> usize {
+        self.tokens()
+            .skip_while(|token| *token != ANY)
+            .skip(1)
+            .count()
+    }
+
     /// Whether it matches one topic. A mismatch goes back to the last `**` and lets that take one
     /// token more; an earlier one need not be asked again.
     pub(crate) fn matches(&self, topic: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Trie: who wants a topic, found in steps that grow with the matches and not with the patterns.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::bus::topic::{ANY, ONE, Pattern};
 
@@ -8,18 +9,43 @@ use crate::bus::topic::{ANY, ONE, Pattern};
 pub(crate) struct Trie<K> {
     nodes: Vec<Node<K>>,
     free: Vec<u32>,
+    words: Words,
 }
 
 /// A place in patterns: the tokens on the way here.
 struct Node<K> {
-    literals: HashMap<Box<str>, u32>,
+    literals: HashMap<u32, u32, BuildHasherDefault<Spread>>,
     one: Option<u32>,
     any: Option<u32>,
-    /// It is somebody's `any`: it takes any number of tokens and stays.
-    is_any: bool,
     /// Who has the pattern that ends here, and how often.
     owners: BTreeMap<K, u32>,
 }
+
+/// Tokens that occur in patterns, by a number: the tokens of a topic are looked up once each, and
+/// not once for each place that a pattern may have got to.
+#[derive(Default)]
+struct Words {
+    numbers: HashMap<Box<str>, Word>,
+    free: Vec<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Word {
+    number: u32,
+    uses: u32,
+}
+
+/// What a token is in a trie.
+#[derive(Clone, Copy)]
+enum Step {
+    One,
+    Any,
+    Literal(u32),
+}
+
+/// Spreads numbers that count up; nobody else chooses them.
+#[derive(Default)]
+struct Spread(u64);
 
 const ROOT: u32 = 0;
 
@@ -28,13 +54,16 @@ impl<K: Copy + Ord> Trie<K> {
         Trie {
             nodes: vec![Node::new()],
             free: Vec::new(),
+            words: Words::default(),
         }
     }
 
     pub(crate) fn insert(&mut self, pattern: &Pattern, owner: K) {
         let mut at = ROOT;
         for token in pattern.tokens() {
-            at = match self.nodes[at as usize].child(token) {
+            let step = self.words.step(token);
+            let child = step.and_then(|step| self.nodes[at as usize].child(step));
+            at = match child {
                 Some(child) => child,
                 None => self.grow(at, token),
             };
@@ -48,7 +77,8 @@ impl<K: Copy + Ord> Trie<K> {
         let mut at = ROOT;
         for token in pattern.tokens() {
             path.push((at, token));
-            let Some(child) = self.nodes[at as usize].child(token) else {
+            let step = self.words.step(token);
+            let Some(child) = step.and_then(|step| self.nodes[at as usize].child(step)) else {
                 return;
             };
             at = child;
@@ -67,7 +97,7 @@ impl<K: Copy + Ord> Trie<K> {
             }
             self.nodes[at as usize] = Node::new();
             self.free.push(at);
-            self.nodes[parent as usize].cut(token);
+            self.cut(parent, token);
             at = parent;
         }
     }
@@ -75,38 +105,39 @@ impl<K: Copy + Ord> Trie<K> {
     /// Everyone who wants `topic`, each once, in order.
     pub(crate) fn matches(&self, topic: &str) -> Vec<K> {
         let is_special = topic.starts_with('$');
-        let (mut here, mut next) = (Vec::new(), Vec::new());
+        let (mut here, mut next) = (Places::default(), Places::default());
         self.enter(ROOT, !is_special, &mut here);
         for (level, token) in topic.split('/').enumerate() {
             let may_be_wild = level > 0 || !is_special;
-            for place in here.drain(..) {
-                let node: &Node<K> = &self.nodes[place as usize];
-                if node.is_any {
-                    next.push(place);
-                }
-                if let Some(child) = node.literals.get(token) {
-                    self.enter(*child, true, &mut next);
-                }
-                if let Some(child) = node.one.filter(|_| may_be_wild) {
+            let word = self.words.numbers.get(token).map(|word| word.number);
+            // A `**` takes the token and stays.
+            next.any.extend_from_slice(&here.any);
+            for place in here.plain.drain(..).chain(here.any.drain(..)) {
+                let node = &self.nodes[place as usize];
+                let literal = word.and_then(|word| node.literals.get(&word));
+                let one = node.one.filter(|_| may_be_wild);
+                for child in literal.copied().into_iter().chain(one) {
                     self.enter(child, true, &mut next);
                 }
             }
-            // A `**` that stays is also entered anew: once is enough.
-            next.sort_unstable();
-            next.dedup();
+            // A place has one way to it, but a `**` that stays is also entered anew.
+            next.any.sort_unstable();
+            next.any.dedup();
             std::mem::swap(&mut here, &mut next);
         }
-        let owners = here.iter().map(|place| &self.nodes[*place as usize].owners);
-        let mut found: Vec<K> = owners.flat_map(|owners| owners.keys().copied()).collect();
+        let places = here.plain.iter().chain(&here.any);
+        let owners = places.flat_map(|place| self.nodes[*place as usize].owners.keys());
+        let mut found: Vec<K> = owners.copied().collect();
         found.sort_unstable();
         found.dedup();
         found
     }
 
-    /// Being at a node is also being at the `**` below it, which may take nothing.
-    fn enter(&self, place: u32, may_be_wild: bool, places: &mut Vec<u32>) {
-        places.push(place);
-        places.extend(self.nodes[place as usize].any.filter(|_| may_be_wild));
+    /// Being at a place is also being at the `**` below it, which may take nothing.
+    fn enter(&self, place: u32, may_be_wild: bool, places: &mut Places) {
+        places.plain.push(place);
+        let any = self.nodes[place as usize].any;
+        places.any.extend(any.filter(|_| may_be_wild));
     }
 
     fn grow(&mut self, parent: u32, token: &str) -> u32 {
@@ -114,53 +145,100 @@ impl<K: Copy + Ord> Trie<K> {
             self.nodes.push(Node::new());
             self.nodes.len() as u32 - 1
         });
+        let step = self.words.take(token);
         let node = &mut self.nodes[parent as usize];
-        match token {
-            ONE => node.one = Some(child),
-            ANY => {
-                node.any = Some(child);
-                self.nodes[child as usize].is_any = true;
-            }
-            literal => {
-                node.literals.insert(literal.into(), child);
+        match step {
+            Step::One => node.one = Some(child),
+            Step::Any => node.any = Some(child),
+            Step::Literal(word) => {
+                node.literals.insert(word, child);
             }
         }
         child
     }
 
-    /// Nodes in use, the root too.
+    fn cut(&mut self, parent: u32, token: &str) {
+        let node = &mut self.nodes[parent as usize];
+        match self.words.give_back(token) {
+            Step::One => node.one = None,
+            Step::Any => node.any = None,
+            Step::Literal(word) => {
+                node.literals.remove(&word);
+            }
+        }
+    }
+
+    /// Nodes in use, the root too, and words.
     #[cfg(test)]
-    fn len(&self) -> usize {
-        self.nodes.len() - self.free.len()
+    fn len(&self) -> (usize, usize) {
+        (self.nodes.len() - self.free.len(), self.words.numbers.len())
+    }
+}
+
+/// Where patterns may have got to; those at a `**` apart.
+#[derive(Default)]
+struct Places {
+    plain: Vec<u32>,
+    any: Vec<u32>,
+}
+
+impl Words {
+    /// `None` for a literal that is in no pattern.
+    fn step(&self, token: &str) -> Option<Step> {
+        match token {
+            ONE => Some(Step::One),
+            ANY => Some(Step::Any),
+            literal => Some(Step::Literal(self.numbers.get(literal)?.number)),
+        }
+    }
+
+    /// The token has one use more.
+    fn take(&mut self, token: &str) -> Step {
+        match token {
+            ONE => Step::One,
+            ANY => Step::Any,
+            literal => {
+                if let Some(word) = self.numbers.get_mut(literal) {
+                    word.uses += 1;
+                    return Step::Literal(word.number);
+                }
+                let number = self.free.pop().unwrap_or(self.numbers.len() as u32);
+                self.numbers
+                    .insert(literal.into(), Word { number, uses: 1 });
+                Step::Literal(number)
+            }
+        }
+    }
+
+    /// The token has one use less.
+    fn give_back(&mut self, token: &str) -> Step {
+        let step = self.step(token).expect("a token in the trie has a use");
+        if let (Step::Literal(number), Some(word)) = (step, self.numbers.get_mut(token)) {
+            word.uses -= 1;
+            if word.uses == 0 {
+                self.numbers.remove(token);
+                self.free.push(number);
+            }
+        }
+        step
     }
 }
 
 impl<K> Node<K> {
     fn new() -> Node<K> {
         Node {
-            literals: HashMap::new(),
+            literals: HashMap::default(),
             one: None,
             any: None,
-            is_any: false,
             owners: BTreeMap::new(),
         }
     }
 
-    fn child(&self, token: &str) -> Option<u32> {
-        match token {
-            ONE => self.one,
-            ANY => self.any,
-            literal => self.literals.get(literal).copied(),
-        }
-    }
-
-    fn cut(&mut self, token: &str) {
-        match token {
-            ONE => self.one = None,
-            ANY => self.any = None,
-            literal => {
-                self.literals.remove(literal);
-            }
+    fn child(&self, step: Step) -> Option<u32> {
+        match step {
+            Step::One => self.one,
+            Step::Any => self.any,
+            Step::Literal(word) => self.literals.get(&word).copied(),
         }
     }
 
@@ -170,6 +248,23 @@ impl<K> Node<K> {
             && self.literals.is_empty()
             && self.one.is_none()
             && self.any.is_none()
+    }
+}
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
     }
 }
 
@@ -199,7 +294,7 @@ mod tests {
         texts.iter().for_each(|text| trie.insert(&pattern(text), 7));
         texts.iter().for_each(|text| trie.remove(&pattern(text), 7));
         trie.remove(&pattern("never/there"), 7);
-        assert_eq!(trie.len(), 1);
+        assert_eq!(trie.len(), (1, 0));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Client: the bus that a verb works on.
 
 use std::env;
+use std::mem;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jackfield::Endpoint;
 use jackfield::bus::{Bus, Error};
 
 use crate::cli::arguments::Arguments;
@@ -40,9 +40,9 @@ pub(crate) fn connect(arguments: &Arguments) -> Result<Bus, Failure> {
     let timeout = timeout(arguments)?;
     let options = Bus::options().timeout(timeout);
     let Some(name) = arguments.values(NAME.long).last() else {
-        return Ok(options.connect(&address(arguments)?)?);
+        return Ok(options.connect(address(arguments))?);
     };
-    let bus = options.name(name).connect(&address(arguments)?)?;
+    let bus = options.name(name).connect(address(arguments))?;
     match bus.ready(timeout) {
         // Nobody is there to say whose name it is; the first who comes gets it.
         Ok(()) | Err(Error::Timeout) => Ok(bus),
@@ -53,13 +53,16 @@ pub(crate) fn connect(arguments: &Arguments) -> Result<Bus, Failure> {
 /// A bus whose broker is there now.
 pub(crate) fn reach(arguments: &Arguments) -> Result<Bus, Failure> {
     let bus = connect(arguments)?;
-    let address = address(arguments)?;
-    bus.ready(timeout(arguments)?)
-        .map_err(|error| match error {
-            Error::Timeout => Failure::Failed(format!("no broker answers at {address}")),
-            error => error.into(),
-        })?;
-    Ok(bus)
+    match bus.ready(timeout(arguments)?) {
+        Ok(()) => Ok(bus),
+        Err(Error::Timeout) => {
+            // Its end would wait for the broker, to take leave of it.
+            mem::forget(bus);
+            let address = address(arguments);
+            Err(Failure::Failed(format!("no broker answers at {address}")))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
@@ -67,11 +70,9 @@ pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
     Ok(timeout)
 }
 
-fn address(arguments: &Arguments) -> Result<Endpoint, Failure> {
+fn address(arguments: &Arguments) -> String {
     let given = arguments.values(ADDRESS.long).last();
-    let address = given.map_or_else(usual_address, str::to_owned);
-    let wrong = |error: jackfield::Error| Failure::Usage(error.to_string());
-    address.parse().map_err(wrong)
+    given.map_or_else(usual_address, str::to_owned)
 }
 
 /// A span of time in seconds, which may have a fraction.

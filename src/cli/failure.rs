@@ -25,8 +25,17 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// What the socket refuses before it does anything came from the command line.
+fn is_argument(error: &jackfield::Error) -> bool {
+    use jackfield::Error::{InvalidConfig, InvalidEndpoint};
+    matches!(error, InvalidConfig { .. } | InvalidEndpoint { .. })
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure::Failed(error.to_string())
+        match &error {
+            Error::Socket(wrong) if is_argument(wrong) => Failure::Usage(wrong.to_string()),
+            _ => Failure::Failed(error.to_string()),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The body of tests that every transport has to pass, in whatever program they run.
 
 mod any;
+mod arrivals;
 mod at_least_once;
 mod close_wakes;
 mod closing;

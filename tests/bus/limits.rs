@@ -43,6 +43,16 @@ fn patterns_and_names_have_so_many_bytes() {
 }
 
 #[test]
+fn tokens_behind_a_wildcard_for_many_are_bounded() {
+    let (_broker, bus) = limited(|limits| limits.open_tokens = 3);
+    let first = bus.subscribe("a/b/c/d/**/x/y").expect("accepted");
+    assert!(matches!(bus.subscribe("**/x/y"), Err(Error::Limit { .. })));
+    let _second = bus.subscribe("**").expect("nothing is behind it");
+    drop(first);
+    let _third = bus.subscribe("**/x/*").expect("there is room again");
+}
+
+#[test]
 fn a_client_has_so_many_services() {
     let (_broker, bus) = limited(|limits| limits.services = 1);
     let serving = bus.serve("a", echo).expect("accepted");

@@ -15,3 +15,4 @@ mod restarting;
 mod retaining;
 mod speed;
 mod stage;
+mod typed;

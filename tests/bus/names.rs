@@ -47,11 +47,12 @@ fn peers_lists_everyone_by_name_and_identity() {
 #[test]
 fn a_name_is_one_token() {
     let (broker, _) = broker(Transport::Mem);
-    let result = named("a/b").attach(&broker);
-    assert!(
-        matches!(result, Err(Error::NameTaken | Error::BadTopic { .. })),
-        "{result:?}"
-    );
+    for name in ["", "a/b", &"n".repeat(257)] {
+        let result = named(name).attach(&broker);
+        assert!(matches!(result, Err(Error::BadTopic { .. })), "{result:?}");
+        let result = named(name).connect("mem://nobody");
+        assert!(matches!(result, Err(Error::BadTopic { .. })), "{result:?}");
+    }
 }
 
 #[test]

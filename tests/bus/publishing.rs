@@ -3,7 +3,7 @@
 use jackfield::bus::{Error, Post};
 
 use crate::stage::{Stage, Way, assert_quiet, connected, next, next_text, on_all_ways, patient};
-use crate::support::SLACK;
+use crate::support::{SLACK, Transport};
 
 on_all_ways!(
     what_matches_arrives_with_its_topic_and_headers,
@@ -207,8 +207,7 @@ fn a_watch_that_panics_goes_on(way: Way) {
 
 #[test]
 fn one_copy_for_each_client_goes_over_the_wire() {
-    let on = crate::support::Transport::Tcp;
-    let (broker, there) = crate::stage::broker(on);
+    let (broker, there) = crate::stage::broker(Transport::Tcp);
     let bus = connected(patient(), &there);
     let _one = bus.subscribe("a/*").expect("accepted");
     let _two = bus.subscribe("**").expect("accepted");
@@ -227,4 +226,25 @@ fn a_local_bus_needs_nobody() {
     assert_eq!(all.try_recv().expect("it is there").text(), "x");
     assert_eq!(bus.call("echo", "y").expect("it is served").text(), "y");
     assert!(matches!(all.try_recv(), Err(Error::Empty)));
+}
+
+#[test]
+fn a_broker_listens_at_several_endpoints_of_every_kind() {
+    let config = crate::stage::broker_config().allow_origin("http://localhost:8000");
+    let broker = jackfield::Broker::new(config, jackfield::bus::Limits::default());
+    let broker = broker.expect("a broker");
+    let (unix, mem) = (Transport::Unix.endpoint(), Transport::Mem.endpoint());
+    for here in ["tcp://127.0.0.1:0", &unix, &mem, "ws://127.0.0.1:0"] {
+        broker.listen(here).expect("it is free");
+    }
+    let tcp_of = |there: jackfield::Endpoint| there.to_string().replace("ws://", "tcp://");
+    let connect = |there| connected(patient(), &tcp_of(there));
+    let buses: Vec<_> = broker.endpoints().into_iter().map(connect).collect();
+    let subscribe = |bus: &jackfield::Bus| bus.subscribe("news").expect("accepted");
+    let subscriptions: Vec<_> = buses.iter().map(subscribe).collect();
+    let receipt = broker.bus().send(Post::new("news", "x"));
+    assert_eq!(receipt.expect("accepted").receivers, 4);
+    subscriptions
+        .iter()
+        .for_each(|one| assert_eq!(next_text(one), "x"));
 }

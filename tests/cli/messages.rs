@@ -1,9 +1,9 @@
 //! The verbs `pub` and `sub`.
 
-use jackfield::bus::Post;
-
-use crate::process::DEADLINE;
-use crate::support::{Broker, assert_failed, assert_printed, await_count, next, publish, run};
+use crate::process::{DEADLINE, Process};
+use crate::support::{
+    Broker, assert_failed, assert_printed, await_count, command, next, publish, run,
+};
 
 #[test]
 fn a_subscriber_prints_a_line_for_each_message() {
@@ -125,15 +125,16 @@ fn an_address_as_an_argument_counts_more_than_the_environment() {
 
 #[test]
 fn a_broker_listens_at_each_address() {
-    let several = ["broker", "tcp://127.0.0.1:0", "ws://127.0.0.1:0"];
-    let process = crate::process::Process::start(&mut crate::support::command(&several));
-    for scheme in ["tcp://127.0.0.1:", "ws://127.0.0.1:"] {
-        let line = next(&process);
+    let path = std::env::temp_dir().join(format!("jackfield-cli-{}.sock", std::process::id()));
+    let path = format!("unix://{}", path.display());
+    let several = ["broker", "tcp://127.0.0.1:0", "ws://127.0.0.1:0", &path];
+    let broker = Process::start(&mut command(&several));
+    for scheme in ["tcp://127.0.0.1:", "ws://127.0.0.1:", &path] {
+        let line = next(&broker);
         let address = line.strip_prefix("listening at ").expect("it says where");
         assert!(address.starts_with(scheme), "{address}");
-        let bus = jackfield::bus::Bus::connect(address.replace("ws://", "tcp://"));
-        let bus = bus.expect("an address");
-        bus.ready(DEADLINE).expect("it answers there");
-        bus.send(Post::new("a", "b")).expect("it relays");
+        // A port that takes WebSocket takes programs as well.
+        let address = address.replace("ws://", "tcp://");
+        assert_printed(&run(&["pub", "a", "b", "-a", &address]), &[]);
     }
 }

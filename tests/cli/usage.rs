@@ -72,7 +72,18 @@ fn wrong_arguments_get_usage_and_status_2() {
 
 #[test]
 fn an_address_that_is_none_is_a_wrong_argument() {
-    for arguments in [["peers", "-a", "nonsense"], ["sub", "--address", "tcp://"]] {
-        assert_failed(&run(&arguments), 2, "endpoint ");
+    let wrong: [&[&str]; 3] = [
+        &["peers", "-a", "nonsense"],
+        &["sub", "--address", "tcp://"],
+        &["broker", "nonsense"],
+    ];
+    for arguments in wrong {
+        assert_failed(&run(arguments), 2, "endpoint ");
     }
+}
+
+#[test]
+fn an_origin_that_is_none_is_a_wrong_argument() {
+    let ended = run(&["broker", "-o", "HTTP://UPPER.CASE/", "ws://127.0.0.1:0"]);
+    assert_failed(&ended, 2, "origin");
 }

@@ -14,18 +14,12 @@ class Bus:
     async def say(self, line, body=b""):
         await self.socket.send(line.encode() + b"\n\n" + body)
 
-    async def ask(self, verb, rest, body=b""):
-        id = uuid.uuid4().hex
-        self.waiting[id] = asyncio.get_running_loop().create_future()
-        await self.say(f"{verb} {id} {rest}".strip(), body)
-        return await self.waiting.pop(id)
-
-    async def serve(self, name, handler):
+    async def ask(self, verb, rest, body=b"", handler=None):
         id = uuid.uuid4().hex
         self.services[id] = handler
-        self.waiting[id] = asyncio.get_running_loop().create_future()
-        await self.say(f"serve {id} {name}")
-        await self.waiting.pop(id)
+        answer = self.waiting[id] = asyncio.get_running_loop().create_future()
+        await self.say(f"{verb} {id} {rest}", body)
+        return await answer
 
     async def listen(self):
         async for message in self.socket.messages():
@@ -37,9 +31,10 @@ class Bus:
                 await self.say(f"done {id}", self.services[words[0]](body))
             elif verb == "probe":
                 await self.say(f"done {id}")
+            elif verb == "error":
+                self.waiting.pop(id).set_exception(Exception(" ".join(words)))
             elif id in self.waiting:
-                error = Exception(" ".join(words)) if verb == "error" else None
-                self.waiting[id].set_exception(error) if error else self.waiting[id].set_result(body)
+                self.waiting.pop(id).set_result(body)
 
 
 async def main(port):
@@ -49,7 +44,7 @@ async def main(port):
     listening = asyncio.create_task(bus.listen())
     await bus.ask("hello", "python")
     await bus.ask("sub", "to/python/*")
-    await bus.serve("python/upper", bytes.upper)
+    await bus.ask("serve", "python/upper", handler=bytes.upper)
     await bus.say(f"pub {uuid.uuid4().hex} from/python", b"ready")
     topic, body = await bus.events.get()
     answer = await bus.ask("call", "rust/echo 5000", topic.encode() + b" " + body)

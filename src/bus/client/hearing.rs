@@ -152,22 +152,24 @@ impl Client {
             .map(|(_, desk)| desk.clone());
         drop(state);
         let job = Job {
-            run,
+            run: run.clone(),
             name: call.name,
             letter: Letter::new(message, call.headers, call.body),
             deadline: call.deadline,
             worker: None,
         };
-        let refused = match desk {
+        let taken = match desk {
             Some(desk) => desk.push(job),
-            None => Err((job, Error::NoService)),
+            None => {
+                run.take_turn();
+                Err(Error::NoService)
+            }
         };
-        if let Err((job, error)) = refused {
+        if let Err(error) = taken {
             if matches!(error, Error::Busy) {
                 self.count(|counters| &counters.busy);
             }
-            job.run.was_answered.store(true, Ordering::SeqCst);
-            self.respond_now(via, &wire::failure("fail", &job.run.id, &error));
+            self.respond_now(via, &wire::failure("fail", &run.id, &error));
         }
     }
 }

@@ -121,15 +121,17 @@ impl Router {
             self.tell(from, ok);
             return Ok(());
         }
-        let length = pattern.as_str().len();
+        let (length, open) = (pattern.as_str().len(), pattern.open_tokens());
         if client.patterns.len() >= self.limits.subscriptions
             || client.bytes + length > self.limits.pattern_bytes
+            || client.open_tokens + open > self.limits.open_tokens
         {
             let what = "subscriptions of a client".to_owned();
             self.answer_with(from, id, &Error::Limit { what });
             return Ok(());
         }
         client.bytes += length;
+        client.open_tokens += open;
         client.patterns.insert(id, pattern.clone());
         self.wants.insert(&pattern, from);
         self.tell(from, ok);
@@ -148,6 +150,7 @@ impl Router {
         // What is not there was refused before.
         if let Some(pattern) = client.patterns.remove(&id) {
             client.bytes -= pattern.as_str().len();
+            client.open_tokens -= pattern.open_tokens();
             self.wants.remove(&pattern, from);
         }
         Ok(())
