@@ -280,3 +280,7 @@ pub use stream::{Credentials, Duplex, OsStream, RawStream};
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 struct Readme;
+
+#[doc = include_str!("../docs/BUS.md")]
+#[cfg(doctest)]
+struct BusPage;

@@ -200,11 +200,13 @@ impl Station {
         let Some(socket) = &self.socket else {
             return;
         };
-        if let Err(refused) = socket.try_send_to(peer, &message) {
+        let has_room = match socket.try_send_to(peer, &message) {
+            Ok(receipt) => receipt.dropped == 0,
             // One that is gone is told of by the socket.
-            if matches!(refused.reason, SocketError::Full) && socket.expel(peer) {
-                self.lock().router.handle_expelled();
-            }
+            Err(refused) => !matches!(refused.reason, SocketError::Full),
+        };
+        if !has_room && socket.expel(peer) {
+            self.lock().router.handle_expelled();
         }
     }
 

@@ -45,7 +45,7 @@ fn who_is_there_already_comes_before_what_it_has_sent() {
 
 #[test]
 fn recv_gives_the_messages_alone() {
-    let here = Transport::Mem.endpoint();
+    let here = Transport::Tcp.endpoint();
     let listener = bound(quick(), &here);
     let _arrivals = listener.arrivals();
     let guest = connected(quick(), &here);
@@ -55,7 +55,7 @@ fn recv_gives_the_messages_alone() {
 
 #[test]
 fn who_came_and_went_unseen_is_not_told_of() {
-    let here = Transport::Mem.endpoint();
+    let here = Transport::Tcp.endpoint();
     let listener = bound(quick(), &here);
     let arrivals = listener.arrivals();
     for _ in 0..5 {
