@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::message::{Body, Identity};
+use crate::message::Identity;
 use crate::proto::frame::MessageId;
+use crate::proto::kept::{Kept, Spares};
 use crate::proto::link::LinkId;
 
 /// Pauses after this many doublings are all the same.
@@ -13,7 +14,7 @@ const MAX_DOUBLINGS: usize = 16;
 /// A message that was accepted and not yet acknowledged.
 pub(crate) struct Entry {
     pub(crate) id: MessageId,
-    pub(crate) body: Body,
+    pub(crate) body: Kept,
     /// The one identity that it is for, or whoever is next.
     pub(crate) target: Option<Identity>,
     /// The link that has it now.
@@ -59,6 +60,7 @@ pub(crate) struct Ledger {
     accepted: u64,
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
+    pub(crate) spares: Spares,
     bytes: usize,
     /// Resends by their pause: within one queue all pauses are equal, so its front is its earliest.
     due: Vec<VecDeque<Due>>,
@@ -74,6 +76,7 @@ impl Ledger {
             accepted: 0,
             slots: Vec::new(),
             free: Vec::new(),
+            spares: Spares::default(),
             bytes: 0,
             due: Vec::new(),
             first,
@@ -89,7 +92,14 @@ impl Ledger {
         self.bytes
     }
 
-    pub(crate) fn insert(&mut self, target: Option<Identity>, body: Body) -> MessageId {
+    /// Takes a message in, and a copy of its payload.
+    pub(crate) fn insert_copy(&mut self, target: Option<Identity>, payload: &[u8]) -> MessageId {
+        let kept = self.spares.keep(payload);
+        self.insert(target, kept)
+    }
+
+    pub(crate) fn insert(&mut self, target: Option<Identity>, body: impl Into<Kept>) -> MessageId {
+        let body = body.into();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("the bounds keep the ledger short")
@@ -290,7 +300,7 @@ mod tests {
     }
 
     fn written(ledger: &mut Ledger, now: Instant) -> MessageId {
-        let id = ledger.insert(None, b"x".as_slice().into());
+        let id = ledger.insert_copy(None, b"x");
         ledger.handle_assigned(id, LinkId::new(0, 1), PEER);
         ledger.handle_written(now, id);
         id

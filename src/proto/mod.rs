@@ -8,6 +8,7 @@ pub(crate) mod delivery;
 pub(crate) mod dial;
 pub(crate) mod frame;
 pub(crate) mod hub;
+pub(crate) mod kept;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod link;

@@ -210,7 +210,7 @@ impl Hub {
         lost.into_iter().for_each(|id| self.give_up(id));
         for id in kept.into_iter().rev() {
             if let Some(entry) = self.ledger.get(id) {
-                let (target, body) = (entry.target, entry.body.clone());
+                let (target, body) = (entry.target, entry.body.share());
                 let expires = None;
                 self.wait_again(
                     target,

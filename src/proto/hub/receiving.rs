@@ -159,13 +159,14 @@ impl Hub {
         match entry.holder {
             Some(_) => self.settle_with_holder(&entry),
             // It waits to be sent again, which is needless now.
-            None => self.stop_waiting(id, entry),
+            None => self.stop_waiting(id, &entry),
         }
+        self.ledger.spares.take_back(entry.body);
         self.effects.wake.room = true;
         self.effects.wake.peers |= self.is_closing();
     }
 
-    fn stop_waiting(&mut self, id: MessageId, entry: Entry) {
+    fn stop_waiting(&mut self, id: MessageId, entry: &Entry) {
         let waiting = match entry.target {
             None => &mut self.router.waiting,
             Some(identity) => &mut self.peer_mut(identity).waiting,

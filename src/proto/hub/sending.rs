@@ -345,6 +345,10 @@ impl Hub {
                 .link(link)
                 .and_then(|link| link.peer)
                 .filter(|_| direct);
+            if body.len() < LARGE {
+                let id = self.ledger.insert_copy(target, body);
+                return self.queue(link, Some(id), direct, Payload::Slice(body));
+            }
             let body = Body::from(body);
             let id = self.ledger.insert(target, body.clone());
             return self.queue(link, Some(id), direct, Payload::Shared(&body));

@@ -113,6 +113,9 @@ impl Hub {
         }
         link.outbox.shrink();
         link.outbox.push_heartbeat();
+        if self.ledger.len() == 0 {
+            self.ledger.spares.shrink();
+        }
         self.mark_first(id);
     }
 
@@ -150,7 +153,7 @@ impl Hub {
             let Some(entry) = self.ledger.get(id) else {
                 continue;
             };
-            let (holder, target, body) = (entry.holder, entry.target, entry.body.clone());
+            let (holder, target, body) = (entry.holder, entry.target, entry.body.share());
             let tries = entry.repeats + entry.lost;
             if self.config.count_live_resends && tries >= self.config.max_resends {
                 self.give_up(id);
