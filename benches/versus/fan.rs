@@ -44,7 +44,8 @@ pub fn publish(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-fn confirmations(mut pipe: File) -> Receiver<u8> {
+/// What the subscribers say, as it comes.
+pub fn confirmations(mut pipe: File) -> Receiver<u8> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut byte = [0];

@@ -1,11 +1,13 @@
 //! Versus: jackfield beside other libraries, two processes over loopback.
 //!
 //! `benches/versus.sh` builds the others and compares all of them. This binary is the measurer
-//! (`compare`), and it plays jackfield's part and that of raw streams; the others are programs
-//! with the same roles. A role binds or connects at `--addr`, says `READY` once it is bound,
-//! `RESULT key=value ...` at its end, and stays until its input is closed.
+//! (`compare`), and it plays jackfield's part, that of its broker (`bus ROLE`) and that of raw
+//! streams (`raw ROLE`); the others are programs with the same roles. A role binds or connects at
+//! `--addr`, says `READY` once it is bound, `RESULT key=value ...` at its end, and stays until its
+//! input is closed.
 
 mod arguments;
+mod bus;
 mod compare;
 mod contender;
 mod fan;
@@ -37,6 +39,7 @@ fn run(words: &[String]) -> Outcome {
     match words.split_first() {
         Some((first, rest)) if first == "compare" => compare::run(rest),
         Some((first, rest)) if first == "raw" => play(rest, raw_role),
+        Some((first, rest)) if first == "bus" => play(rest, bus_role),
         _ => play(words, role),
     }
 }
@@ -57,6 +60,14 @@ fn raw_role(name: &str) -> Option<Role> {
         "throughput-send" => raw::send,
         "latency-echo" => raw::echo,
         "latency-ping" => raw::ping,
+        _ => return None,
+    })
+}
+
+fn bus_role(name: &str) -> Option<Role> {
+    Some(match name {
+        "fanout-pub" => bus::publish,
+        "fanout-sub" => bus::subscribe,
         _ => return None,
     })
 }

@@ -11,12 +11,14 @@ const BAR: usize = 400;
 const STEP: usize = 14;
 
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#24292f}.f{font-size:11px;fill:#57606a}\
-.b0{fill:#0969da}.b1{fill:#bf8700}.b2{fill:#8250df}.b3{fill:#8c959f}\
+.b0{fill:#0969da}.b1{fill:#bf8700}.b2{fill:#8250df}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.f{fill:#9198a1}\
-.b0{fill:#4493f8}.b1{fill:#d29922}.b2{fill:#ab7df8}.b3{fill:#656c76}}";
+.b0{fill:#4493f8}.b1{fill:#d29922}.b2{fill:#ab7df8}}";
 
-/// Bars for every line, each as long as its contender is fast beside the fastest of that line.
+/// Bars for every line, each as long as its contender is fast beside the fastest of that line. The
+/// last contender, the bare stream, is the table's yardstick only: it would dwarf them all.
 pub fn draw(names: &[&str], table: &[Line]) -> String {
+    let names = &names[..names.len() - 1];
     let mut body = String::new();
     let mut top = 44;
     for (index, name) in names.iter().enumerate() {
@@ -42,8 +44,8 @@ pub fn draw(names: &[&str], table: &[Line]) -> String {
 
 /// Draws one line and says where the next one begins.
 fn draw_line(body: &mut String, line: &Line, top: usize) -> usize {
-    let speeds = line
-        .medians
+    let medians = &line.medians[..line.medians.len() - 1];
+    let speeds = medians
         .iter()
         .map(|median| median.map(|median| speed(median, line.unit)));
     let fastest = speeds.clone().flatten().fold(f64::MIN_POSITIVE, f64::max);
@@ -54,7 +56,7 @@ fn draw_line(body: &mut String, line: &Line, top: usize) -> usize {
         top + 11
     );
     let mut next = top;
-    for (index, (speed, median)) in speeds.zip(&line.medians).enumerate() {
+    for (index, (speed, median)) in speeds.zip(medians).enumerate() {
         let (Some(speed), Some(median)) = (speed, median) else {
             continue;
         };
