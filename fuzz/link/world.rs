@@ -250,7 +250,8 @@ impl World {
                 assert_eq!(accepted as usize, (sent.queued + sent.dropped).max(1));
                 self.application.handle_accepted(to, &body);
                 let claimed = sent.link;
-                let claimed = claimed.and_then(|it| Some((it, self.hub.claim(it, to.is_none(), || self.now)?)));
+                let claimed = claimed
+                    .and_then(|it| Some((it, self.hub.claim(it, to.is_none(), || self.now)?)));
                 if let Some((link, chunk)) = claimed {
                     self.carry(link, chunk, write);
                 }
