@@ -1,16 +1,17 @@
-//! Bus: publishing through a broker in a process of its own, `jackfield broker`.
+//! Bus: publishing through a broker in a process of its own, `jackfield broker`. Its clients are
+//! buses, or with `--opt clients=bare` streams that speak its wire and do nothing else.
 
 use std::fs::File;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jackfield::Bus;
-use jackfield::bus::Subscription;
 
 use crate::arguments::{Arguments, Outcome, PROBE, linger, number, number_of, say, say_rate};
+use crate::bare::{self, Client};
 use crate::fan::confirmations;
 
 const TOPIC: &str = "versus/news";
@@ -34,14 +35,35 @@ pub fn publish(arguments: &Arguments) -> Outcome {
         .stdin(Stdio::null())
         .spawn()?;
     let _broker = Broker(broker);
+    if is_bare(arguments) {
+        let mut client = Client::connect(arguments, 0)?;
+        client.ignore_answers()?;
+        return drive(arguments, |body| match body {
+            Some(body) => Ok(client.publish(TOPIC, body)?),
+            None => Ok(client.flush()?),
+        });
+    }
     let bus = Bus::connect(&arguments.address)?;
     bus.ready(PATIENCE)?;
+    drive(arguments, |body| {
+        body.map_or(Ok(()), |body| bus.publish(TOPIC, body))?;
+        Ok(())
+    })
+}
+
+fn is_bare(arguments: &Arguments) -> bool {
+    arguments.option("clients") == Some("bare")
+}
+
+/// Publishes all messages; `None` is a pause, before which what was put together has to leave.
+fn drive(arguments: &Arguments, mut publish: impl FnMut(Option<&[u8]>) -> Outcome) -> Outcome {
     say("READY");
     let confirmed = confirmations(arguments.pipe(false)?);
     let mut body = vec![0; arguments.size];
     number(&mut body, PROBE);
     loop {
-        bus.publish(TOPIC, &body)?;
+        publish(Some(&body))?;
+        publish(None)?;
         if confirmed.recv_timeout(Duration::from_millis(20)) == Ok(b'G') {
             break;
         }
@@ -49,14 +71,16 @@ pub fn publish(arguments: &Arguments) -> Outcome {
     let mut ahead = 2 * arguments.window;
     for each in 0..arguments.count {
         while arguments.window > 0 && each >= ahead {
+            publish(None)?;
             match confirmed.recv() {
                 Ok(b'W') => ahead += arguments.window,
                 _ => return Err("the subscribers are gone".into()),
             }
         }
         number(&mut body, each);
-        bus.publish(TOPIC, &body)?;
+        publish(Some(&body))?;
     }
+    publish(None)?;
     say("SENT");
     linger();
     Ok(())
@@ -83,6 +107,15 @@ pub fn subscribe(arguments: &Arguments) -> Outcome {
         bad: 0,
         done: 0,
     });
+    match is_bare(arguments) {
+        true => hear_bare(arguments, &progress)?,
+        false => hear_buses(arguments, &progress)?,
+    }
+    linger();
+    Ok(())
+}
+
+fn hear_buses(arguments: &Arguments, progress: &Mutex<Progress>) -> Outcome {
     let mut clients = Vec::new();
     for _ in 0..arguments.peers {
         let bus = Bus::connect(&arguments.address)?;
@@ -91,41 +124,84 @@ pub fn subscribe(arguments: &Arguments) -> Outcome {
     }
     thread::scope(|scope| {
         for (_, news) in &clients {
-            scope.spawn(|| hear(arguments, news, &progress));
+            let mut ear = Ear::new(arguments, progress);
+            scope.spawn(move || while ear.take(news.recv().expect("the broker stays").body()) {});
         }
     });
-    linger();
+    Ok(())
+}
+
+fn hear_bare(arguments: &Arguments, progress: &Mutex<Progress>) -> Outcome {
+    let mut clients = Vec::new();
+    for number in 0..arguments.peers {
+        let mut client = Client::connect(arguments, 1 + number as u64)?;
+        client.subscribe(TOPIC)?;
+        clients.push(client);
+    }
+    let pulses: Result<_, _> = clients.iter().map(Client::pulse).collect();
+    bare::keep_alive(pulses?);
+    thread::scope(|scope| {
+        for client in &mut clients {
+            let mut ear = Ear::new(arguments, progress);
+            scope.spawn(move || while ear.take(client.next_event().expect("the broker stays")) {});
+        }
+    });
     Ok(())
 }
 
 /// One subscriber; the others are told of its progress once in a window.
-fn hear(arguments: &Arguments, news: &Subscription, progress: &Mutex<Progress>) {
-    let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut is_probed, mut heard, mut bad) = (false, 0, 0);
-    while heard < arguments.count {
-        let note = news.recv().expect("the broker stays");
-        let told = number_of(note.body());
-        if told == PROBE {
-            if !std::mem::replace(&mut is_probed, true) {
-                lock().handle_probe(arguments.peers);
-            }
-            continue;
-        }
-        if heard == 0 {
-            lock().start.get_or_insert_with(Instant::now);
-        }
-        bad += u64::from(told != heard || note.body().len() != arguments.size);
-        heard += 1;
-        if arguments.window > 0 && heard % arguments.window == 0 {
-            lock().handle_window((heard / arguments.window) as usize, arguments.peers);
+struct Ear<'a> {
+    arguments: &'a Arguments,
+    progress: &'a Mutex<Progress>,
+    is_probed: bool,
+    heard: u64,
+    bad: u64,
+}
+
+impl Ear<'_> {
+    fn new<'a>(arguments: &'a Arguments, progress: &'a Mutex<Progress>) -> Ear<'a> {
+        Ear {
+            arguments,
+            progress,
+            is_probed: false,
+            heard: 0,
+            bad: 0,
         }
     }
-    let mut progress = lock();
-    progress.bad += bad;
-    progress.done += 1;
-    if let Some(start) = progress.start.filter(|_| progress.done == arguments.peers) {
-        let all = arguments.peers as u64 * arguments.count;
-        say_rate(all, start.elapsed(), progress.bad);
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a message; says whether there is another one to wait for.
+    fn take(&mut self, body: &[u8]) -> bool {
+        let Arguments {
+            peers,
+            window,
+            count,
+            size,
+            ..
+        } = *self.arguments;
+        let told = number_of(body);
+        if told == PROBE {
+            if !std::mem::replace(&mut self.is_probed, true) {
+                self.lock().handle_probe(peers);
+            }
+            return true;
+        }
+        if self.heard == 0 {
+            self.lock().start.get_or_insert_with(Instant::now);
+        }
+        self.bad += u64::from(told != self.heard || body.len() != size);
+        self.heard += 1;
+        if window > 0 && self.heard % window == 0 {
+            let reached = (self.heard / window) as usize;
+            self.lock().handle_window(reached, peers);
+        }
+        if self.heard == count {
+            self.lock().handle_end(peers, count, self.bad);
+        }
+        self.heard < count
     }
 }
 
@@ -141,6 +217,14 @@ impl Progress {
         self.reached[window] += 1;
         if self.reached[window] == peers {
             self.tell(b'W');
+        }
+    }
+
+    fn handle_end(&mut self, peers: usize, count: u64, bad: u64) {
+        self.bad += bad;
+        self.done += 1;
+        if let Some(start) = self.start.filter(|_| self.done == peers) {
+            say_rate(peers as u64 * count, start.elapsed(), self.bad);
         }
     }
 

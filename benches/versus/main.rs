@@ -7,6 +7,7 @@
 //! input is closed.
 
 mod arguments;
+mod bare;
 mod bus;
 mod compare;
 mod contender;
