@@ -70,6 +70,13 @@ impl Limit {
             bytes: self.bytes.saturating_mul(2),
         }
     }
+
+    pub(crate) fn but_a_quarter(self) -> Limit {
+        Limit {
+            messages: self.messages - self.messages / 4,
+            bytes: self.bytes - self.bytes / 4,
+        }
+    }
 }
 
 impl Default for Config {

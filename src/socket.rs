@@ -191,11 +191,11 @@ impl Socket {
     /// The peers that are connected, in the order in which they came.
     pub fn peers(&self) -> Vec<Peer> {
         let shared = self.core().lock();
-        let peers = shared.hub.peers().filter_map(|link| {
+        let peers = shared.hub.peers().filter_map(|(id, link)| {
             Some(Peer {
                 identity: link.peer?,
                 remote: link.remote,
-                queued: link.outbox.messages() + shared.hub.gathered(),
+                queued: shared.hub.queued_for(id),
                 unacknowledged: link.unacknowledged,
             })
         });

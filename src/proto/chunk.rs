@@ -21,8 +21,9 @@ pub(crate) struct Chunk {
     /// Bytes that were given to the kernel, `start` included.
     taken: usize,
     messages: usize,
-    /// Which messages were sent by identity (counted from the first that was ever in this chunk).
-    direct: Vec<u32>,
+    /// Where messages sent by identity begin, and where others follow them, in turn (counted from
+    /// the first that was ever in this chunk).
+    turns: Vec<u32>,
     removed: u32,
 }
 
@@ -55,12 +56,13 @@ impl Chunk {
     }
 
     /// So many messages, encoded, which other links get as well.
-    pub(crate) fn shared(bytes: Frames, messages: usize) -> Chunk {
-        Chunk {
+    pub(crate) fn shared(bytes: Frames, messages: usize, direct: bool) -> Chunk {
+        let mut chunk = Chunk {
             bytes: Bytes::Shared(bytes),
-            messages,
             ..Chunk::default()
-        }
+        };
+        chunk.count(messages, direct);
+        chunk
     }
 
     /// A chunk of frames that carry no message: hello, heartbeats, acknowledgements.
@@ -88,8 +90,8 @@ impl Chunk {
     }
 
     /// So many messages without an id, as they are encoded already.
-    pub(crate) fn push_encoded(&mut self, bytes: &[u8], messages: usize) {
-        self.messages += messages;
+    pub(crate) fn push_encoded(&mut self, bytes: &[u8], messages: usize, direct: bool) {
+        self.count(messages, direct);
         self.bytes.own().extend_from_slice(bytes);
     }
 
@@ -99,13 +101,22 @@ impl Chunk {
     }
 
     fn begin(&mut self, id: Option<MessageId>, direct: bool, len: usize) {
-        if direct {
+        self.count(1, direct);
+        frame::put_data_head(self.bytes.own(), id, len);
+    }
+
+    fn count(&mut self, messages: usize, direct: bool) {
+        let was_direct = self.turns.len() % 2 == 1;
+        if direct != was_direct {
             let index = self.removed as usize + self.messages;
-            self.direct
+            self.turns
                 .push(u32::try_from(index).expect("a chunk is short"));
         }
-        self.messages += 1;
-        frame::put_data_head(self.bytes.own(), id, len);
+        self.messages += messages;
+    }
+
+    fn is_direct(&self, index: u32) -> bool {
+        self.turns.iter().filter(|turn| **turn <= index).count() % 2 == 1
     }
 
     pub(crate) fn messages(&self) -> usize {
@@ -143,10 +154,7 @@ impl Chunk {
             return None;
         }
         let (end, mut unsent) = self.parse(self.start);
-        unsent.direct = self.direct.first() == Some(&self.removed);
-        if unsent.direct {
-            self.direct.remove(0);
-        }
+        unsent.direct = self.is_direct(self.removed);
         self.messages -= 1;
         self.removed += 1;
         self.start = end.min(self.bytes.len());
@@ -160,11 +168,14 @@ impl Chunk {
     /// Every message of this chunk, in order, and whether it is written.
     pub(crate) fn into_unsent(self) -> Vec<Unsent> {
         let mut out = Vec::with_capacity(self.messages);
-        let mut direct = self.direct.iter().peekable();
-        let mut at = self.start;
+        let mut turns = self.turns.iter().peekable();
+        let (mut at, mut direct) = (self.start, false);
         for index in self.removed..self.removed + self.messages as u32 {
             let (end, mut unsent) = self.parse(at);
-            unsent.direct = direct.next_if_eq(&&index).is_some();
+            while turns.next_if(|turn| **turn <= index).is_some() {
+                direct = !direct;
+            }
+            unsent.direct = direct;
             at = end;
             out.push(unsent);
         }

@@ -106,21 +106,26 @@ impl Outbox {
     }
 
     /// Queues messages that all outboxes get, encoded as they are.
-    pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize) {
+    pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize, direct: bool) {
         match bytes.len() < WORTH_SHARING {
-            true => self.open_chunk().push_encoded(bytes, messages),
+            true => self.open_chunk().push_encoded(bytes, messages, direct),
             false => self
                 .chunks
-                .push_back(Chunk::shared(bytes.clone(), messages)),
+                .push_back(Chunk::shared(bytes.clone(), messages, direct)),
         }
         self.messages += messages;
         self.bytes += bytes.len();
     }
 
+    /// A spent allocation, if there is one.
+    pub(crate) fn take_spare(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
     /// The newest chunk, which has room.
     fn open_chunk(&mut self) -> &mut Chunk {
         if !self.chunks.back().is_some_and(Chunk::has_room) {
-            let spare = std::mem::take(&mut self.spare);
+            let spare = self.take_spare();
             self.chunks.push_back(Chunk::reusing(spare));
         }
         self.chunks.back_mut().expect("pushed above")

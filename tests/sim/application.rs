@@ -41,7 +41,7 @@ impl World {
     fn offer(&mut self, index: usize, Outgoing { to, len }: Outgoing) -> bool {
         let body = truth::body(self.truth.next_number(), len);
         let node = &mut self.nodes[index];
-        let roster: Vec<Identity> = node.hub.peers().filter_map(|link| link.peer).collect();
+        let roster: Vec<Identity> = node.hub.peers().filter_map(|(_, link)| link.peer).collect();
         let publishes = node.config.send_mode == SendMode::Publish;
         let result = match to {
             None => node.hub.send(&body),

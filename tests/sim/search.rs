@@ -197,7 +197,7 @@ impl World {
     fn check_link(&self, from: usize, to: usize) {
         let them = self.nodes[to].me;
         let hub = &self.nodes[from].hub;
-        let is_up = hub.peers().any(|link| link.peer == Some(them));
+        let is_up = hub.peers().any(|(_, link)| link.peer == Some(them));
         assert!(is_up, "node {from} has no link to node {to}");
     }
 

@@ -22,7 +22,7 @@ impl Hub {
         let held: usize = links().map(|link| link.held).sum();
         assert_eq!(self.held_bytes, held, "bytes of unfinished frames");
         let outboxes: usize = links().map(|link| link.outbox.bytes()).sum();
-        let gathered = self.gathered.bytes() * self.peer_count();
+        let (_, gathered) = self.gathered.copies();
         let queued = waiting + outboxes + gathered;
         assert_eq!(self.queued_bytes, queued, "bytes queued");
         let held: usize = links().map(|link| link.unacknowledged).sum();
@@ -45,8 +45,7 @@ impl Hub {
         let waiting = self.peers.values().map(|peer| peer.waiting.iter().count());
         assert!(waiting.max() <= Some(bound), "messages for one peer");
         let links = || self.links.iter().flatten();
-        let gathered = self.gathered.messages();
-        let queued = links().map(|link| link.outbox.messages() + gathered);
+        let queued = self.link_ids().map(|id| self.queued_for(id));
         assert!(queued.max() <= Some(bound), "messages in one outbox");
         let half_open = links().filter(|link| link.phase == Phase::Opening && link.dial.is_none());
         assert!(half_open.count() <= self.config.half_open, "half-open");

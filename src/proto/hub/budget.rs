@@ -31,6 +31,12 @@ impl Budget {
         let has_part = |links: usize| link.load() == 0 || link.load() + len <= last / links;
         would_hold <= self.limit && (!is_short || self.sharing.is_none_or(has_part))
     }
+
+    /// Bytes that there is room for before anybody's part has to be looked at.
+    pub(super) fn in_plenty(&self) -> usize {
+        let last = self.sharing.map_or(0, |_| self.limit / 4);
+        (self.limit - last).saturating_sub(self.held)
+    }
 }
 
 /// What can be shortened to make room.

@@ -6,9 +6,9 @@ mod budget;
 mod closing;
 mod dialing;
 mod ending;
+mod gathering;
 mod links;
 mod multicast;
-mod publishing;
 mod receiving;
 mod sending;
 #[cfg(test)]
@@ -36,8 +36,8 @@ use crate::stats::Stats;
 
 use closing::Closing;
 pub(crate) use closing::{CloseStep, Remains};
+use gathering::Gathered;
 pub(crate) use links::{Accepted, Verdict};
-use publishing::Gathered;
 pub(crate) use receiving::Next;
 pub(crate) use sending::{Refusal, Sent};
 
@@ -164,14 +164,15 @@ impl Hub {
     }
 
     /// The peers that are up, in the order in which they came.
-    pub(crate) fn peers(&self) -> impl Iterator<Item = &Link> {
+    pub(crate) fn peers(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         let roster = self.router.roster().iter();
-        roster.filter_map(|id| self.link(*id))
+        roster.filter_map(|id| Some((*id, self.link(*id)?)))
     }
 
-    /// Messages for each of the peers that are in no outbox yet.
-    pub(crate) fn gathered(&self) -> usize {
-        self.gathered.messages()
+    /// Messages that are on their way to `link` and not written yet.
+    pub(crate) fn queued_for(&self, link: LinkId) -> usize {
+        let outbox = self.link(link).map_or(0, |link| link.outbox.messages());
+        outbox + self.gathered.messages_for(link)
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -199,7 +200,7 @@ impl Hub {
         let absent = self.peers.values().map(|peer| peer.waiting.len());
         let links = self.links.iter().flatten();
         let outboxes = links.map(|link| link.outbox.messages());
-        let gathered = self.gathered.messages() * self.peer_count();
+        let (gathered, _) = self.gathered.copies();
         self.router.waiting.len() + absent.sum::<usize>() + outboxes.sum::<usize>() + gathered
     }
 
@@ -262,7 +263,7 @@ impl Hub {
         if std::mem::replace(&mut self.tells_inbox, true) {
             return Vec::new();
         }
-        self.peers().filter_map(|link| link.peer).collect()
+        self.peers().filter_map(|(_, link)| link.peer).collect()
     }
 
     fn note(&mut self, peer: Identity, presence: Presence) {

@@ -1,6 +1,5 @@
 //! Multicast: one message to several peers that the application has chosen.
 
-use crate::config::Limit;
 use crate::message::{Body, Identity};
 use crate::proto::chunk::LARGE;
 use crate::proto::hub::Hub;
@@ -18,8 +17,14 @@ impl Hub {
     /// Queues a copy for each of `peers` that is up and has used less than three quarters of its
     /// outbox: the rest is for what is sent to it alone.
     pub(crate) fn send_to_each(&mut self, peers: &[Identity], body: &[u8]) -> Cast {
-        self.settle();
         self.relieve_news(body.len());
+        if let Some(sent) = self.gather_named(peers, body) {
+            return Cast {
+                link: sent.link,
+                ..Cast::default()
+            };
+        }
+        self.settle();
         let is_shared = self.is_tracked() || body.len() >= LARGE;
         let shared = is_shared.then(|| Body::from(body));
         let payload = shared
@@ -48,12 +53,8 @@ impl Hub {
     fn link_with_room(&self, peer: Identity, len: usize) -> Option<LinkId> {
         let id = self.peers.get(&peer)?.link?;
         let link = self.link(id).filter(|link| link.is_up())?;
-        let limit = self.config.outbox;
-        let most = Limit {
-            messages: limit.messages - limit.messages / 4,
-            bytes: limit.bytes - limit.bytes / 4,
-        };
-        let has_room = link.outbox.has_room(most, len)
+        let limit = self.config.outbox.but_a_quarter();
+        let has_room = link.outbox.has_room(limit, len)
             && link.unacknowledged < self.config.unacknowledged_or_default()
             && self.budget().allows(link, len);
         has_room.then_some(id)

@@ -87,6 +87,15 @@ impl Hub {
             self.pump();
         }
         let is_behind = !self.router.waiting.is_empty();
+        // To one peer in its turn is to everybody.
+        let is_alone = self.router.roster().len() == 1;
+        let gathered = (is_alone && !is_behind)
+            .then(|| self.gather(body))
+            .flatten();
+        if let Some(sent) = gathered {
+            return Ok(sent);
+        }
+        self.settle();
         let budget = Some(self.budget());
         let next = (!is_behind).then(|| self.pick(body.len(), budget));
         if let Some(link) = next.flatten() {
@@ -141,14 +150,11 @@ impl Hub {
         if self.router.roster().is_empty() {
             return self.wait_for_peer(body);
         }
-        let count = self.router.roster().len();
-        if self.gather(body) {
-            return Ok(Sent {
-                queued: count,
-                ..Sent::default()
-            });
+        if let Some(sent) = self.gather(body) {
+            return Ok(sent);
         }
         self.settle();
+        let count = self.router.roster().len();
         let mut sent = Sent::default();
         if self.config.overflow_or_default() == Overflow::Block {
             let everyone = self.router.roster().iter();

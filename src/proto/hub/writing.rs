@@ -189,10 +189,11 @@ impl Hub {
 
     /// A link for the keeper to write.
     pub(crate) fn poll_dirty(&mut self) -> Option<LinkId> {
-        if self.dirty.is_empty() {
-            self.settle();
-        }
-        while let Some(id) = self.dirty.pop_front() {
+        loop {
+            if self.dirty.is_empty() {
+                self.settle();
+            }
+            let id = self.dirty.pop_front()?;
             let link = self.link(id);
             if link.is_some_and(|link| link.is_writable() && !link.is_drained) {
                 return Some(id);
@@ -201,15 +202,12 @@ impl Hub {
                 link.is_dirty = false;
             }
         }
-        None
     }
 
     /// The first link that the keeper would write has so little that a moment's patience pays.
     pub(crate) fn is_worth_waiting(&self) -> Option<usize> {
-        let queued = match self.dirty.front() {
-            Some(id) => self.link(*id)?.outbox.queued_bytes(),
-            None => self.gathered.bytes(),
-        };
+        let first = self.dirty.front().and_then(|id| self.link(*id));
+        let queued = first.map_or(0, |link| link.outbox.queued_bytes()) + self.gathered.bytes();
         (queued > 0 && queued < SMALL).then_some(queued)
     }
 

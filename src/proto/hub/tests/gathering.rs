@@ -1,6 +1,6 @@
-//! Published messages that are gathered once for all peers.
+//! Messages that are gathered once for all the peers that get them.
 
-use super::side::{Side, data, publish, texts, who};
+use super::side::{Side, data, millis, publish, round_robin, texts, who};
 use crate::config::Config;
 use crate::event::DownReason;
 use crate::proto::link::LinkId;
@@ -68,9 +68,9 @@ fn copies_are_dropped_only_for_the_peer_that_has_no_room() {
 
 #[test]
 fn what_is_gathered_counts_as_waiting_and_as_memory() {
-    let (mut side, _) = side_of_three(publish());
+    let (mut side, links) = side_of_three(publish());
     side.send_all(&["a", "b"]);
-    assert_eq!(side.hub.gathered(), 2);
+    assert_eq!(side.hub.queued_for(links[0]), 2);
     assert_eq!(side.hub.stats().waiting, 6);
     assert_eq!(side.hub.queued_bytes, 36);
 }
@@ -84,4 +84,130 @@ fn a_run_that_nobody_writes_ends_at_the_memory_budget() {
         assert!(side.hub.queued_bytes <= 100_000);
     }
     assert!(side.hub.stats().dropped_memory_budget > 0);
+}
+
+/// A side whose keeper is on its way to the only peer, so that more for it is gathered.
+fn side_of_one() -> (Side, LinkId) {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(1));
+    assert_eq!(side.hub.poll_dirty(), None);
+    side.send_all(&["first"]);
+    let now = side.now;
+    let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
+    side.send_all(&["second"]);
+    assert!(side.hub.claim(link, true, || now).is_none());
+    chunk.handle_taken(chunk.len());
+    side.hub.handle_back(now, link, chunk, true);
+    (side, link)
+}
+
+#[test]
+fn a_burst_to_the_only_peer_is_gathered_and_stays_in_order() {
+    let (mut side, link) = side_of_one();
+    side.send_all(&["a", "b"]);
+    assert_eq!(side.hub.queued_for(link), 3);
+    assert_eq!(side.hub.gathered.copies(), (2, 12));
+    side.send_to(who(1), "c").unwrap();
+    side.send_all(&["d"]);
+    let expected = ["second", "a", "b", "c", "d"];
+    assert_eq!(texts(&side.write(link)), expected);
+}
+
+#[test]
+fn what_fills_a_chunk_for_the_only_peer_is_written_by_its_sender() {
+    let (mut side, link) = side_of_one();
+    let text = "x".repeat(1_000);
+    let sent = (0..100).map(|_| side.send(&text).unwrap());
+    let claims: Vec<_> = sent.filter_map(|sent| sent.link).collect();
+    assert_eq!(claims, [link]);
+    let now = side.now;
+    assert!(side.hub.claim(link, true, || now).is_some());
+}
+
+#[test]
+fn what_was_gathered_for_a_peer_that_goes_is_for_the_next_one() {
+    let (mut side, link) = side_of_one();
+    side.send_all(&["a", "b"]);
+    side.end(link, DownReason::Reset);
+    let other = side.up(who(2));
+    assert_eq!(texts(&side.write(other)), ["second", "a", "b"]);
+}
+
+#[test]
+fn a_burst_to_chosen_peers_reaches_them_alone_and_in_order() {
+    let (mut side, links) = side_of_three(round_robin());
+    let run: Vec<String> = (0..3_000).map(|n| format!("{n:040}")).collect();
+    for text in &run {
+        let cast = side.hub.send_to_each(&[who(1), who(3)], text.as_bytes());
+        assert!(cast.missed.is_empty());
+    }
+    assert_eq!(texts(&side.write(links[0])), run);
+    assert_eq!(side.write(links[1]), []);
+    assert_eq!(texts(&side.write(links[2])), run);
+}
+
+#[test]
+fn other_chosen_peers_get_theirs_in_the_order_of_the_calls() {
+    let (mut side, links) = side_of_three(round_robin());
+    let calls: [(&[u8], &str); 7] = [
+        (&[1, 2], "a"),
+        (&[1, 2], "b"),
+        (&[1, 2], "c"),
+        (&[2, 3], "d"),
+        (&[2, 3], "e"),
+        (&[1, 2], "f"),
+        (&[2, 2], "g"),
+    ];
+    for (to, text) in calls {
+        let to: Vec<_> = to.iter().map(|n| who(*n)).collect();
+        side.hub.send_to_each(&to, text.as_bytes());
+        side.hub.check_counts();
+    }
+    assert_eq!(texts(&side.write(links[0])), ["a", "b", "c", "f"]);
+    let second = ["a", "b", "c", "d", "e", "f", "g", "g"];
+    assert_eq!(texts(&side.write(links[1])), second);
+    assert_eq!(texts(&side.write(links[2])), ["d", "e"]);
+}
+
+#[test]
+fn what_was_gathered_for_chosen_peers_waits_for_them_alone() {
+    let (mut side, links) = side_of_three(round_robin());
+    for text in ["a", "b", "c"] {
+        side.hub.send_to_each(&[who(1), who(2)], text.as_bytes());
+    }
+    side.end(links[0], DownReason::Reset);
+    assert_eq!(texts(&side.write(links[1])), ["a", "b", "c"]);
+    assert_eq!(side.write(links[2]), []);
+    let again = side.up(who(1));
+    assert_eq!(texts(&side.write(again)), ["a", "b", "c"]);
+}
+
+#[test]
+fn gathering_for_chosen_peers_ends_at_three_quarters_of_an_outbox() {
+    let (mut side, links) = side_of_three(round_robin().outbox(100, 100_000));
+    let both = [who(1), who(2)];
+    let missed = (0..100).filter(|_| !side.hub.send_to_each(&both, b"x").missed.is_empty());
+    assert_eq!(missed.count(), 25);
+    assert_eq!(side.write(links[1]).len(), 75);
+}
+
+#[test]
+fn the_keeper_writes_what_was_gathered_while_others_wrote_the_rest() {
+    let (mut side, link) = side_of_one();
+    side.send_all(&["a"]);
+    // Somebody writes all that is in the outbox; the keeper was told of the link before.
+    let mut chunk = side
+        .hub
+        .link_mut(link)
+        .unwrap()
+        .outbox
+        .poll_chunk(true)
+        .unwrap();
+    chunk.handle_taken(chunk.len());
+    assert_eq!(side.hub.queued_for(link), 2);
+    let now = side.now;
+    side.hub.handle_back(now, link, chunk, true);
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+    assert_eq!(texts(&side.write(link)), ["a"]);
 }

@@ -269,7 +269,7 @@ impl Side {
     }
 
     pub(super) fn is_up(&self, peer: Identity) -> bool {
-        self.hub.peers().any(|link| link.peer == Some(peer))
+        self.hub.peers().any(|(_, link)| link.peer == Some(peer))
     }
 
     /// Why peers went down, in order.

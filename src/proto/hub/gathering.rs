@@ -1,0 +1,176 @@
+//! Gathering: small messages for the same peers, encoded once, and put into their outboxes together.
+
+use crate::config::Limit;
+use crate::message::{Frames, Identity};
+use crate::proto::chunk::FULL;
+use crate::proto::frame;
+use crate::proto::hub::Hub;
+use crate::proto::hub::sending::Sent;
+use crate::proto::link::LinkId;
+
+/// Messages that no outbox has yet. Everybody whom they are for gets all of them, and has room.
+#[derive(Default)]
+pub(super) struct Gathered {
+    bytes: Vec<u8>,
+    messages: usize,
+    links: Vec<LinkId>,
+    /// How many more messages and bytes every outbox has room for.
+    room: (usize, usize),
+    /// They are for the peers that were named, and not for whoever is there.
+    is_named: bool,
+    /// The peers that the last message was for which named any.
+    named: Vec<Identity>,
+}
+
+impl Gathered {
+    /// Copies that will go into outboxes, and the bytes of them.
+    pub(super) fn copies(&self) -> (usize, usize) {
+        let links = self.links.len();
+        (links * self.messages, links * self.bytes.len())
+    }
+
+    /// Bytes of them, for each peer.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Messages of them that `link` is to get.
+    pub(super) fn messages_for(&self, link: LinkId) -> usize {
+        match self.links.contains(&link) {
+            true => self.messages,
+            false => 0,
+        }
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.room.0 > 0 && self.room.1 >= len
+    }
+
+    fn is_ripe_for(&self, len: usize) -> bool {
+        self.bytes.len() + len > FULL
+    }
+}
+
+impl Hub {
+    /// Takes a message for everybody on the roster, if it is small and they all have room.
+    pub(super) fn gather(&mut self, body: &[u8]) -> Option<Sent> {
+        self.gather_for(false, body)
+    }
+
+    /// The same for peers that were named before as they are now. Who is named differently each
+    /// time gains nothing from being gathered for.
+    pub(super) fn gather_named(&mut self, named: &[Identity], body: &[u8]) -> Option<Sent> {
+        if self.gathered.named != named {
+            self.settle();
+            self.gathered.named.clear();
+            self.gathered.named.extend_from_slice(named);
+            return None;
+        }
+        self.gather_for(true, body)
+    }
+
+    fn gather_for(&mut self, is_named: bool, body: &[u8]) -> Option<Sent> {
+        let len = frame::DATA_HEADER + body.len();
+        if 2 * len > FULL || self.is_tracked() {
+            return None;
+        }
+        let gathered = &self.gathered;
+        let is_ripe = gathered.is_ripe_for(len);
+        let is_going_on = gathered.messages > 0 && gathered.is_named == is_named;
+        if !is_going_on || is_ripe || !gathered.has_room(len) {
+            self.settle();
+            self.begin(is_named)?;
+        }
+        let gathered = &mut self.gathered;
+        if !gathered.has_room(len) {
+            return None;
+        }
+        self.effects.wake.keeper |= gathered.messages == 0;
+        frame::put_data_head(&mut gathered.bytes, None, body.len());
+        gathered.bytes.extend_from_slice(body);
+        gathered.messages += 1;
+        gathered.room.0 -= 1;
+        gathered.room.1 -= len;
+        let queued = gathered.links.len();
+        self.queued_bytes += len * queued;
+        self.stats.accepted += queued as u64;
+        // What fills a chunk is written by whoever has filled it, if that is for one peer.
+        let only = gathered.links.first().filter(|_| queued == 1 && is_ripe);
+        Some(Sent {
+            link: only.copied(),
+            queued,
+            dropped: 0,
+        })
+    }
+
+    /// Finds out whom the next messages are for, and how many of them.
+    fn begin(&mut self, is_named: bool) -> Option<()> {
+        let mut links = std::mem::take(&mut self.gathered.links);
+        links.clear();
+        match is_named {
+            false => links.extend_from_slice(self.router.roster()),
+            true => self.find_named(&mut links)?,
+        }
+        // One message for one peer is written at once; from the second on, the keeper is on its way.
+        if let [only] = *links {
+            self.link(only).filter(|link| link.is_dirty)?;
+        }
+        let limit = match is_named {
+            false => self.config.outbox,
+            true => self.config.outbox.but_a_quarter(),
+        };
+        self.gathered.room = self.common_room(&links, limit)?;
+        self.gathered.links = links;
+        self.gathered.is_named = is_named;
+        Some(())
+    }
+
+    /// The links of the peers that were named, if they all have one, and each was named once.
+    fn find_named(&self, links: &mut Vec<LinkId>) -> Option<()> {
+        for peer in &self.gathered.named {
+            let id = self.peers.get(peer)?.link?;
+            self.link(id).filter(|link| link.is_up())?;
+            links.push(id);
+        }
+        links.sort_unstable();
+        let is_twice = links.windows(2).any(|two| two[0] == two[1]);
+        (!is_twice).then_some(())
+    }
+
+    /// What was gathered becomes part of the outboxes. Whoever looks at one of these, or changes
+    /// who is on the roster, does this first.
+    pub(super) fn settle(&mut self) {
+        if self.gathered.messages == 0 {
+            return;
+        }
+        let messages = std::mem::take(&mut self.gathered.messages);
+        let bytes = Frames::new(std::mem::take(&mut self.gathered.bytes));
+        let links = std::mem::take(&mut self.gathered.links);
+        let is_named = self.gathered.is_named;
+        let mut spare = Vec::new();
+        for id in &links {
+            let link = self.link_mut(*id).expect("who is gathered for has a link");
+            link.outbox.push_gathered(&bytes, messages, is_named);
+            if spare.capacity() == 0 {
+                spare = link.outbox.take_spare();
+            }
+            self.mark_dirty(*id);
+        }
+        self.gathered.links = links;
+        // What was only copied from serves again.
+        self.gathered.bytes = Frames::into_inner(bytes).unwrap_or(spare);
+        self.gathered.bytes.clear();
+    }
+
+    /// The messages and bytes that all of them have room for.
+    fn common_room(&self, links: &[LinkId], limit: Limit) -> Option<(usize, usize)> {
+        let part = self.budget().in_plenty() / links.len().max(1);
+        let mut room = (limit.messages, limit.bytes.min(part));
+        for id in links {
+            let outbox = &self.link(*id)?.outbox;
+            room.0 = room.0.min(limit.messages.saturating_sub(outbox.messages()));
+            room.1 = room.1.min(limit.bytes.saturating_sub(outbox.bytes()));
+        }
+        (!links.is_empty()).then_some(room)
+    }
+}
