@@ -164,6 +164,9 @@ impl Inbox {
 
     /// A message; who comes and goes is passed over.
     pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+        if let Some(arrived) = self.serve(&mut self.front()) {
+            return Ok(arrived);
+        }
         loop {
             if let Taken::Message(arrived) = self.try_take_next()? {
                 return Ok(arrived);
@@ -171,9 +174,28 @@ impl Inbox {
         }
     }
 
+    /// The next message of the batch that is being served, while its turn lasts. Nearly every call
+    /// comes to this: inlined up to the application's call, a message is moved once and not four
+    /// times on its way.
+    #[inline(always)]
+    fn serve(&self, front: &mut Option<Delivery>) -> Option<Arrived> {
+        let delivery = front.as_mut()?;
+        if delivery.is_paused() {
+            return None;
+        }
+        let arrived = delivery.next()?;
+        self.left.store(delivery.left(), Ordering::Relaxed);
+        // Its sender is told nothing and sends it again.
+        let is_returned = arrived.id.is_some() && self.is_closed();
+        (!is_returned).then_some(arrived)
+    }
+
     pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
-        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut front = self.front();
         loop {
+            if let Some(arrived) = self.serve(&mut front) {
+                return Ok(Taken::Message(arrived));
+            }
             let Some(delivery) = &mut *front else {
                 // Asked first: what was put in before the close must not be missed.
                 let nothing = self.nothing();
@@ -189,17 +211,9 @@ impl Inbox {
                 *front = front.take().and_then(|delivery| self.give_way(delivery));
                 continue;
             }
-            match delivery.next() {
-                // Its sender is told nothing and sends it again.
-                Some(arrived) if arrived.id.is_some() && self.is_closed() => {}
-                Some(arrived) => {
-                    self.left.store(delivery.left(), Ordering::Relaxed);
-                    return Ok(Taken::Message(arrived));
-                }
-                None => {
-                    let spent = front.take().map(Delivery::into_buffer);
-                    self.keep_spare(spent);
-                }
+            if delivery.left() == 0 {
+                let spent = front.take().map(Delivery::into_buffer);
+                self.keep_spare(spent);
             }
         }
     }
@@ -217,7 +231,16 @@ impl Inbox {
     }
 
     /// Waits for a message until the deadline, if there is one.
+    #[inline(always)]
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
+        if let Some(arrived) = self.serve(&mut self.front()) {
+            return Ok(arrived);
+        }
+        self.wait_and_take(deadline)
+    }
+
+    #[cold]
+    fn wait_and_take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
         loop {
             match self.try_take() {
                 Err(Error::Empty) => self.wait_for_arrival(deadline)?,
@@ -316,6 +339,10 @@ impl Inbox {
         self.back()
             .watchers
             .retain(|other| !Arc::ptr_eq(other, watcher));
+    }
+
+    fn front(&self) -> MutexGuard<'_, Option<Delivery>> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn back(&self) -> MutexGuard<'_, Back> {

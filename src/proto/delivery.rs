@@ -1,7 +1,7 @@
 //! Delivery: a batch on its way to the application, message by message.
 
 use crate::message::Identity;
-use crate::proto::batch::Batch;
+use crate::proto::batch::{Batch, Span};
 use crate::proto::frame::MessageId;
 
 /// So many messages of one batch are taken before others have their turn: a batch may hold tens
@@ -80,22 +80,28 @@ impl Delivery {
         self.pause = self.next + TURN;
     }
 
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Arrived> {
         let span = *self.batch.spans.get(self.next)?;
         self.next += 1;
         let id = self.batch.id(span);
-        // A message that was read into an allocation of its own keeps it.
-        let is_alone = self.batch.spans.len() == 1 && span.len as usize >= OWN_FROM;
-        let body = match is_alone && span.range().end == self.batch.bytes.len() {
-            true => {
-                let mut bytes = std::mem::take(&mut self.batch.bytes);
-                bytes.drain(..span.start as usize);
-                bytes
-            }
+        let body = match span.len as usize >= OWN_FROM {
+            true => self.large_body(span),
             false => self.batch.payload(span).to_vec(),
         };
         let from = self.from;
         Some(Arrived { from, body, id })
+    }
+
+    /// A message that was read into an allocation of its own keeps it.
+    fn large_body(&mut self, span: Span) -> Vec<u8> {
+        let is_alone = self.batch.spans.len() == 1;
+        if !is_alone || span.range().end != self.batch.bytes.len() {
+            return self.batch.payload(span).to_vec();
+        }
+        let mut bytes = std::mem::take(&mut self.batch.bytes);
+        bytes.drain(..span.start as usize);
+        bytes
     }
 
     /// The buffer, spent.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::message::{Identity, Message};
 use crate::policy::AckMode;
 use crate::proto::delivery::{Arrived, Presence};
+use crate::proto::frame::MessageId;
 
 /// One of the things that [`Arrivals`] gives.
 #[derive(Debug)]
@@ -87,11 +88,16 @@ impl fmt::Debug for Arrivals {
 }
 
 /// The application gets a message: from here on it is acknowledged, or will be.
+#[inline(always)]
 pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
     let Arrived { from, body, id } = arrived;
-    let Some(id) = id else {
-        return Message::new(from, body);
-    };
+    match id {
+        None => Message::new(from, body),
+        Some(id) => hand_out_tracked(core, from, body, id),
+    }
+}
+
+fn hand_out_tracked(core: &Arc<Core>, from: Identity, body: Vec<u8>, id: MessageId) -> Message {
     if core.config.ack_mode == AckMode::OnRecv {
         core.lock().hub.handle_taken(from, id);
         return Message::new(from, body);
