@@ -78,11 +78,21 @@ impl FromStr for Id {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Id, ParseIdError> {
-        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(ParseIdError);
+        let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| ParseIdError)?;
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
         }
-        let value = u128::from_str_radix(text, 16).map_err(|_| ParseIdError)?;
-        Ok(Id(value.to_be_bytes()))
+        Ok(Id(bytes))
+    }
+}
+
+fn digit(byte: u8) -> Result<u8, ParseIdError> {
+    match byte {
+        b'0'..=b'9' => Ok(byte - b'0'),
+        b'a'..=b'f' => Ok(byte - b'a' + 10),
+        b'A'..=b'F' => Ok(byte - b'A' + 10),
+        _ => Err(ParseIdError),
     }
 }
 

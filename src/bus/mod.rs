@@ -18,6 +18,7 @@ mod reader;
 mod request;
 mod retained;
 mod router;
+mod routes;
 mod service;
 mod station;
 mod stats;

@@ -24,9 +24,9 @@ pub(crate) fn start(
 /// Until the socket is closed. It sleeps until something comes, or the deadline of a call.
 fn read_all(station: &Arc<Station>, client: Option<&Weak<Client>>, arrivals: &Arrivals) {
     loop {
-        let arrival = match station.next_deadline() {
-            None => arrivals.recv(),
-            Some(at) => arrivals.recv_timeout(at.saturating_duration_since(Instant::now())),
+        let arrival = match arrivals.try_recv() {
+            Err(SocketError::Empty) => wait(station, arrivals),
+            arrival => arrival,
         };
         match arrival {
             Ok(arrival) => {
@@ -36,6 +36,13 @@ fn read_all(station: &Arc<Station>, client: Option<&Weak<Client>>, arrivals: &Ar
             Err(SocketError::Timeout) => station.handle_time(),
             Err(_) => return,
         }
+    }
+}
+
+fn wait(station: &Station, arrivals: &Arrivals) -> Result<Arrival, SocketError> {
+    match station.next_deadline() {
+        None => arrivals.recv(),
+        Some(at) => arrivals.recv_timeout(at.saturating_duration_since(Instant::now())),
     }
 }
 

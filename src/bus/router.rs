@@ -3,7 +3,7 @@
 mod calling;
 mod news;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use crate::bus::id::Id;
 use crate::bus::limits::Limits;
 use crate::bus::providers::Providers;
 use crate::bus::retained::{Retained, Value};
+use crate::bus::routes::{Audience, Routes};
 use crate::bus::stats::BrokerStats;
 use crate::bus::table::{Key, Table, bad_name, is_name};
 use crate::bus::trie::Trie;
@@ -25,7 +26,7 @@ pub(crate) enum Effect {
     Tell { to: Key, message: Vec<u8> },
     /// To each of them that has room; `receipt` is told how many had.
     News {
-        to: Vec<Key>,
+        to: Arc<Audience>,
         message: Vec<u8>,
         receipt: Option<(Key, Id)>,
     },
@@ -39,6 +40,19 @@ pub(crate) enum Effect {
     Lost { to: Key, count: u64 },
 }
 
+/// What became of an effect that was carried out.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Clients that an event is on its way to.
+    pub(crate) reached: usize,
+    /// Clients that had no room for it.
+    pub(crate) missed: Vec<Key>,
+    /// A client that had no room to hear of so many losses either.
+    pub(crate) untold: Option<(Key, u64)>,
+    /// A client was sent away.
+    pub(crate) has_expelled: bool,
+}
+
 /// The table that a broker, a bus without one, and a bus of its own have in common.
 pub(crate) struct Router {
     limits: Limits,
@@ -46,6 +60,9 @@ pub(crate) struct Router {
     seed: u64,
     table: Table,
     wants: Trie<u32>,
+    routes: Routes,
+    /// Clients that missed messages and were not told of them.
+    owed: BTreeSet<u32>,
     providers: Providers,
     calls: Calls,
     retained: Retained,
@@ -60,6 +77,8 @@ impl Router {
             seed,
             table: Table::default(),
             wants: Trie::new(),
+            routes: Routes::default(),
+            owed: BTreeSet::new(),
             providers: Providers::default(),
             calls: Calls::default(),
             retained: Retained::default(),
@@ -91,7 +110,9 @@ impl Router {
         };
         for pattern in client.patterns.values() {
             self.wants.remove(pattern, number);
+            self.routes.forget();
         }
+        self.owed.remove(&number);
         for provider in client.services.values() {
             self.providers.remove(*provider);
         }
@@ -176,7 +197,8 @@ impl Router {
         let body = name.as_deref().unwrap_or(&key).as_bytes();
         let message = wire::message(&["event", &id, topic], &headers, body);
         let message = message.expect("an identity and an escaped name are good headers");
-        self.spread(topic, None, message, None);
+        let audience = self.audience(topic, None);
+        self.spread(topic, Arc::new(audience), message, None);
     }
 
     /// Calls whose deadline has passed are answered with that.
@@ -202,23 +224,25 @@ impl Router {
         self.effects.len()
     }
 
-    /// So many clients got a message of `News` and these did not.
-    pub(crate) fn handle_spread(&mut self, reached: usize, missed: &[Key]) {
-        self.stats.delivered += reached as u64;
-        missed.iter().for_each(|key| self.handle_missed(*key, 1));
-        self.stats.lost += missed.len() as u64;
+    /// What became of an effect.
+    pub(crate) fn handle_outcome(&mut self, outcome: &Outcome) {
+        self.stats.delivered += outcome.reached as u64;
+        self.stats.lost += outcome.missed.len() as u64;
+        self.stats.expelled += u64::from(outcome.has_expelled);
+        let missed = outcome.missed.iter().map(|key| (*key, 1));
+        missed
+            .chain(outcome.untold)
+            .for_each(|(key, count)| self.owe(key, count));
     }
 
     /// A client has missed messages that it was not told of.
-    pub(crate) fn handle_missed(&mut self, key: Key, count: u64) {
+    fn owe(&mut self, key: Key, count: u64) {
         let number = self.table.find(key);
-        if let Some(client) = number.and_then(|number| self.table.get_mut(number)) {
+        let Some(number) = number else { return };
+        if let Some(client) = self.table.get_mut(number) {
             client.lost += count;
+            self.owed.insert(number);
         }
-    }
-
-    pub(crate) fn handle_expelled(&mut self) {
-        self.stats.expelled += 1;
     }
 
     pub(crate) fn stats(&self) -> BrokerStats {

@@ -9,12 +9,12 @@ use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::limits::Limits;
 use crate::bus::maker;
-use crate::bus::router::{Effect, Router};
+use crate::bus::router::{Effect, Outcome, Router};
+use crate::bus::routes::Audience;
 use crate::bus::stats::BrokerStats;
 use crate::bus::table::Key;
 use crate::bus::wire;
 use crate::error::Error as SocketError;
-use crate::message::Identity;
 use crate::socket::Socket;
 
 /// Past so many effects that wait, whoever makes more waits for them.
@@ -143,8 +143,9 @@ impl Station {
         shared.is_carrying = true;
         while let Some(effect) = shared.router.poll_effect() {
             drop(shared);
-            self.carry_out(effect);
+            let outcome = self.carry_out(effect);
             shared = self.lock();
+            shared.router.handle_outcome(&outcome);
             if shared.router.waiting() == MAX_WAITING {
                 self.wake(&shared);
             }
@@ -153,19 +154,23 @@ impl Station {
         self.wake(&shared);
     }
 
-    fn carry_out(&self, effect: Effect) {
+    fn carry_out(&self, effect: Effect) -> Outcome {
         match effect {
-            Effect::Tell { to, message } => self.tell_client(to, message),
+            Effect::Tell { to, message } => Outcome {
+                has_expelled: self.tell_client(to, message),
+                ..Outcome::default()
+            },
             Effect::News {
                 to,
                 message,
                 receipt,
             } => {
-                let reached = self.spread(&to, &message);
+                let mut outcome = self.spread(&to, &message);
                 if let Some((to, id)) = receipt {
-                    let words = ["ok", &id.to_string(), &reached.to_string()];
-                    self.tell_client(to, wire::plain(&words, b""));
+                    let words = ["ok", &id.to_string(), &outcome.reached.to_string()];
+                    outcome.has_expelled = self.tell_client(to, wire::plain(&words, b""));
                 }
+                outcome
             }
             Effect::Replay {
                 to,
@@ -181,63 +186,63 @@ impl Station {
                     "retained",
                     &subscription.to_string(),
                 ];
-                self.spread(&[to], &wire::forward(&words, &value.tail));
+                let message = wire::forward(&words, &value.tail);
+                self.spread(&Audience::of([to]), &message)
             }
             Effect::Lost { to, count } => {
                 let message = wire::plain(&["lost", &count.to_string()], b"");
-                if !self.offer(&[to], &message).is_empty() {
-                    self.lock().router.handle_missed(to, count);
+                let is_missed = !self.offer(&Audience::of([to]), &message).is_empty();
+                Outcome {
+                    untold: is_missed.then_some((to, count)),
+                    ..Outcome::default()
                 }
             }
         }
     }
 
-    /// What must arrive: a client that has no room for it is sent away.
-    fn tell_client(&self, to: Key, message: Vec<u8>) {
-        let Key::Peer(peer) = to else {
-            return self.hand_over(to, message);
+    /// What must arrive: a client that has no room for it is sent away. Says whether it was.
+    fn tell_client(&self, to: Key, message: Vec<u8>) -> bool {
+        let peer = match to {
+            Key::Peer(peer) => peer,
+            Key::Local(number) => {
+                self.hand_over(number, message);
+                return false;
+            }
         };
         let Some(socket) = &self.socket else {
-            return;
+            return false;
         };
         let has_room = match socket.try_send_to(peer, &message) {
             Ok(receipt) => receipt.dropped == 0,
             // One that is gone is told of by the socket.
             Err(refused) => !matches!(refused.reason, SocketError::Full),
         };
-        if !has_room && socket.expel(peer) {
-            self.lock().router.handle_expelled();
-        }
+        !has_room && socket.expel(peer)
     }
 
-    /// Says how many got it.
-    fn spread(&self, to: &[Key], message: &[u8]) -> usize {
+    fn spread(&self, to: &Audience, message: &[u8]) -> Outcome {
         let missed = self.offer(to, message);
-        let reached = to.len() - missed.len();
-        self.lock().router.handle_spread(reached, &missed);
-        reached
+        Outcome {
+            reached: to.len() - missed.len(),
+            missed,
+            ..Outcome::default()
+        }
     }
 
     /// Gives a copy to each that has room; says who had none.
-    fn offer(&self, to: &[Key], message: &[u8]) -> Vec<Key> {
-        let mut peers: Vec<Identity> = Vec::new();
-        for key in to {
-            match key {
-                Key::Peer(peer) => peers.push(*peer),
-                Key::Local(_) => self.hand_over(*key, message.to_vec()),
-            }
+    fn offer(&self, to: &Audience, message: &[u8]) -> Vec<Key> {
+        for number in &to.locals {
+            self.hand_over(*number, message.to_vec());
         }
-        let Some(socket) = self.socket.as_ref().filter(|_| !peers.is_empty()) else {
+        let Some(socket) = self.socket.as_ref().filter(|_| !to.peers.is_empty()) else {
             return Vec::new();
         };
-        let missed = socket.send_to_each(&peers, message).unwrap_or(peers);
+        let missed = socket.send_to_each(&to.peers, message);
+        let missed = missed.unwrap_or_else(|_| to.peers.clone());
         missed.into_iter().map(Key::Peer).collect()
     }
 
-    fn hand_over(&self, to: Key, message: Vec<u8>) {
-        let Key::Local(number) = to else {
-            return;
-        };
+    fn hand_over(&self, number: u64, message: Vec<u8>) {
         let client = self.lock().locals.get(&number).and_then(Weak::upgrade);
         if let Some(client) = client {
             client.handle_message(None, message);

@@ -1,9 +1,12 @@
 //! News: who gets what is published, and what a new subscriber gets of before.
 
+use std::sync::Arc;
+
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::retained::Value;
 use crate::bus::router::{Effect, Router};
+use crate::bus::routes::{Audience, Route};
 use crate::bus::table::Key;
 use crate::bus::topic::{Pattern, Topic};
 use crate::bus::wire::{self, Frame, Malformed};
@@ -31,6 +34,30 @@ impl Router {
         frame: &Frame<'_>,
         wants_receipt: bool,
     ) -> Result<Result<(), Error>, Malformed> {
+        let route = match self.routes.get(frame.word(2)) {
+            Some(route) => route,
+            None => match self.find_route(frame)? {
+                Ok(route) => route,
+                Err(error) => return Ok(Err(error)),
+            },
+        };
+        if frame.says(3, "retain") && !self.retain(&route.topic, frame) {
+            return Ok(Err(Error::Limit {
+                what: "retained values".to_owned(),
+            }));
+        }
+        let message = wire::forward(&["event", frame.word(1), &route.word], frame.tail);
+        let client = self.table.get(from).filter(|_| wants_receipt);
+        let receipt = client.map(|client| (client.key, id));
+        let audience = match frame.says(3, "no-echo") {
+            true => Arc::new(self.audience(route.topic.as_str(), Some(from))),
+            false => route.audience.clone(),
+        };
+        self.spread(route.topic.as_str(), audience, message, receipt);
+        Ok(Ok(()))
+    }
+
+    fn find_route(&mut self, frame: &Frame<'_>) -> Result<Result<Arc<Route>, Error>, Malformed> {
         let topic = match Topic::parse(&frame.text(2)?) {
             Ok(topic) if topic.is_reserved() => {
                 return Ok(Err(Error::BadTopic {
@@ -41,18 +68,10 @@ impl Router {
             Ok(topic) => topic,
             Err(error) => return Ok(Err(error)),
         };
-        if frame.says(3, "retain") && !self.retain(&topic, frame) {
-            return Ok(Err(Error::Limit {
-                what: "retained values".to_owned(),
-            }));
-        }
-        let escaped = wire::escape(topic.as_str());
-        let message = wire::forward(&["event", frame.word(1), &escaped], frame.tail);
-        let except = Some(from).filter(|_| frame.says(3, "no-echo"));
-        let client = self.table.get(from).filter(|_| wants_receipt);
-        let receipt = client.map(|client| (client.key, id));
-        self.spread(topic.as_str(), except, message, receipt);
-        Ok(Ok(()))
+        let audience = self.audience(topic.as_str(), None);
+        let route = Arc::new(Route::new(topic, audience));
+        self.routes.keep(frame.word(2), route.clone());
+        Ok(Ok(route))
     }
 
     fn retain(&mut self, topic: &Topic, frame: &Frame<'_>) -> bool {
@@ -68,30 +87,41 @@ impl Router {
         self.retained.keep(value, &self.limits)
     }
 
-    /// One copy for each client that wants it, however many of its patterns match.
+    /// Who wants a topic, each once, however many of its patterns match.
+    pub(super) fn audience(&self, topic: &str, except: Option<u32>) -> Audience {
+        let numbers = self.wants.matches(topic).into_iter();
+        let clients = numbers
+            .filter(|number| Some(*number) != except)
+            .filter_map(|number| self.table.get(number));
+        Audience::of(clients.map(|client| client.key))
+    }
+
+    /// Who gets the next message and has missed some is told so first.
+    fn tell_losses(&mut self, topic: &str) {
+        if self.owed.is_empty() {
+            return;
+        }
+        for number in self.wants.matches(topic) {
+            let client = self.table.get_mut(number);
+            let Some(client) = client.filter(|_| self.owed.remove(&number)) else {
+                continue;
+            };
+            self.effects.push_back(Effect::Lost {
+                to: client.key,
+                count: std::mem::take(&mut client.lost),
+            });
+        }
+    }
+
     pub(super) fn spread(
         &mut self,
         topic: &str,
-        except: Option<u32>,
+        to: Arc<Audience>,
         message: Vec<u8>,
         receipt: Option<(Key, Id)>,
     ) {
-        let mut to = Vec::new();
-        for number in self.wants.matches(topic) {
-            let client = self.table.get_mut(number);
-            let Some(client) = client.filter(|_| Some(number) != except) else {
-                continue;
-            };
-            if client.lost > 0 {
-                let count = std::mem::take(&mut client.lost);
-                self.effects.push_back(Effect::Lost {
-                    to: client.key,
-                    count,
-                });
-            }
-            to.push(client.key);
-        }
-        if !to.is_empty() || receipt.is_some() {
+        self.tell_losses(topic);
+        if to.len() > 0 || receipt.is_some() {
             self.effects.push_back(Effect::News {
                 to,
                 message,
@@ -134,6 +164,7 @@ impl Router {
         client.open_tokens += open;
         client.patterns.insert(id, pattern.clone());
         self.wants.insert(&pattern, from);
+        self.routes.forget();
         self.tell(from, ok);
         for value in self.retained.matches(&pattern) {
             self.effects.push_back(Effect::Replay {
@@ -152,6 +183,7 @@ impl Router {
             client.bytes -= pattern.as_str().len();
             client.open_tokens -= pattern.open_tokens();
             self.wants.remove(&pattern, from);
+            self.routes.forget();
         }
         Ok(())
     }
