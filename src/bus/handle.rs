@@ -200,7 +200,7 @@ impl Bus {
         let (listener, arrivals) = (Arc::downgrade(&client), socket.arrivals());
         let bus = Bus::of(client);
         let builder = thread::Builder::new().name("jackfield bus".to_owned());
-        let reader = builder.spawn(move || listen(&listener, arrivals));
+        let reader = builder.spawn(move || listen(&listener, &arrivals));
         bus.client().set_reader(reader.map_err(Error::no_thread)?);
         bus.client().introduce()?;
         let events = socket.events();

@@ -28,6 +28,7 @@ mod topic;
 mod trie;
 mod typed;
 mod waiter;
+mod wakes;
 mod watch;
 mod wire;
 

@@ -8,6 +8,7 @@ use crate::bus::client::{Client, is_for_client};
 use crate::bus::error::Error;
 use crate::bus::station::{Patience, Station};
 use crate::bus::table::Key;
+use crate::bus::wakes::Wakes;
 use crate::error::Error as SocketError;
 use crate::socket::{Arrival, Arrivals};
 
@@ -60,7 +61,10 @@ pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival
         Arrival::Message(message) => {
             let from = message.from();
             match client.filter(|_| is_for_client(message.body())) {
-                Some(client) => client.handle_message(Some(from), message.into_body()),
+                Some(client) => {
+                    let wakes = &mut Wakes::default();
+                    client.handle_message(Some(from), message.into_body(), wakes);
+                }
                 None => {
                     let key = Key::Peer(from);
                     station.handle_message(key, message.body(), Patience::Some);

@@ -13,6 +13,7 @@ use crate::bus::router::{Effect, Outcome, Router};
 use crate::bus::routes::Audience;
 use crate::bus::stats::BrokerStats;
 use crate::bus::table::Key;
+use crate::bus::wakes::Wakes;
 use crate::bus::wire;
 use crate::error::Error as SocketError;
 use crate::socket::Socket;
@@ -245,7 +246,7 @@ impl Station {
     fn hand_over(&self, number: u64, message: Vec<u8>) {
         let client = self.lock().locals.get(&number).and_then(Weak::upgrade);
         if let Some(client) = client {
-            client.handle_message(None, message);
+            client.handle_message(None, message, &mut Wakes::default());
         }
     }
 

@@ -112,6 +112,19 @@ struct Waiting {
     end: Option<Ended>,
     /// Threads that wait: a wake-up costs a system call even when nobody sleeps.
     sleepers: usize,
+    /// Somebody was told that they are to be woken.
+    is_owed: bool,
+}
+
+/// What became of a message that was put in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pushed {
+    /// It will be found.
+    Kept,
+    /// Somebody sleeps: `wake` must follow.
+    Awaited,
+    /// There was no room.
+    Lost,
 }
 
 /// Why nothing more comes.
@@ -131,6 +144,7 @@ impl Queue {
                 lost: 0,
                 end: None,
                 sleepers: 0,
+                is_owed: false,
             }),
             arrived: Condvar::new(),
             messages,
@@ -138,23 +152,29 @@ impl Queue {
         }
     }
 
-    /// Says whether there was room.
-    pub(crate) fn push(&self, note: Note) -> bool {
+    pub(crate) fn push(&self, note: Note) -> Pushed {
         let memory = note.memory();
         let mut waiting = self.lock();
         let is_full = waiting.notes.len() >= self.messages || waiting.bytes + memory > self.bytes;
         if waiting.end.is_some() || is_full && !waiting.notes.is_empty() {
             waiting.lost += 1;
-            return false;
+            return Pushed::Lost;
         }
         waiting.bytes += memory;
         waiting.notes.push_back(note);
-        let is_awaited = waiting.sleepers > 0;
-        drop(waiting);
-        if is_awaited {
-            self.arrived.notify_one();
+        match waiting.sleepers > 0 && !waiting.is_owed {
+            true => {
+                waiting.is_owed = true;
+                Pushed::Awaited
+            }
+            false => Pushed::Kept,
         }
-        true
+    }
+
+    /// Wakes who sleeps beside what was put in.
+    pub(crate) fn wake(&self) {
+        self.lock().is_owed = false;
+        self.arrived.notify_all();
     }
 
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Note, Error> {

@@ -11,8 +11,9 @@ use crate::bus::job::{Job, Run};
 use crate::bus::letter::Letter;
 use crate::bus::note::Note;
 use crate::bus::request::Answer;
-use crate::bus::subscription::{Ended, Queue};
+use crate::bus::subscription::{Ended, Pushed, Queue};
 use crate::bus::waiter::{Via, Waiter};
+use crate::bus::wakes::Wakes;
 use crate::bus::wire::{self, Frame, Malformed};
 
 /// What is said to a client; everything else is said to a table.
@@ -26,7 +27,12 @@ pub(crate) fn is_for_client(message: &[u8]) -> bool {
 
 impl Client {
     /// Something was said to us. It never waits: whoever calls it has others to serve.
-    pub(crate) fn handle_message(self: &Arc<Client>, via: Via, message: Vec<u8>) {
+    pub(crate) fn handle_message(
+        self: &Arc<Client>,
+        via: Via,
+        message: Vec<u8>,
+        wakes: &mut Wakes,
+    ) {
         let understood = Frame::parse(&message).and_then(|frame| match frame.verb() {
             "event" => read_event(&message, &frame).map(Heard::Event),
             "run" => read_call(&message, &frame).map(Heard::Call),
@@ -37,7 +43,7 @@ impl Client {
             _ => self.hear(via, &frame).map(|()| Heard::Done),
         });
         match understood {
-            Ok(Heard::Event(event)) => self.deliver(event, message),
+            Ok(Heard::Event(event)) => self.deliver(event, message, wakes),
             Ok(Heard::Call(call)) => self.take_call(via, call, message),
             Ok(Heard::Answer(id, headers, body)) => {
                 let answer = Answer::new(Letter::new(message, headers, body));
@@ -118,7 +124,7 @@ impl Client {
     }
 
     /// Each subscription that matches gets it once; a retained value is for the one that is new.
-    fn deliver(&self, event: Event, message: Vec<u8>) {
+    fn deliver(&self, event: Event, message: Vec<u8>, wakes: &mut Wakes) {
         let state = self.lock();
         let queue_of = |id: &Id| state.subscriptions.get(id).map(|(_, queue)| queue.clone());
         let queues: Vec<Arc<Queue>> = match event.retained_for {
@@ -132,8 +138,10 @@ impl Client {
         let letter = Letter::new(message, event.headers, event.body);
         let note = Note::new(event.topic, event.id, event.retained_for.is_some(), letter);
         for queue in queues {
-            if !queue.push(note.clone()) {
-                self.count(|counters| &counters.lost);
+            match queue.push(note.clone()) {
+                Pushed::Kept => {}
+                Pushed::Awaited => wakes.owe(queue),
+                Pushed::Lost => self.count(|counters| &counters.lost),
             }
         }
     }

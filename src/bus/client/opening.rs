@@ -9,7 +9,9 @@ use crate::bus::client::{Client, Introduction, Way};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::waiter::Waiter;
+use crate::bus::wakes::Wakes;
 use crate::bus::wire;
+use crate::error::Error as SocketError;
 use crate::message::Identity;
 use crate::socket::{Arrival, Arrivals};
 
@@ -125,18 +127,34 @@ impl Client {
 
 /// The thread of a bus that is connected to a broker: it hears everything, and waits for nothing
 /// but the next word.
-pub(crate) fn listen(client: &Weak<Client>, arrivals: Arrivals) {
-    for arrival in arrivals {
+pub(crate) fn listen(client: &Weak<Client>, arrivals: &Arrivals) {
+    let mut wakes = Wakes::default();
+    while let Ok(arrival) = next(arrivals, &mut wakes) {
         let Some(client) = client.upgrade() else {
             return;
         };
+        if !matches!(arrival, Arrival::Message(_)) {
+            // What follows may wait for room.
+            wakes.wake();
+        }
         match arrival {
             Arrival::Up(peer) => client.handle_up(peer),
             Arrival::Down(peer) => client.handle_down(peer),
             Arrival::Message(message) => {
                 let from = message.from();
-                client.handle_message(Some(from), message.into_body());
+                client.handle_message(Some(from), message.into_body(), &mut wakes);
+                wakes.go_on();
             }
         }
+    }
+}
+
+fn next(arrivals: &Arrivals, wakes: &mut Wakes) -> Result<Arrival, SocketError> {
+    match arrivals.try_recv() {
+        Err(SocketError::Empty) => {
+            wakes.wake();
+            arrivals.recv()
+        }
+        arrival => arrival,
     }
 }
