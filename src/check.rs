@@ -46,7 +46,7 @@ impl Config {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         let zero = |time: Duration| time.is_zero();
-        let too_long = u32::MAX as usize - 64;
+        let too_long = u32::MAX as usize - 256;
         let faults = [
             (
                 self.send_mode == SendMode::Publish && self.delivery == Delivery::AtLeastOnce,

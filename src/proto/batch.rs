@@ -27,6 +27,17 @@ impl Span {
 }
 
 impl Batch {
+    /// Puts the messages of another batch behind these.
+    pub(crate) fn append(&mut self, other: &Batch) {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&other.bytes);
+        let moved = other.spans.iter().map(|span| Span {
+            start: start + span.start,
+            ..*span
+        });
+        self.spans.extend(moved);
+    }
+
     /// Bytes of memory that it takes.
     pub(crate) fn memory(&self) -> usize {
         size_of::<Batch>() + self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()

@@ -1,9 +1,12 @@
 //! Decoder: bytes in any chunking to whole frames, with memory bounded by what has arrived.
 
+mod large;
+
 use std::mem;
 
 use crate::message::Identity;
 use crate::proto::batch::{Batch, Span};
+use crate::proto::decoder::large::LargeFrame;
 use crate::proto::frame::{
     DATA_HEADER, DATA_REQ_HEADER, HELLO_FRAME, LENGTH, MessageId, VERSION, Violation, envelope_len,
     kind, sixteen,
@@ -20,12 +23,6 @@ const GROWTH: usize = 8;
 
 /// Messages that fill less than this, or less than an eighth of the buffer, are copied out of it.
 const WORTH_HANDING_OVER: usize = 8 * 1024;
-
-/// A longer frame that is not whole after a read gets an allocation of its own.
-const LARGE_FRAME: usize = 64 * 1024;
-
-/// The farthest that a large frame's allocation is made ready ahead of the bytes that arrived.
-const LARGE_AHEAD: usize = 256 * 1024;
 
 /// Bytes buffered before HELLO is complete (PROTOCOL, Limits).
 const BEFORE_HELLO: usize = 64;
@@ -84,7 +81,7 @@ impl Decoder {
     /// Where the next read goes; never empty.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if let Some(large) = &mut self.large {
-            return &mut large.body[large.arrived..];
+            return large.space();
         }
         let end = if self.greeted {
             self.buffer.len()
@@ -106,10 +103,8 @@ impl Decoder {
             return reading;
         }
         if let Some(large) = &mut self.large {
-            if let Some(batch) = large.handle_read(n) {
-                self.large = None;
-                reading.batch = batch;
-                reading.frames = 1;
+            if large.handle_read(n) {
+                self.finish_large(&mut reading);
             }
             return reading;
         }
@@ -121,6 +116,21 @@ impl Decoder {
         reading
     }
 
+    /// The large frame is whole; what was read behind it may hold others.
+    fn finish_large(&mut self, reading: &mut Reading) {
+        let Some(mut large) = self.large.take() else {
+            return;
+        };
+        let behind = large.take_behind();
+        self.filled = behind.len();
+        self.buffer[..self.filled].copy_from_slice(&behind);
+        reading.frames = 1;
+        let at = self.scan(0, reading);
+        self.settle(at, reading);
+        let others = mem::replace(&mut reading.batch, large.into_batch());
+        reading.batch.append(&others);
+    }
+
     /// Takes the spent bytes of a batch back, so that the next buffer need not be zeroed again.
     pub(crate) fn recycle(&mut self, bytes: Vec<u8>) {
         if bytes.len() == self.buffer.len() {
@@ -130,7 +140,7 @@ impl Decoder {
 
     /// Bytes of memory that a frame takes which is not complete.
     pub(crate) fn held(&self) -> usize {
-        let large = self.large.as_ref().map_or(0, |it| it.body.capacity());
+        let large = self.large.as_ref().map_or(0, LargeFrame::held);
         self.filled + large
     }
 
@@ -293,60 +303,6 @@ impl Head {
 
     fn frame_len(&self) -> usize {
         LENGTH + self.len as usize
-    }
-}
-
-/// A DATA or DATA_REQ frame read straight into its own allocation.
-struct LargeFrame {
-    /// What follows the type byte: initialised some way ahead of `arrived`, never past `len`.
-    body: Vec<u8>,
-    arrived: usize,
-    len: usize,
-    wants_ack: bool,
-}
-
-impl LargeFrame {
-    /// The frame that `bytes` are the front of, if it is one to be read on its own.
-    fn begin(bytes: &[u8], max: u32) -> Option<LargeFrame> {
-        let head = Head::parse(bytes, max).ok().flatten()?;
-        let is_message = matches!(head.kind, kind::DATA | kind::DATA_REQ);
-        if !is_message || head.frame_len() <= LARGE_FRAME {
-            return None;
-        }
-        let body = bytes[DATA_HEADER..].to_vec();
-        let mut large = LargeFrame {
-            arrived: body.len(),
-            body,
-            len: head.frame_len() - DATA_HEADER,
-            wants_ack: head.kind == kind::DATA_REQ,
-        };
-        large.make_ready();
-        Some(large)
-    }
-
-    /// Takes `n` more bytes and returns the message once it is whole.
-    fn handle_read(&mut self, n: usize) -> Option<Batch> {
-        self.arrived += n;
-        if self.arrived < self.len {
-            self.make_ready();
-            return None;
-        }
-        let payload = if self.wants_ack { ID } else { 0 };
-        Some(Batch {
-            bytes: mem::take(&mut self.body),
-            spans: vec![span(payload, self.len, self.wants_ack)],
-        })
-    }
-
-    /// Extends the body: its capacity doubles, and only what the next read may fill is zeroed.
-    fn make_ready(&mut self) {
-        let ahead = self.arrived.clamp(LARGE_FRAME, LARGE_AHEAD);
-        let ready = self.len.min(self.arrived + ahead);
-        if ready > self.body.capacity() {
-            let capacity = self.len.min(ready.max(2 * self.arrived));
-            self.body.reserve_exact(capacity - self.body.len());
-        }
-        self.body.resize(ready.max(self.body.len()), 0);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Tests of the decoder: the wire's vectors, every chunking, what peers do wrong, memory.
 
-use super::{Decoder, FULL_BUFFER, LARGE_FRAME, Reading, SMALL_BUFFER};
+mod large;
+
+use super::large::LARGE_FRAME;
+use super::{Decoder, FULL_BUFFER, Reading, SMALL_BUFFER};
 use crate::message::Identity;
 use crate::proto::backoff::Rng;
 use crate::proto::frame::{MessageId, Violation, put_ack, put_data_head, put_heartbeat, put_hello};
@@ -302,18 +305,6 @@ fn large_frames_arrive_whole_and_alone() {
 }
 
 #[test]
-fn the_space_of_a_large_frame_ends_where_the_frame_ends() {
-    let mut decoder = greeted(MAX);
-    let bytes = message(Some(ID), &[1; LARGE_FRAME]);
-    let last = bytes.len() - 3;
-    feed(&mut decoder, &bytes[..last], || usize::MAX);
-    assert_eq!(decoder.space().len(), 3);
-    let seen = feed(&mut decoder, &bytes[last..], || usize::MAX);
-    assert_eq!(seen.messages.len(), 1);
-    assert!(decoder.space().len() > 3);
-}
-
-#[test]
 fn memory_grows_with_what_arrived_and_not_with_what_was_claimed() {
     for kind in [0x03, 0x04, 0x05, 0x77] {
         let mut decoder = greeted(MAX);
@@ -327,16 +318,6 @@ fn memory_grows_with_what_arrived_and_not_with_what_was_claimed() {
             assert!(decoder.held() <= 2 * arrived + FULL_BUFFER);
         }
     }
-}
-
-#[test]
-fn a_large_body_holds_no_more_than_its_length() {
-    let bytes = message(None, &[1; 900_000]);
-    let mut decoder = greeted(MAX);
-    feed(&mut decoder, &bytes[..bytes.len() - 1], || usize::MAX);
-    decoder.space()[0] = 1;
-    let batch = decoder.handle_read(1).batch;
-    assert_eq!(batch.bytes.capacity(), 900_000);
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! Frames that are read into an allocation of their own.
+
+use super::*;
+use crate::proto::decoder::large::{BEHIND, LARGE_FRAME};
+
+#[test]
+fn the_space_of_a_large_frame_ends_a_little_behind_it() {
+    let mut decoder = greeted(MAX);
+    let bytes = message(Some(ID), &[1; LARGE_FRAME]);
+    let last = bytes.len() - 3;
+    feed(&mut decoder, &bytes[..last], || usize::MAX);
+    assert_eq!(decoder.space().len(), 3 + BEHIND);
+    let seen = feed(&mut decoder, &bytes[last..], || usize::MAX);
+    assert_eq!(seen.messages.len(), 1);
+    assert!(decoder.space().len() > 3 + BEHIND);
+}
+
+#[test]
+fn large_frames_in_a_row_take_one_read_each() {
+    let large = message(None, &[7; LARGE_FRAME]);
+    let bytes = large.repeat(50);
+    let mut decoder = greeted(MAX);
+    let (mut at, mut reads, mut messages) = (0, 0, 0);
+    while at < bytes.len() {
+        let space = decoder.space();
+        let count = space.len().min(bytes.len() - at);
+        space[..count].copy_from_slice(&bytes[at..at + count]);
+        at += count;
+        reads += 1;
+        messages += decoder.handle_read(count).batch.spans.len();
+    }
+    assert_eq!(messages, 50);
+    assert!(reads <= 60, "{reads} reads");
+}
+
+#[test]
+fn small_messages_right_behind_a_large_one_come_with_it() {
+    let large = noise(&mut Rng::new(4), 2 * LARGE_FRAME);
+    let small = [
+        message(None, b"b"),
+        message(Some(ID), b"c"),
+        message(None, b"d"),
+    ]
+    .concat();
+    let bytes = [message(None, &large), small].concat();
+    let mut decoder = greeted(MAX);
+    let space = |decoder: &mut Decoder, from: &[u8]| {
+        let space = decoder.space();
+        let count = space.len().min(from.len());
+        space[..count].copy_from_slice(&from[..count]);
+        (count, decoder.handle_read(count))
+    };
+    let (mut at, mut bodies) = (0, Vec::new());
+    while at < bytes.len() {
+        let (count, reading) = space(&mut decoder, &bytes[at..]);
+        at += count;
+        let batch = &reading.batch;
+        bodies.push(
+            batch
+                .spans
+                .iter()
+                .map(|span| batch.payload(*span).to_vec())
+                .collect::<Vec<_>>(),
+        );
+    }
+    let last = bodies.pop().unwrap_or_default();
+    assert_eq!(last, [large, b"b".to_vec(), b"c".to_vec(), b"d".to_vec()]);
+}
+
+#[test]
+fn a_large_body_holds_little_more_than_its_length() {
+    let bytes = message(None, &[1; 900_000]);
+    let mut decoder = greeted(MAX);
+    feed(&mut decoder, &bytes[..bytes.len() - 1], || usize::MAX);
+    decoder.space()[0] = 1;
+    let batch = decoder.handle_read(1).batch;
+    assert_eq!(batch.bytes.len(), 900_000);
+    assert_eq!(batch.bytes.capacity(), 900_000 + BEHIND);
+}
