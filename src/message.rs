@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -80,7 +81,11 @@ pub struct Message {
     from: Identity,
     body: Vec<u8>,
     pending: Option<Pending>,
+    home: Option<Home>,
 }
+
+/// Where the allocation of a message goes that the application is done with.
+pub(crate) type Home = Arc<dyn Fn(Vec<u8>) + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// What is to be done with an unacknowledged message: `true` acknowledges, `false` returns it.
 type Settle = Box<dyn FnOnce(bool) + Send>;
@@ -93,7 +98,15 @@ impl Message {
             from,
             body,
             pending: None,
+            home: None,
         }
+    }
+
+    /// Its allocation is wanted back.
+    pub(crate) fn with_home(self, home: Home) -> Message {
+        let mut message = self;
+        message.home = Some(home);
+        message
     }
 
     /// A message that is settled by `ack` or by being dropped.
@@ -102,6 +115,7 @@ impl Message {
             from,
             body,
             pending: Some(Pending(Mutex::new(Some(settle)))),
+            home: None,
         }
     }
 
@@ -123,6 +137,7 @@ impl Message {
     /// Its payload, taken out. A message that waits for `ack` counts as dropped by this: call
     /// `ack` first.
     pub fn into_body(mut self) -> Vec<u8> {
+        self.home = None;
         std::mem::take(&mut self.body)
     }
 
@@ -131,6 +146,14 @@ impl Message {
     pub fn ack(&self) {
         if let Some(pending) = &self.pending {
             pending.settle(true);
+        }
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        if let Some(home) = &self.home {
+            home(std::mem::take(&mut self.body));
         }
     }
 }

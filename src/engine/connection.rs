@@ -129,6 +129,13 @@ impl Reader<'_> {
 
     fn read(&mut self) -> Result<Reading, DownReason> {
         loop {
+            let spent = self
+                .decoder
+                .wants()
+                .and_then(|size| self.core.shelf.take(size));
+            spent
+                .into_iter()
+                .for_each(|spent| self.decoder.adopt(spent));
             match self.stream.read(self.decoder.space()) {
                 Ok(0) => return Err(DownReason::Closed),
                 Ok(count) => return Ok(self.decoder.handle_read(count)),

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::engine::inbox::Inbox;
+use crate::engine::shelf::Shelf;
 use crate::error::Error;
-use crate::message::Identity;
+use crate::message::{Home, Identity};
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::LinkId;
 use crate::transport::{Listener, Stream};
@@ -48,6 +49,9 @@ pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) me: Identity,
     pub(crate) inbox: Inbox,
+    pub(crate) shelf: Arc<Shelf>,
+    /// The way to that shelf, for messages.
+    pub(crate) home: Home,
     shared: Mutex<Shared>,
     signals: [Condvar; SIGNALS],
 }
@@ -86,8 +90,11 @@ impl Core {
         let config = config.within_a_century();
         let me = config.identity.unwrap_or_else(random_identity);
         let hub = Hub::new(Instant::now(), config.clone(), me, random());
+        let shelf = Arc::new(Shelf::default());
         let core = Arc::new(Core {
             inbox: Inbox::new(&config),
+            home: shelf.clone().home(),
+            shelf,
             config,
             me,
             shared: Mutex::new(Shared {

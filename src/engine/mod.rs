@@ -7,6 +7,7 @@ mod dialer;
 mod drain;
 pub(crate) mod inbox;
 mod keeper;
+pub(crate) mod shelf;
 mod shutdown;
 mod threads;
 pub(crate) mod watcher;

@@ -138,6 +138,18 @@ impl Decoder {
         }
     }
 
+    /// A large frame has begun, and an allocation of so many bytes would do for all of it.
+    pub(crate) fn wants(&self) -> Option<usize> {
+        self.large.as_ref().and_then(LargeFrame::wants)
+    }
+
+    /// Such an allocation: no other is made, and none of it is zeroed again.
+    pub(crate) fn adopt(&mut self, spent: Vec<u8>) {
+        if let Some(large) = &mut self.large {
+            large.adopt(spent);
+        }
+    }
+
     /// Bytes of memory that a frame takes which is not complete.
     pub(crate) fn held(&self) -> usize {
         let large = self.large.as_ref().map_or(0, LargeFrame::held);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::Core;
 use crate::engine::core::deadline_after;
 use crate::engine::inbox::Taken;
+use crate::engine::shelf::is_worth_keeping;
 use crate::error::Error;
 use crate::message::{Identity, Message};
 use crate::policy::AckMode;
@@ -91,9 +92,14 @@ impl fmt::Debug for Arrivals {
 #[inline(always)]
 pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
     let Arrived { from, body, id } = arrived;
-    match id {
+    let is_large = is_worth_keeping(body.len());
+    let message = match id {
         None => Message::new(from, body),
         Some(id) => hand_out_tracked(core, from, body, id),
+    };
+    match is_large {
+        true => message.with_home(core.home.clone()),
+        false => message,
     }
 }
 

@@ -33,28 +33,36 @@ impl LargeFrame {
             return None;
         }
         let body = bytes[DATA_HEADER..].to_vec();
-        let mut large = LargeFrame {
+        Some(LargeFrame {
             arrived: body.len(),
             body,
             len: head.frame_len() - DATA_HEADER,
             wants_ack: head.kind == kind::DATA_REQ,
-        };
-        large.make_ready();
-        Some(large)
+        })
     }
 
     /// Takes `n` more bytes and says whether the message is whole.
     pub(super) fn handle_read(&mut self, n: usize) -> bool {
         self.arrived += n;
-        let is_whole = self.arrived >= self.len;
-        if !is_whole {
-            self.make_ready();
-        }
-        is_whole
+        self.arrived >= self.len
+    }
+
+    /// What its allocation has to hold, while it does not.
+    pub(super) fn wants(&self) -> Option<usize> {
+        let end = self.len + BEHIND;
+        (self.body.capacity() < end).then_some(end)
+    }
+
+    /// Goes on in another allocation.
+    pub(super) fn adopt(&mut self, mut spent: Vec<u8>) {
+        spent.resize(spent.len().clamp(self.arrived, self.len + BEHIND), 0);
+        spent[..self.arrived].copy_from_slice(&self.body[..self.arrived]);
+        self.body = spent;
     }
 
     /// Where the next read goes; never empty.
     pub(super) fn space(&mut self) -> &mut [u8] {
+        self.make_ready();
         &mut self.body[self.arrived..]
     }
 

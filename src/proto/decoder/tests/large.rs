@@ -77,3 +77,26 @@ fn a_large_body_holds_little_more_than_its_length() {
     assert_eq!(batch.bytes.len(), 900_000);
     assert_eq!(batch.bytes.capacity(), 900_000 + BEHIND);
 }
+
+#[test]
+fn a_large_frame_goes_on_in_an_allocation_that_it_is_given() {
+    let body = noise(&mut Rng::new(5), 3 * LARGE_FRAME);
+    let bytes = message(Some(ID), &body);
+    for begun in [5, 30, 4_000, LARGE_FRAME + 100] {
+        for length in [0, 10, bytes.len() / 2, bytes.len() + 500] {
+            let mut decoder = greeted(MAX);
+            feed(&mut decoder, &bytes[..begun], || 1_000);
+            if decoder.wants().is_none() {
+                continue;
+            }
+            let mut spent = vec![9; length];
+            spent.reserve_exact(bytes.len() + 500 - length);
+            decoder.adopt(spent);
+            assert_eq!(decoder.wants(), None);
+            let rest = [&bytes[begun..], &message(None, b"next")].concat();
+            let seen = feed(&mut decoder, &rest, || 50_000);
+            let expected = [(Some(ID), body.clone()), (None, b"next".to_vec())];
+            assert!(seen.messages == expected, "{begun} bytes, then {length}");
+        }
+    }
+}
