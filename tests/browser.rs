@@ -47,6 +47,12 @@ fn count(text: &str) -> String {
 /// A browser, one at a time, or `None` when these tests are skipped.
 fn browser() -> Option<(MutexGuard<'static, ()>, Driver)> {
     static ONE: Mutex<()> = Mutex::new(());
+    let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    browser_beside().map(|driver| (turn, driver))
+}
+
+/// A browser that has little to do, so that another one may run beside it.
+fn browser_beside() -> Option<Driver> {
     let missing = ["chromium", "chromedriver"].into_iter().find(|name| {
         let version = Command::new(name).arg("--version").output();
         !version.is_ok_and(|output| output.status.success())
@@ -58,8 +64,7 @@ fn browser() -> Option<(MutexGuard<'static, ()>, Driver)> {
         writeln!(io::stderr(), "test skipped: there is no {name}").ok();
         return None;
     }
-    let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    Some((turn, Driver::start()))
+    Some(Driver::start())
 }
 
 /// A loopback address and port of this test's own, without a scheme.
@@ -229,7 +234,7 @@ fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
 
 #[test]
 fn a_page_that_says_nothing_stays_alive() {
-    let Some((_turn, driver)) = browser() else {
+    let Some(driver) = browser_beside() else {
         return;
     };
     let page = address();

@@ -88,8 +88,14 @@ fn the_examples_of_the_page_are_what_happens() {
     assert!(examples.len() >= 5, "{examples:?}");
     for steps in examples {
         let (broker, there) = broker(Transport::Tcp);
-        let sockets: BTreeMap<char, Socket> = ['a', 'b'].map(|who| (who, stranger(&there))).into();
-        eventually("both are clients", || broker.stats().clients == 2);
+        // One after the other: the page lists them in the order in which they came.
+        let sockets: BTreeMap<char, Socket> = [('a', 1), ('b', 2)]
+            .map(|(who, count)| {
+                let socket = stranger(&there);
+                eventually("it is a client", || broker.stats().clients == count);
+                (who, socket)
+            })
+            .into();
         let mut made = Made::new();
         for step in steps {
             let socket = &sockets[&step.who];

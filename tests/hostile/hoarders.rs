@@ -1,5 +1,6 @@
 //! Hoarders: peers that make the socket hold as much as they can.
 
+use std::thread;
 use std::time::Duration;
 
 use jackfield::DownReason;
@@ -84,13 +85,20 @@ fn messages_of_many_names_take_no_more_than_the_budget() {
         stage.slow_down(Duration::from_millis(20));
         let before = resident();
         let message = frame(DATA, &vec![7; MIB]);
-        let mut attackers = Vec::new();
-        for number in 0..100 {
-            let mut attacker = Attacker::join(stage.door(number), forged(number));
-            attacker.set_patience(Duration::from_millis(50));
-            attacker.try_write(&message);
-            attackers.push(attacker);
-        }
+        let mut attackers: Vec<Attacker> = (0..100)
+            .map(|number| Attacker::join(stage.door(number), forged(number)))
+            .collect();
+        // Some at a time: most of them find no room, and wait in vain.
+        thread::scope(|scope| {
+            for some in attackers.chunks_mut(10) {
+                scope.spawn(|| {
+                    for attacker in some {
+                        attacker.set_patience(Duration::from_millis(50));
+                        attacker.try_write(&message);
+                    }
+                });
+            }
+        });
         let grown = resident().saturating_sub(before);
         assert!(grown < 16 * MIB + BESIDE, "{grown} bytes");
         stage.await_rounds(3);

@@ -20,6 +20,9 @@ const RETAINED: usize = 64 * 1024 * 1024;
 /// processors have other work.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Threads while nobody attacks: two keepers, two acceptors, a dialler and a connection.
+const THREADS: usize = 6;
+
 /// The most drains that a socket has.
 const MAX_DRAINS: usize = 32;
 
@@ -89,6 +92,8 @@ impl Stage {
         let good = GoodPeer::join(&doors[0]);
         await_peers(&server, 1);
         good.await_rounds(10);
+        // On a busy machine one that was started has no name until it has run.
+        eventually("all threads run", || Footprint::now().threads == THREADS);
         Stage {
             before: Footprint::now(),
             server,

@@ -33,6 +33,7 @@ mod faults;
 mod net;
 mod node;
 mod plan;
+mod queue;
 mod reading;
 mod search;
 mod truth;

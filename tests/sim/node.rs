@@ -45,7 +45,8 @@ pub(crate) struct Node {
     pub(crate) blocked: VecDeque<Outgoing>,
     pub(crate) keeper_is_busy: bool,
     pub(crate) keeper_at: Option<Instant>,
-    /// Calls since the time last moved.
+    /// When it was last called, and how often at that time.
+    pub(crate) called: Instant,
     pub(crate) calls: u32,
 }
 
@@ -155,6 +156,7 @@ impl Node {
             blocked: VecDeque::new(),
             keeper_is_busy: false,
             keeper_at: None,
+            called: now,
             calls: 0,
         }
     }

@@ -1,6 +1,5 @@
 //! World: the nodes, the network between them, and the queue of what happens next.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use crate::proto::dial::DialId;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::LinkId;
+use crate::queue::Queue;
 use crate::truth::Truth;
 use crate::writing::{Writer, Written};
 
@@ -31,8 +31,7 @@ pub(crate) struct World {
     pub(crate) is_healed: bool,
     /// Everything that happens is printed.
     pub(crate) is_traced: bool,
-    queue: BTreeMap<(Instant, u64), What>,
-    queued: u64,
+    queue: Queue<What>,
     pub(crate) happened: u64,
 }
 
@@ -77,8 +76,7 @@ impl World {
             truth: Truth::default(),
             is_healed: false,
             is_traced: false,
-            queue: BTreeMap::new(),
-            queued: 0,
+            queue: Queue::new(start),
             happened: 0,
             plan,
         };
@@ -103,8 +101,7 @@ impl World {
     }
 
     pub(crate) fn schedule(&mut self, at: Instant, what: What) {
-        self.queued += 1;
-        self.queue.insert((at.max(self.now), self.queued), what);
+        self.queue.push(at.max(self.now), what);
     }
 
     /// A thread of `node` runs within the next moments.
@@ -119,13 +116,10 @@ impl World {
 
     /// Lets everything happen that is due until then.
     pub(crate) fn run_until(&mut self, until: Instant) {
-        while let Some(((at, _), what)) = self.queue.pop_first() {
+        while let Some((at, what)) = self.queue.pop() {
             if at > until {
                 self.schedule(at, what);
                 break;
-            }
-            if at > self.now {
-                self.nodes.iter_mut().for_each(|node| node.calls = 0);
             }
             self.now = at;
             self.happened += 1;
@@ -154,6 +148,9 @@ impl World {
         if let Some(until) = node.stopped_until.filter(|until| *until > self.now) {
             let at = between(&mut self.rng, Duration::ZERO, Duration::from_micros(500));
             return self.schedule(until + at, What::Of(id, call));
+        }
+        if node.called != self.now {
+            (node.called, node.calls) = (self.now, 0);
         }
         node.calls += 1;
         assert!(node.calls < MAX_CALLS, "{id:?} turns in circles");
