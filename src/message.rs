@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,6 +81,12 @@ pub(crate) type Frames = Arc<Vec<u8>>;
 pub struct Message {
     from: Identity,
     body: Vec<u8>,
+    aftermath: Option<Box<Aftermath>>,
+}
+
+/// What is to be done behind a message that most have nothing behind.
+#[derive(Default)]
+struct Aftermath {
     pending: Option<Pending>,
     home: Option<Home>,
 }
@@ -88,35 +95,31 @@ pub struct Message {
 pub(crate) type Home = Arc<dyn Fn(Vec<u8>) + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// What is to be done with an unacknowledged message: `true` acknowledges, `false` returns it.
-type Settle = Box<dyn FnOnce(bool) + Send>;
+pub(crate) type Settle = Box<dyn FnOnce(bool) + Send>;
 
 struct Pending(Mutex<Option<Settle>>);
 
 impl Message {
+    #[inline(always)]
     pub(crate) fn new(from: Identity, body: Vec<u8>) -> Message {
         Message {
             from,
             body,
-            pending: None,
-            home: None,
+            aftermath: None,
         }
     }
 
     /// Its allocation is wanted back.
-    pub(crate) fn with_home(self, home: Home) -> Message {
-        let mut message = self;
-        message.home = Some(home);
-        message
+    pub(crate) fn with_home(mut self, home: Home) -> Message {
+        self.aftermath.get_or_insert_default().home = Some(home);
+        self
     }
 
-    /// A message that is settled by `ack` or by being dropped.
-    pub(crate) fn unsettled(from: Identity, body: Vec<u8>, settle: Settle) -> Message {
-        Message {
-            from,
-            body,
-            pending: Some(Pending(Mutex::new(Some(settle)))),
-            home: None,
-        }
+    /// It is settled by `ack` or by being dropped.
+    pub(crate) fn unsettled(mut self, settle: Settle) -> Message {
+        let pending = Pending(Mutex::new(Some(settle)));
+        self.aftermath.get_or_insert_default().pending = Some(pending);
+        self
     }
 
     /// Who sent it; [`send_to`](crate::Socket::send_to) answers.
@@ -137,23 +140,25 @@ impl Message {
     /// Its payload, taken out. A message that waits for `ack` counts as dropped by this: call
     /// `ack` first.
     pub fn into_body(mut self) -> Vec<u8> {
-        self.home = None;
-        std::mem::take(&mut self.body)
+        if let Some(aftermath) = &mut self.aftermath {
+            aftermath.home = None;
+        }
+        mem::take(&mut self.body)
     }
 
     /// Tells its sender that it is dealt with. Once is enough; for messages that nobody waits
     /// to hear about, it does nothing.
     pub fn ack(&self) {
-        if let Some(pending) = &self.pending {
-            pending.settle(true);
-        }
+        let pending = self.aftermath.as_ref().and_then(|it| it.pending.as_ref());
+        pending.inspect(|pending| pending.settle(true));
     }
 }
 
 impl Drop for Message {
     fn drop(&mut self) {
-        if let Some(home) = &self.home {
-            home(std::mem::take(&mut self.body));
+        let home = self.aftermath.as_mut().and_then(|it| it.home.take());
+        if let Some(home) = home {
+            home(mem::take(&mut self.body));
         }
     }
 }

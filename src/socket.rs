@@ -160,27 +160,36 @@ impl Socket {
     /// After a close it still gives the at-most-once messages that had arrived, then
     /// [`Error::Closed`].
     pub fn recv(&self) -> Result<Message, Error> {
-        self.core()
-            .inbox
-            .take(None)
-            .map(|arrived| hand_out(self.core(), arrived))
+        match self.core().inbox.take_plain() {
+            Some((from, body)) => Ok(Message::new(from, body)),
+            None => self.wait(None),
+        }
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Message, Error> {
-        self.core()
-            .inbox
-            .try_take()
-            .map(|arrived| hand_out(self.core(), arrived))
+        match self.core().inbox.take_plain() {
+            Some((from, body)) => Ok(Message::new(from, body)),
+            None => self.take_any(),
+        }
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, Error> {
-        let deadline = Some(deadline_after(timeout));
-        self.core()
-            .inbox
-            .take(deadline)
-            .map(|arrived| hand_out(self.core(), arrived))
+        match self.core().inbox.take_plain() {
+            Some((from, body)) => Ok(Message::new(from, body)),
+            None => self.wait(Some(timeout)),
+        }
+    }
+
+    fn take_any(&self) -> Result<Message, Error> {
+        let arrived = self.core().inbox.try_take()?;
+        Ok(hand_out(self.core(), arrived))
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<Message, Error> {
+        let arrived = self.core().take(timeout.map(deadline_after))?;
+        Ok(hand_out(self.core(), arrived))
     }
 
     /// Received messages, one after the other, until the socket is closed.

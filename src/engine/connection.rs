@@ -1,11 +1,13 @@
 //! Connection: the thread of one connection, from HELLO to the end of its stream.
 
 use std::io;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Signal};
+use crate::engine::inbox::Pushed;
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
@@ -14,18 +16,24 @@ use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
 use crate::transport::{Notice, Stream};
 
+/// How long a receiver reads before it gives the reader back: that long it may miss what else
+/// happens to its socket.
+const SLICE: Duration = Duration::from_millis(5);
+
 /// Serves the connection until it ends.
-pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Stream) {
-    let mut reader = Reader {
-        core,
+pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
+    let mut reader = Box::new(Reader {
         id,
-        stream,
+        stream: stream.clone(),
+        patience: None,
         decoder: Decoder::new(core.config.max_message as u32),
-    };
+        due: Due::Read,
+        may_lend: false,
+    });
     core.write_next(id);
-    let reason = match reader.shake_hands() {
+    let reason = match reader.shake_hands(core) {
         Ok((reading, peer)) => {
-            let reason = reader.read_all(reading);
+            let reason = reader.read_all(core, reading);
             core.inbox.end_lane(peer);
             reason
         }
@@ -44,37 +52,57 @@ impl Core {
     }
 }
 
-struct Reader<'a> {
-    core: &'a Arc<Core>,
+/// What reads one connection: its own thread, or a receiver that this thread has lent it to.
+pub(crate) struct Reader {
     id: LinkId,
-    stream: &'a Stream,
+    stream: Arc<Stream>,
+    /// How long a read of the stream waits at most.
+    patience: Option<Duration>,
     decoder: Decoder,
+    due: Due,
+    /// The hub has no other link, so whoever waits for messages waits for this one's.
+    may_lend: bool,
 }
 
-impl Reader<'_> {
+/// What a reader does next. All but reading may take long, and is for its own thread.
+enum Due {
+    Read,
+    /// To be lent: somebody waits for what it reads.
+    Lend,
+    /// The inbox had no room for these.
+    Deliver(Identity, Batch),
+    /// The peer is past its share of the inbox.
+    WaitForRoom(Identity),
+    /// Too many acknowledgements wait to be written.
+    WaitForAcks,
+    End(DownReason),
+}
+
+impl Reader {
     /// Reads up to the HELLO and asks whether its sender may come in. The reading may hold
     /// messages behind it.
-    fn shake_hands(&mut self) -> Result<(Reading, Identity), DownReason> {
+    fn shake_hands(&mut self, core: &Arc<Core>) -> Result<(Reading, Identity), DownReason> {
         let (reading, identity) = loop {
-            let reading = self.read()?;
+            let Some(reading) = self.read(core)? else {
+                continue;
+            };
             if let Some(identity) = reading.hello {
                 break (reading, identity);
             }
             if let Some(violation) = reading.violation {
-                self.core
-                    .lock()
+                core.lock()
                     .hub
                     .handle_violation(Instant::now(), self.id, violation);
                 return Err(DownReason::NotAPeer);
             }
         };
-        if !self.is_authorized(identity) {
-            self.core.lock().hub.handle_refused(Instant::now(), self.id);
+        if !self.is_authorized(core, identity) {
+            core.lock().hub.handle_refused(Instant::now(), self.id);
             return Err(DownReason::Refused);
         }
-        self.core.lock().hub.handle_authorized(self.id);
-        self.core.write_next(self.id);
-        let mut shared = self.core.lock();
+        core.lock().hub.handle_authorized(self.id);
+        core.write_next(self.id);
+        let mut shared = core.lock();
         let verdict = shared.hub.handle_hello(Instant::now(), self.id, identity);
         if verdict == Verdict::Rejected {
             return Err(DownReason::Closed);
@@ -83,16 +111,16 @@ impl Reader<'_> {
             shared = shared.wait(Signal::Readers, None);
         }
         if shared.hub.is_alive(self.id) {
-            self.core.inbox.open_lane(identity);
+            core.inbox.open_lane(identity);
         }
         Ok((reading, identity))
     }
 
-    fn is_authorized(&self, identity: Identity) -> bool {
-        let Some(hook) = &self.core.config.authorize else {
+    fn is_authorized(&self, core: &Core, identity: Identity) -> bool {
+        let Some(hook) = &core.config.authorize else {
             return true;
         };
-        let candidate = self.core.lock().hub.candidate(self.id, identity);
+        let candidate = core.lock().hub.candidate(self.id, identity);
         // A hook that panics says no; the panic is its own and ends there.
         candidate.is_some_and(|mut candidate| {
             candidate.credentials = self.stream.credentials();
@@ -100,128 +128,204 @@ impl Reader<'_> {
         })
     }
 
-    fn read_all(&mut self, mut reading: Reading) -> DownReason {
+    fn read_all(mut self: Box<Self>, core: &Core, reading: Reading) -> DownReason {
+        self.due = self.handle(core, reading);
         loop {
-            let held = self.decoder.held();
-            let mut shared = self.core.lock();
-            let next = shared
-                .hub
-                .handle_reading(Instant::now(), self.id, &mut reading, held);
-            let peer = shared.hub.peer_of(self.id);
-            drop(shared);
-            if let Some(peer) = peer {
-                self.deliver(peer, &mut reading);
-            }
-            match next {
-                Next::ReadOn => {}
-                Next::Pause => self.wait_for_acks_to_leave(),
-                Next::Stop => return DownReason::Closed,
-            }
-            if let Some(peer) = peer {
-                self.wait_for_space(peer);
-            }
-            reading = match self.read() {
-                Ok(reading) => reading,
-                Err(reason) => return reason,
+            self.due = match mem::replace(&mut self.due, Due::Read) {
+                Due::Read => self.wait_and_read(core),
+                Due::Lend => {
+                    self = core.inbox.lend(self);
+                    self.wait_at_most(None).ok();
+                    continue;
+                }
+                Due::Deliver(peer, batch) => self.deliver_late(core, peer, batch),
+                Due::WaitForRoom(peer) => {
+                    self.parked(core, |core| core.inbox.wait_for_room(peer));
+                    self.due_now(core)
+                }
+                Due::WaitForAcks => {
+                    self.wait_for_acks_to_leave(core);
+                    Due::Read
+                }
+                Due::End(reason) => return reason,
             };
         }
     }
 
-    fn read(&mut self) -> Result<Reading, DownReason> {
-        loop {
-            let spent = self
-                .decoder
-                .wants()
-                .and_then(|size| self.core.shelf.take(size));
-            spent
-                .into_iter()
-                .for_each(|spent| self.decoder.adopt(spent));
-            match self.stream.read(self.decoder.space()) {
-                Ok(0) => return Err(DownReason::Closed),
-                Ok(count) => return Ok(self.decoder.handle_read(count)),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => self.handle_notice(),
-                    io::ErrorKind::InvalidData => return Err(DownReason::NotAPeer),
-                    _ => return Err(DownReason::Reset),
-                },
+    /// Reads on the thread of a receiver, which then finds in the inbox what came.
+    pub(crate) fn read_for_receiver(mut self: Box<Self>, core: &Core) {
+        if !self.has_space(core) || self.wait_at_most(Some(SLICE)).is_err() {
+            return core.inbox.give_back(self);
+        }
+        let read = self.read(core);
+        let is_in_use = matches!(read, Ok(Some(_)));
+        match self.due_after(core, read) {
+            Due::Read | Due::Lend if is_in_use && self.may_lend => core.inbox.offer_again(self),
+            due => {
+                self.due = due;
+                core.inbox.give_back(self);
             }
         }
     }
 
-    fn handle_notice(&self) {
-        let notice = self.stream.notice();
-        let mut shared = self.core.lock();
+    fn wait_at_most(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        if self.patience != patience {
+            self.stream.set_read_timeout(patience)?;
+            self.patience = patience;
+        }
+        Ok(())
+    }
+
+    fn wait_and_read(&mut self, core: &Core) -> Due {
+        if !self.has_space(core) {
+            self.wait_for_space(core);
+        }
+        let read = self.read(core);
+        self.due_after(core, read)
+    }
+
+    fn due_after(&mut self, core: &Core, read: Result<Option<Reading>, DownReason>) -> Due {
+        match read {
+            Ok(Some(reading)) => self.handle(core, reading),
+            Ok(None) => Due::Read,
+            Err(reason) => Due::End(reason),
+        }
+    }
+
+    /// Nothing, if what came was a notice, or nothing in time.
+    fn read(&mut self, core: &Core) -> Result<Option<Reading>, DownReason> {
+        let wanted = self.decoder.wants();
+        if let Some(spent) = wanted.and_then(|size| core.shelf.take(size)) {
+            self.decoder.adopt(spent);
+        }
+        match self.stream.read(self.decoder.space()) {
+            Ok(0) => Err(DownReason::Closed),
+            Ok(count) => Ok(Some(self.decoder.handle_read(count))),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.handle_notice(core);
+                    Ok(None)
+                }
+                io::ErrorKind::InvalidData => Err(DownReason::NotAPeer),
+                _ => Err(DownReason::Reset),
+            },
+        }
+    }
+
+    fn handle_notice(&self, core: &Core) {
+        let Some(notice) = self.stream.notice() else {
+            return;
+        };
+        let mut shared = core.lock();
         match notice {
-            Some(Notice::Prompt) => shared.hub.handle_prompt(self.id),
-            Some(Notice::Leave(reason)) => {
+            Notice::Prompt => shared.hub.handle_prompt(self.id),
+            Notice::Leave(reason) => {
                 shared.hub.handle_farewell(Instant::now(), self.id, reason);
             }
-            None => {}
         }
     }
 
-    /// Hands the messages of a reading over, and stays here while the inbox has no room.
-    fn deliver(&mut self, peer: Identity, reading: &mut Reading) {
-        let batch = std::mem::take(&mut reading.batch);
-        if batch.spans.is_empty() {
-            return self.decoder.recycle(batch.bytes);
+    fn handle(&mut self, core: &Core, mut reading: Reading) -> Due {
+        let held = self.decoder.held();
+        let mut shared = core.lock();
+        let next = shared
+            .hub
+            .handle_reading(Instant::now(), self.id, &mut reading, held);
+        let peer = shared.hub.peer_of(self.id);
+        self.may_lend = shared.hub.is_only_link(self.id) && self.stream.takes_read_timeout();
+        drop(shared);
+        match peer {
+            Some(peer) => self.deliver(core, peer, reading.batch, next),
+            None => self.due_next(next),
         }
-        let inbox = &self.core.inbox;
-        if let Some(spent) = inbox.spare() {
+    }
+
+    fn due_next(&self, next: Next) -> Due {
+        match next {
+            Next::ReadOn => Due::Read,
+            Next::Pause => Due::WaitForAcks,
+            Next::Stop => Due::End(DownReason::Closed),
+        }
+    }
+
+    /// Hands the messages of a reading over.
+    fn deliver(&mut self, core: &Core, peer: Identity, batch: Batch, next: Next) -> Due {
+        if batch.spans.is_empty() {
+            self.decoder.recycle(batch.bytes);
+            return self.due_next(next);
+        }
+        if let Some(spent) = core.inbox.spare() {
             self.decoder.recycle(spent);
         }
-        let pushed = inbox.push(peer, batch);
-        let may_read_on = pushed.unwrap_or_else(|batch| self.deliver_late(peer, batch));
-        if !may_read_on {
-            self.park(true);
-            inbox.wait_for_room(peer);
-            self.park(false);
+        match core.inbox.push(peer, batch) {
+            Ok(Pushed::Awaited) if self.may_lend && next == Next::ReadOn => Due::Lend,
+            Ok(Pushed::ReadOn | Pushed::Awaited) => self.due_next(next),
+            Ok(Pushed::Wait) => Due::WaitForRoom(peer),
+            Err(batch) => Due::Deliver(peer, batch),
         }
     }
 
     /// The inbox has no room at all: until it has, the batch is memory that this link holds.
-    fn deliver_late(&self, peer: Identity, batch: Batch) -> bool {
-        self.hold(batch.memory() + self.decoder.held());
-        self.park(true);
-        let pushed = self.core.inbox.push_in_turn(peer, batch);
-        self.park(false);
-        self.hold(self.decoder.held());
-        pushed.unwrap_or_else(|batch| {
-            let ids = batch.spans.iter().filter_map(|span| batch.id(*span));
-            let mut shared = self.core.lock();
-            ids.for_each(|id| shared.hub.handle_returned(peer, id));
-            true
-        })
+    fn deliver_late(&self, core: &Core, peer: Identity, batch: Batch) -> Due {
+        self.hold(core, batch.memory() + self.decoder.held());
+        let pushed = self.parked(core, |core| core.inbox.push_in_turn(peer, batch));
+        self.hold(core, self.decoder.held());
+        match pushed {
+            Ok(Pushed::Wait) => Due::WaitForRoom(peer),
+            Ok(Pushed::ReadOn | Pushed::Awaited) => self.due_now(core),
+            Err(batch) => {
+                let ids = batch.spans.iter().filter_map(|span| batch.id(*span));
+                let mut shared = core.lock();
+                ids.for_each(|id| shared.hub.handle_returned(peer, id));
+                drop(shared);
+                self.due_now(core)
+            }
+        }
     }
 
-    fn hold(&self, held: usize) {
-        self.core.lock().hub.handle_held(self.id, held);
+    /// Behind a wait, in which the link may have changed.
+    fn due_now(&self, core: &Core) -> Due {
+        self.due_next(core.lock().hub.next_for(self.id))
+    }
+
+    fn hold(&self, core: &Core, held: usize) {
+        core.lock().hub.handle_held(self.id, held);
     }
 
     /// What is read of a message cannot be given back: while nothing more fits into the inbox, a
     /// large one grows no further.
-    fn wait_for_space(&self, peer: Identity) {
-        if self.decoder.is_in_large_message() && self.core.inbox.is_full() {
-            self.park(true);
-            self.core.inbox.wait_for_space(peer);
-            self.park(false);
+    fn has_space(&self, core: &Core) -> bool {
+        !self.decoder.is_in_large_message() || !core.inbox.is_full()
+    }
+
+    fn wait_for_space(&self, core: &Core) {
+        let peer = core.lock().hub.peer_of(self.id);
+        if let Some(peer) = peer {
+            self.parked(core, |core| core.inbox.wait_for_space(peer));
         }
     }
 
-    fn park(&self, is_parked: bool) {
-        self.core
-            .lock()
+    /// A wait in which silence is ours and not the peer's.
+    fn parked<T>(&self, core: &Core, wait: impl FnOnce(&Core) -> T) -> T {
+        self.park(core, true);
+        let result = wait(core);
+        self.park(core, false);
+        result
+    }
+
+    fn park(&self, core: &Core, is_parked: bool) {
+        core.lock()
             .hub
             .handle_parked(Instant::now(), self.id, is_parked);
     }
 
     /// Acknowledgements are not bounded like messages; this is what bounds them.
-    fn wait_for_acks_to_leave(&self) {
-        let mut shared = self.core.lock();
-        shared.hub.handle_parked(Instant::now(), self.id, true);
-        while shared.hub.is_crowded_by_acks(self.id) {
-            shared = shared.wait(Signal::Readers, None);
-        }
-        shared.hub.handle_parked(Instant::now(), self.id, false);
+    fn wait_for_acks_to_leave(&self, core: &Core) {
+        self.parked(core, |core| {
+            let mut shared = core.lock();
+            while shared.hub.is_crowded_by_acks(self.id) {
+                shared = shared.wait(Signal::Readers, None);
+            }
+        });
     }
 }

@@ -2,15 +2,18 @@
 //!
 //! Lock order: front, then back. Neither is held while waiting for the other side.
 
+mod lending;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::engine::connection::Reader;
+use crate::engine::loan::Loan;
 use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Identity;
@@ -24,10 +27,32 @@ const MAX_SPARE: usize = 2;
 /// Smaller buffers are not worth keeping.
 const WORTH_KEEPING: usize = 16 * 1024;
 
+/// Who waits for less than this does not read in the meantime: a read ends with the system's tick,
+/// which may be late by several milliseconds.
+const PATIENT: Duration = Duration::from_millis(20);
+
 /// What comes out of the inbox.
 pub(crate) enum Taken {
     Message(Arrived),
     Presence(Identity, Presence),
+}
+
+/// What a receiver may go on with.
+pub(crate) enum Awaited {
+    /// There may be something to take.
+    Arrival,
+    /// There is nothing to take, and a connection to be read.
+    Reader(Box<Reader>),
+}
+
+/// What a reader does that has put something in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pushed {
+    ReadOn,
+    /// As above, and one receiver had nothing to do: it may do the reading.
+    Awaited,
+    /// Its peer is past its share.
+    Wait,
 }
 
 pub(crate) struct Inbox {
@@ -38,6 +63,8 @@ pub(crate) struct Inbox {
     left: AtomicUsize,
     back: Mutex<Back>,
     arrived: Condvar,
+    /// Where the thread whose reader is lent waits for it.
+    returned: Condvar,
     is_closed: AtomicBool,
 }
 
@@ -46,7 +73,11 @@ struct Back {
     /// Where readers wait for room. Each has a place of its own, because a peer that is one of a
     /// thousand parked ones must not cost a thousand wake-ups for each batch that is taken.
     rooms: HashMap<Identity, Arc<Condvar>>,
+    /// Threads that sleep until something arrives.
     receivers: usize,
+    /// Those of them that could read instead.
+    patient: usize,
+    loan: Loan<Box<Reader>>,
     watchers: Vec<Arc<Watcher>>,
     spare: Vec<Vec<u8>>,
 }
@@ -60,17 +91,19 @@ impl Inbox {
                 lanes: Lanes::new(config),
                 rooms: HashMap::new(),
                 receivers: 0,
+                patient: 0,
+                loan: Loan::default(),
                 watchers: Vec::new(),
                 spare: Vec::new(),
             }),
             arrived: Condvar::new(),
+            returned: Condvar::new(),
             is_closed: AtomicBool::new(false),
         }
     }
 
-    /// Puts a peer's messages in. Says whether its reader may read on; if not, it waits for room.
-    /// They come back if there is no room for them at all.
-    pub(crate) fn push(&self, from: Identity, batch: Batch) -> Result<bool, Batch> {
+    /// Puts a peer's messages in. They come back if there is no room for them at all.
+    pub(crate) fn push(&self, from: Identity, batch: Batch) -> Result<Pushed, Batch> {
         let mut back = self.back();
         match back.lanes.has_room(batch.memory()) || self.is_closed() {
             true => Ok(self.put_in(&mut back, from, batch)),
@@ -79,7 +112,7 @@ impl Inbox {
     }
 
     /// As `push`, but waits for its turn to have room. They come back if the peer's link ends.
-    pub(crate) fn push_in_turn(&self, from: Identity, batch: Batch) -> Result<bool, Batch> {
+    pub(crate) fn push_in_turn(&self, from: Identity, batch: Batch) -> Result<Pushed, Batch> {
         let mut back = self.wait_in_turn(from, batch.memory());
         let pushed = match back.lanes.has_ended(from) && !self.is_closed() {
             true => Err(batch),
@@ -130,10 +163,15 @@ impl Inbox {
         back.watchers.iter().for_each(|watcher| watcher.notify());
     }
 
-    fn put_in(&self, back: &mut Back, from: Identity, batch: Batch) -> bool {
+    fn put_in(&self, back: &mut Back, from: Identity, batch: Batch) -> Pushed {
         let may_read_on = back.lanes.push(from, batch);
         self.tell_receivers(back);
-        may_read_on || self.is_closed()
+        let is_awaited = back.patient == 1 && back.receivers == 1 && back.watchers.is_empty();
+        match may_read_on || self.is_closed() {
+            true if is_awaited => Pushed::Awaited,
+            true => Pushed::ReadOn,
+            false => Pushed::Wait,
+        }
     }
 
     /// Waits until the peer is within its share again or its link ends, or the socket closes.
@@ -162,11 +200,19 @@ impl Inbox {
         self.back().spare.pop()
     }
 
+    /// The next message of the batch that is being served, if it is a plain one. Nearly every
+    /// call comes to this: inlined up to the application's call, it moves a message once.
+    #[inline(always)]
+    pub(crate) fn take_plain(&self) -> Option<(Identity, Vec<u8>)> {
+        let mut front = self.front();
+        let delivery = front.as_mut()?;
+        let plain = delivery.next_plain()?;
+        self.left.store(delivery.left(), Ordering::Relaxed);
+        Some(plain)
+    }
+
     /// A message; who comes and goes is passed over.
     pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
-        if let Some(arrived) = self.serve(&mut self.front()) {
-            return Ok(arrived);
-        }
         loop {
             if let Taken::Message(arrived) = self.try_take_next()? {
                 return Ok(arrived);
@@ -174,10 +220,7 @@ impl Inbox {
         }
     }
 
-    /// The next message of the batch that is being served, while its turn lasts. Nearly every call
-    /// comes to this: inlined up to the application's call, a message is moved once and not four
-    /// times on its way.
-    #[inline(always)]
+    /// The next message of the batch that is being served, while its turn lasts.
     fn serve(&self, front: &mut Option<Delivery>) -> Option<Arrived> {
         let delivery = front.as_mut()?;
         if delivery.is_paused() {
@@ -230,43 +273,24 @@ impl Inbox {
         None
     }
 
-    /// Waits for a message until the deadline, if there is one.
-    #[inline(always)]
-    pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
-        if let Some(arrived) = self.serve(&mut self.front()) {
-            return Ok(arrived);
-        }
-        self.wait_and_take(deadline)
-    }
-
-    #[cold]
-    fn wait_and_take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
-        loop {
-            match self.try_take() {
-                Err(Error::Empty) => self.wait_for_arrival(deadline)?,
-                result => return result,
-            }
-        }
-    }
-
-    /// As `take`, and tells who comes and goes as well.
-    pub(crate) fn take_next(&self, deadline: Option<Instant>) -> Result<Taken, Error> {
-        loop {
-            match self.try_take_next() {
-                Err(Error::Empty) => self.wait_for_arrival(deadline)?,
-                result => return result,
-            }
-        }
-    }
-
-    fn wait_for_arrival(&self, deadline: Option<Instant>) -> Result<(), Error> {
+    /// Waits until there may be something to take, or to read, until the deadline, if there is one.
+    pub(crate) fn await_arrival(&self, deadline: Option<Instant>) -> Result<Awaited, Error> {
         let mut back = self.back();
         while back.lanes.ready() == 0 && self.left() == 0 && !self.is_closed() {
             let pause = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 Some(pause) if pause.is_zero() => return Err(Error::Timeout),
                 pause => pause,
             };
+            let is_patient = pause.is_none_or(|pause| pause >= PATIENT);
+            if let Some(reader) = back.loan.borrow() {
+                if is_patient {
+                    return Ok(Awaited::Reader(reader));
+                }
+                back.loan.give_back(reader);
+                self.returned.notify_one();
+            }
             back.receivers += 1;
+            back.patient += usize::from(is_patient);
             back = match pause {
                 None => self
                     .arrived
@@ -278,12 +302,13 @@ impl Inbox {
                 }
             };
             back.receivers -= 1;
+            back.patient -= usize::from(is_patient);
         }
         // One wake-up may stand for several messages: pass it on.
         if back.receivers > 0 && back.lanes.ready() + self.left() > 1 {
             self.arrived.notify_one();
         }
-        Ok(())
+        Ok(Awaited::Arrival)
     }
 
     fn left(&self) -> usize {

@@ -80,7 +80,20 @@ impl Delivery {
         self.pause = self.next + TURN;
     }
 
+    /// The next message, if it is one of those that nearly all are: small, in turn, and nobody
+    /// waits for its ACK. Whoever called gets its parts in registers, which saves several stores
+    /// and loads of them on the way to the application.
     #[inline(always)]
+    pub(crate) fn next_plain(&mut self) -> Option<(Identity, Vec<u8>)> {
+        let span = *self.batch.spans.get(self.next)?;
+        let is_plain = !span.wants_ack && (span.len as usize) < OWN_FROM;
+        if !is_plain || self.next >= self.pause {
+            return None;
+        }
+        self.next += 1;
+        Some((self.from, self.batch.payload(span).to_vec()))
+    }
+
     pub(crate) fn next(&mut self) -> Option<Arrived> {
         let span = *self.batch.spans.get(self.next)?;
         self.next += 1;

@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::message::{Identity, Message};
 use crate::policy::AckMode;
 use crate::proto::delivery::{Arrived, Presence};
-use crate::proto::frame::MessageId;
 
 /// One of the things that [`Arrivals`] gives.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl Arrivals {
     }
 
     fn take(&self, deadline: Option<Instant>) -> Result<Arrival, Error> {
-        let taken = self.core.inbox.take_next(deadline)?;
+        let taken = self.core.take_next(deadline)?;
         Ok(self.arrival(taken))
     }
 
@@ -89,33 +88,25 @@ impl fmt::Debug for Arrivals {
 }
 
 /// The application gets a message: from here on it is acknowledged, or will be.
-#[inline(always)]
 pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
     let Arrived { from, body, id } = arrived;
     let is_large = is_worth_keeping(body.len());
-    let message = match id {
-        None => Message::new(from, body),
-        Some(id) => hand_out_tracked(core, from, body, id),
-    };
-    match is_large {
-        true => message.with_home(core.home.clone()),
-        false => message,
+    let mut message = Message::new(from, body);
+    if is_large {
+        message = message.with_home(core.home.clone());
     }
-}
-
-fn hand_out_tracked(core: &Arc<Core>, from: Identity, body: Vec<u8>, id: MessageId) -> Message {
+    let Some(id) = id else { return message };
     if core.config.ack_mode == AckMode::OnRecv {
         core.lock().hub.handle_taken(from, id);
-        return Message::new(from, body);
+        return message;
     }
     let core = Arc::downgrade(core);
-    let settle = move |is_done: bool| {
+    message.unsettled(Box::new(move |is_done| {
         let Some(core) = core.upgrade() else { return };
         let mut shared = core.lock();
         match is_done {
             true => shared.hub.handle_taken(from, id),
             false => shared.hub.handle_returned(from, id),
         }
-    };
-    Message::unsettled(from, body, Box::new(settle))
+    }))
 }

@@ -172,6 +172,29 @@ impl Stream {
         }
     }
 
+    /// Whether a read can be told to wait only so long and leave the stream as it was. On Windows
+    /// a read that timed out leaves a socket in no certain state.
+    pub(crate) fn takes_read_timeout(&self) -> bool {
+        match self {
+            Stream::Tcp(..) => cfg!(unix),
+            #[cfg(unix)]
+            Stream::Unix(_) => true,
+            Stream::Sniffed(_) | Stream::Mem(_) | Stream::Brought(_) => false,
+        }
+    }
+
+    /// How long one read may wait, before it fails with `WouldBlock`; `None` is without end.
+    pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream, _) => stream.set_read_timeout(timeout),
+            #[cfg(unix)]
+            Stream::Unix(stream) => stream.set_read_timeout(timeout),
+            Stream::Sniffed(_) | Stream::Mem(_) | Stream::Brought(_) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+
     /// `Write` ends the stream behind what was written; `Both` ends it now and wakes the threads
     /// that are blocked in it.
     pub(crate) fn shutdown(&self, how: Shutdown) {

@@ -73,7 +73,8 @@ impl Hub {
         self.relieve_held();
     }
 
-    fn next_for(&self, id: LinkId) -> Next {
+    /// What the reader of `id` does next.
+    pub(crate) fn next_for(&self, id: LinkId) -> Next {
         match self.link(id).map(|link| link.phase) {
             None | Some(Phase::Ended) => Next::Stop,
             Some(_) if self.is_crowded_by_acks(id) => Next::Pause,
@@ -213,6 +214,11 @@ impl Hub {
     /// Whose messages come on `id`.
     pub(crate) fn peer_of(&self, id: LinkId) -> Option<Identity> {
         self.link(id)?.peer
+    }
+
+    /// Whether all that this socket may receive comes on `id`.
+    pub(crate) fn is_only_link(&self, id: LinkId) -> bool {
+        self.links.len() - self.free.len() == 1 && self.link(id).is_some()
     }
 
     /// Whether so many acknowledgements wait for `id` that it must not be read.
