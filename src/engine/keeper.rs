@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Life, Locked, Signal};
 use crate::engine::threads::SMALL_STACK;
@@ -46,13 +46,16 @@ impl Core {
     /// Gives senders that are in the middle of a burst a chance to add to a small chunk.
     fn let_grow<'a>(&'a self, mut shared: Locked<'a>) -> Locked<'a> {
         for _ in 0..OFFERS {
-            let Some(before) = shared.hub.is_worth_waiting() else {
+            let Some(moment) = shared.hub.moment_before_writing() else {
                 break;
             };
             drop(shared);
-            thread::yield_now();
+            match moment.nap {
+                Duration::ZERO => thread::yield_now(),
+                nap => thread::sleep(nap),
+            }
             shared = self.lock();
-            if shared.hub.is_worth_waiting() == Some(before) {
+            if shared.hub.moment_before_writing() == Some(moment) {
                 break;
             }
         }

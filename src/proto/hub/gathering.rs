@@ -8,6 +8,9 @@ use crate::proto::hub::Hub;
 use crate::proto::hub::sending::Sent;
 use crate::proto::link::LinkId;
 
+/// From so many peers on, a round of writes takes so long that it pays to wait for what comes next.
+const VERY_MANY: usize = 128;
+
 /// Messages that no outbox has yet. Everybody whom they are for gets all of them, and has room.
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -20,6 +23,8 @@ pub(super) struct Gathered {
     is_named: bool,
     /// The peers that the last message was for which named any.
     named: Vec<Identity>,
+    /// So many turns of the keeper are for what several outboxes got at once.
+    going_out: usize,
 }
 
 impl Gathered {
@@ -40,6 +45,24 @@ impl Gathered {
             true => self.messages,
             false => 0,
         }
+    }
+
+    /// How many writes it takes, if they are very many.
+    pub(super) fn round(&self) -> usize {
+        match self.links.len() {
+            many @ VERY_MANY.. => many,
+            _ => 0,
+        }
+    }
+
+    /// The keeper writes what several peers got: nothing is added to that while they wait.
+    pub(super) fn is_going_out(&self) -> bool {
+        self.going_out > 0
+    }
+
+    /// It is the next link's turn to be written.
+    pub(super) fn handle_turn(&mut self) {
+        self.going_out = self.going_out.saturating_sub(1);
     }
 
     fn has_room(&self, len: usize) -> bool {
@@ -156,6 +179,10 @@ impl Hub {
             }
             self.mark_dirty(*id);
         }
+        self.gathered.going_out = match links.len() {
+            0 | 1 => 0,
+            several => several.min(self.dirty.len()),
+        };
         self.gathered.links = links;
         // What was only copied from serves again.
         self.gathered.bytes = Frames::into_inner(bytes).unwrap_or(spare);

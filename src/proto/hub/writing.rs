@@ -14,8 +14,21 @@ const BURST: Duration = Duration::from_micros(10);
 /// Below this, the keeper gives senders a moment to add to a chunk.
 const SMALL: usize = 16 * 1024;
 
+/// Before the keeper writes to very many it naps so long for each of them, a hundredth of what the
+/// writes will take: who has just begun to publish is through by then, and one round does for all.
+const NAP: Duration = Duration::from_nanos(200);
+
 /// How long a link whose write failed is still read, and the least that a farewell may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What the keeper does before it writes, so that senders can add to what there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment {
+    /// Bytes that wait now.
+    queued: usize,
+    /// No time at all means that others may have the processor, if they want it.
+    pub(crate) nap: Duration,
+}
 
 impl Hub {
     /// A caller has queued a message on `id`: gives it the chunk to write if that is quickest,
@@ -194,6 +207,7 @@ impl Hub {
                 self.settle();
             }
             let id = self.dirty.pop_front()?;
+            self.gathered.handle_turn();
             let link = self.link(id);
             if link.is_some_and(|link| link.is_writable() && !link.is_drained) {
                 return Some(id);
@@ -204,11 +218,18 @@ impl Hub {
         }
     }
 
-    /// The first link that the keeper would write has so little that a moment's patience pays.
-    pub(crate) fn is_worth_waiting(&self) -> Option<usize> {
+    /// What the keeper would write first is so little that a moment's patience pays.
+    pub(crate) fn moment_before_writing(&self) -> Option<Moment> {
+        if self.gathered.is_going_out() {
+            return None;
+        }
         let first = self.dirty.front().and_then(|id| self.link(*id));
         let queued = first.map_or(0, |link| link.outbox.queued_bytes()) + self.gathered.bytes();
-        (queued > 0 && queued < SMALL).then_some(queued)
+        let nap = match first {
+            Some(_) => Duration::ZERO,
+            None => NAP * self.gathered.round() as u32,
+        };
+        (queued > 0 && queued < SMALL).then_some(Moment { queued, nap })
     }
 
     /// Everything written: shows the peer the end.
