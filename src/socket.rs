@@ -160,24 +160,24 @@ impl Socket {
     /// After a close it still gives the at-most-once messages that had arrived, then
     /// [`Error::Closed`].
     pub fn recv(&self) -> Result<Message, Error> {
-        match self.core().inbox.take_plain() {
-            Some((from, body)) => Ok(Message::new(from, body)),
+        match self.core().take_plain() {
+            Some(message) => Ok(message),
             None => self.wait(None),
         }
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Message, Error> {
-        match self.core().inbox.take_plain() {
-            Some((from, body)) => Ok(Message::new(from, body)),
+        match self.core().take_plain() {
+            Some(message) => Ok(message),
             None => self.take_any(),
         }
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, Error> {
-        match self.core().inbox.take_plain() {
-            Some((from, body)) => Ok(Message::new(from, body)),
+        match self.core().take_plain() {
+            Some(message) => Ok(message),
             None => self.wait(Some(timeout)),
         }
     }

@@ -3,6 +3,7 @@
 //! Lock order: front, then back. Neither is held while waiting for the other side.
 
 mod lending;
+mod serving;
 #[cfg(test)]
 mod tests;
 
@@ -11,21 +12,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::serving::Front;
+pub(crate) use self::serving::{Acks, Plain};
 use crate::config::Config;
 use crate::engine::connection::Reader;
 use crate::engine::loan::Loan;
 use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Identity;
+use crate::policy::AckMode;
 use crate::proto::batch::Batch;
-use crate::proto::delivery::{Arrived, Delivery, Presence};
+use crate::proto::delivery::{Arrived, Presence};
 use crate::proto::lanes::Lanes;
-
-/// Spent buffers kept for the readers.
-const MAX_SPARE: usize = 2;
-
-/// Smaller buffers are not worth keeping.
-const WORTH_KEEPING: usize = 16 * 1024;
 
 /// Who waits for less than this does not read in the meantime: a read ends with the system's tick,
 /// which may be late by several milliseconds.
@@ -56,8 +54,9 @@ pub(crate) enum Pushed {
 }
 
 pub(crate) struct Inbox {
-    /// The batch that is being served.
-    front: Mutex<Option<Delivery>>,
+    front: Mutex<Front>,
+    /// What wants an ACK has it when it is taken.
+    acks_taken: bool,
     /// Messages left in it. It changes only under the lock of `front`, which orders the changes,
     /// and rises only under that of `back` as well, so that nobody goes to sleep beside a message.
     left: AtomicUsize,
@@ -85,7 +84,8 @@ struct Back {
 impl Inbox {
     pub(crate) fn new(config: &Config) -> Inbox {
         Inbox {
-            front: Mutex::new(None),
+            front: Mutex::default(),
+            acks_taken: config.ack_mode == AckMode::OnRecv,
             left: AtomicUsize::new(0),
             back: Mutex::new(Back {
                 lanes: Lanes::new(config),
@@ -200,79 +200,6 @@ impl Inbox {
         self.back().spare.pop()
     }
 
-    /// The next message of the batch that is being served, if it is a plain one. Nearly every
-    /// call comes to this: inlined up to the application's call, it moves a message once.
-    #[inline(always)]
-    pub(crate) fn take_plain(&self) -> Option<(Identity, Vec<u8>)> {
-        let mut front = self.front();
-        let delivery = front.as_mut()?;
-        let plain = delivery.next_plain()?;
-        self.left.store(delivery.left(), Ordering::Relaxed);
-        Some(plain)
-    }
-
-    /// A message; who comes and goes is passed over.
-    pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
-        loop {
-            if let Taken::Message(arrived) = self.try_take_next()? {
-                return Ok(arrived);
-            }
-        }
-    }
-
-    /// The next message of the batch that is being served, while its turn lasts.
-    fn serve(&self, front: &mut Option<Delivery>) -> Option<Arrived> {
-        let delivery = front.as_mut()?;
-        if delivery.is_paused() {
-            return None;
-        }
-        let arrived = delivery.next()?;
-        self.left.store(delivery.left(), Ordering::Relaxed);
-        // Its sender is told nothing and sends it again.
-        let is_returned = arrived.id.is_some() && self.is_closed();
-        (!is_returned).then_some(arrived)
-    }
-
-    pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
-        let mut front = self.front();
-        loop {
-            if let Some(arrived) = self.serve(&mut front) {
-                return Ok(Taken::Message(arrived));
-            }
-            let Some(delivery) = &mut *front else {
-                // Asked first: what was put in before the close must not be missed.
-                let nothing = self.nothing();
-                *front = Some(self.next_delivery().ok_or(nothing)?);
-                continue;
-            };
-            if let Some(presence) = delivery.presence() {
-                let from = delivery.from;
-                *front = None;
-                return Ok(Taken::Presence(from, presence));
-            }
-            if delivery.is_paused() {
-                *front = front.take().and_then(|delivery| self.give_way(delivery));
-                continue;
-            }
-            if delivery.left() == 0 {
-                let spent = front.take().map(Delivery::into_buffer);
-                self.keep_spare(spent);
-            }
-        }
-    }
-
-    /// Lets others have their turn, if there are any; else the delivery comes back to be served.
-    fn give_way(&self, mut delivery: Delivery) -> Option<Delivery> {
-        let mut back = self.back();
-        if back.lanes.ready() == 0 {
-            delivery.go_on();
-            return Some(delivery);
-        }
-        back.lanes.put_back(delivery);
-        self.left.store(0, Ordering::Relaxed);
-        None
-    }
-
     /// Waits until there may be something to take, or to read, until the deadline, if there is one.
     pub(crate) fn await_arrival(&self, deadline: Option<Instant>) -> Result<Awaited, Error> {
         let mut back = self.back();
@@ -315,27 +242,6 @@ impl Inbox {
         self.left.load(Ordering::Relaxed)
     }
 
-    fn next_delivery(&self) -> Option<Delivery> {
-        let mut back = self.back();
-        let delivery = back.lanes.take()?;
-        back.wake();
-        self.left.store(delivery.left(), Ordering::Relaxed);
-        if back.receivers > 0 && delivery.left() > 1 {
-            self.arrived.notify_one();
-        }
-        Some(delivery)
-    }
-
-    fn keep_spare(&self, spent: Option<Vec<u8>>) {
-        let Some(spent) = spent.filter(|spent| spent.len() >= WORTH_KEEPING) else {
-            return;
-        };
-        let mut back = self.back();
-        if back.spare.len() < MAX_SPARE {
-            back.spare.push(spent);
-        }
-    }
-
     fn nothing(&self) -> Error {
         match self.is_closed() {
             true => Error::Closed,
@@ -366,7 +272,7 @@ impl Inbox {
             .retain(|other| !Arc::ptr_eq(other, watcher));
     }
 
-    fn front(&self) -> MutexGuard<'_, Option<Delivery>> {
+    fn front(&self) -> MutexGuard<'_, Front> {
         self.front.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -26,6 +26,7 @@ impl Core {
         while shared.life < Life::Stopped {
             let now = Instant::now();
             if shared.hub.poll_timeout().is_some_and(|due| due <= now) {
+                shared.acknowledge_taken();
                 shared.hub.handle_timeout(now);
             }
             shared = self.let_grow(shared);
@@ -49,12 +50,14 @@ impl Core {
             let Some(moment) = shared.hub.moment_before_writing() else {
                 break;
             };
-            drop(shared);
-            match moment.nap {
-                Duration::ZERO => thread::yield_now(),
-                nap => thread::sleep(nap),
-            }
-            shared = self.lock();
+            shared = match moment.nap {
+                Duration::ZERO => {
+                    drop(shared);
+                    thread::yield_now();
+                    self.lock()
+                }
+                nap => shared.wait(Signal::Keeper, Some(Instant::now() + nap)),
+            };
             if shared.hub.moment_before_writing() == Some(moment) {
                 break;
             }

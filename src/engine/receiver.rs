@@ -1,13 +1,37 @@
 //! Receiver: a thread of the application that waits for what arrives.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::core::Core;
-use crate::engine::inbox::{Awaited, Taken};
+use crate::engine::inbox::{Acks, Awaited, Plain, Taken};
 use crate::error::Error;
+use crate::message::Message;
 use crate::proto::delivery::Arrived;
 
+/// When the keeper acknowledges what was taken, if the application does not come for more.
+const SOON: Duration = Duration::from_millis(1);
+
 impl Core {
+    /// A small message in its turn. Kept apart from all that may be slow, so that it comes to a
+    /// few instructions.
+    #[inline(always)]
+    pub(crate) fn take_plain(&self) -> Option<Message> {
+        let Plain { from, body, acks } = self.inbox.take_plain()?;
+        if acks != Acks::Nothing {
+            self.see_to(acks);
+        }
+        Some(Message::new(from, body))
+    }
+
+    #[cold]
+    fn see_to(&self, acks: Acks) {
+        let mut shared = self.lock();
+        match acks {
+            Acks::Now => shared.acknowledge_taken(),
+            _ => shared.hub.wake_by(Instant::now() + SOON),
+        }
+    }
+
     /// Waits for a message until the deadline, if there is one.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
         loop {

@@ -33,10 +33,12 @@ impl Core {
             return None;
         }
         shared.life = Life::Closing;
+        shared.acknowledge_taken();
         shared.hub.begin_close(until);
         let before = shared.hub.stats().written;
         drop(shared);
         self.inbox.close();
+        self.lock().acknowledge_taken();
         self.wake_all();
         self.end_links();
         self.stop();

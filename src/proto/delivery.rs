@@ -80,18 +80,24 @@ impl Delivery {
         self.pause = self.next + TURN;
     }
 
-    /// The next message, if it is one of those that nearly all are: small, in turn, and nobody
-    /// waits for its ACK. Whoever called gets its parts in registers, which saves several stores
-    /// and loads of them on the way to the application.
+    /// The next message, if it is one of those that nearly all are: small, and in turn; and with
+    /// an id only if ids `may_be_tracked`. Whoever called gets its parts in registers, which saves
+    /// several stores and loads of them on the way to the application.
     #[inline(always)]
-    pub(crate) fn next_plain(&mut self) -> Option<(Identity, Vec<u8>)> {
+    pub(crate) fn next_plain(&mut self, may_be_tracked: bool) -> Option<(Span, Vec<u8>)> {
         let span = *self.batch.spans.get(self.next)?;
-        let is_plain = !span.wants_ack && (span.len as usize) < OWN_FROM;
+        let is_plain = (span.len as usize) < OWN_FROM && (may_be_tracked || !span.wants_ack);
         if !is_plain || self.next >= self.pause {
             return None;
         }
         self.next += 1;
-        Some((self.from, self.batch.payload(span).to_vec()))
+        Some((span, self.batch.payload(span).to_vec()))
+    }
+
+    /// The id of one of its messages, if its sender wants an ACK.
+    #[inline(always)]
+    pub(crate) fn id(&self, span: Span) -> Option<MessageId> {
+        self.batch.id(span)
     }
 
     pub(crate) fn next(&mut self) -> Option<Arrived> {

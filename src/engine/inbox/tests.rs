@@ -1,4 +1,4 @@
-//! The inbox: readers that wait for room.
+//! The inbox: readers that wait for room, and ACKs that wait for each other.
 
 use std::thread;
 use std::time::Duration;
@@ -100,4 +100,43 @@ fn what_finds_no_room_goes_in_when_the_socket_closes() {
         assert!(pushed.join().unwrap().is_ok());
     });
     assert_eq!(text(&inbox), "more than ten byteslate");
+}
+
+/// Messages without a payload that want an ACK, with the ids from 0 on.
+fn tracked(count: u8) -> Batch {
+    let span = |n: u8| Span {
+        start: 16 * (u32::from(n) + 1),
+        len: 0,
+        wants_ack: true,
+    };
+    Batch {
+        bytes: (0..count).flat_map(|n| [n; 16]).collect(),
+        spans: (0..count).map(span).collect(),
+    }
+}
+
+#[test]
+fn acks_of_what_is_taken_wait_for_the_end_of_the_batch_but_not_for_long() {
+    let inbox = inbox(1_000_000);
+    assert!(inbox.push(PEER, tracked(4)).is_ok());
+    // The first one makes the batch the one that is served.
+    assert!(inbox.try_take().is_ok_and(|first| first.id.is_some()));
+    let acks = || inbox.take_plain().map(|plain| plain.acks);
+    assert_eq!(acks(), Some(Acks::Soon));
+    assert_eq!(acks(), Some(Acks::Nothing));
+    assert_eq!(acks(), Some(Acks::Now));
+    let taken = inbox.drain_taken();
+    assert!(taken.iter().map(|(_, id)| id.0[0]).eq(1..=3));
+    assert!(inbox.drain_taken().is_empty());
+}
+
+#[test]
+fn what_wants_an_ack_is_not_taken_after_a_close() {
+    let inbox = inbox(1_000_000);
+    assert!(inbox.push(PEER, tracked(4)).is_ok());
+    assert!(inbox.try_take().is_ok());
+    inbox.close();
+    assert!(inbox.take_plain().is_none());
+    assert!(inbox.try_take().is_err());
+    assert!(inbox.drain_taken().is_empty());
 }

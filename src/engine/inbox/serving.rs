@@ -1,0 +1,161 @@
+//! Serving: a batch goes out message by message, and what was taken is acknowledged.
+
+use std::mem;
+use std::sync::atomic::Ordering;
+
+use super::{Inbox, Taken};
+use crate::error::Error;
+use crate::message::Identity;
+use crate::proto::delivery::{Arrived, Delivery};
+use crate::proto::frame::MessageId;
+
+/// So many messages that were taken are acknowledged together.
+const MANY: usize = 128;
+
+/// Spent buffers kept for the readers.
+const MAX_SPARE: usize = 2;
+
+/// Smaller buffers are not worth keeping.
+const WORTH_KEEPING: usize = 16 * 1024;
+
+#[derive(Default)]
+pub(super) struct Front {
+    /// The batch that is being served.
+    delivery: Option<Delivery>,
+    /// What the application took and the hub has not been told of: it is told of many at once.
+    taken: Vec<(Identity, MessageId)>,
+}
+
+/// A small message in its turn, as nearly all are.
+pub(crate) struct Plain {
+    pub(crate) from: Identity,
+    pub(crate) body: Vec<u8>,
+    pub(crate) acks: Acks,
+}
+
+/// What is to be done for the ACKs of messages that were taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Acks {
+    Nothing,
+    /// See to it that they do not wait for long, should the application not come back.
+    Soon,
+    /// There are enough of them, or there is nothing else to take.
+    Now,
+}
+
+impl Inbox {
+    /// The next message of the batch that is being served, if it is a plain one. Nearly every
+    /// call comes to this: inlined up to the application's call, it moves a message once.
+    #[inline(always)]
+    pub(crate) fn take_plain(&self) -> Option<Plain> {
+        let mut front = self.front();
+        let Front { delivery, taken } = &mut *front;
+        let delivery = delivery.as_mut()?;
+        let may_be_tracked = self.acks_taken && !self.is_closed();
+        let (span, body) = delivery.next_plain(may_be_tracked)?;
+        self.left.store(delivery.left(), Ordering::Relaxed);
+        let from = delivery.from;
+        let mut acks = Acks::Nothing;
+        if let Some(id) = delivery.id(span) {
+            taken.push((from, id));
+            acks = match taken.len() {
+                _ if delivery.left() == 0 => Acks::Now,
+                1 => Acks::Soon,
+                MANY.. => Acks::Now,
+                _ => Acks::Nothing,
+            };
+        }
+        Some(Plain { from, body, acks })
+    }
+
+    /// What was taken since the last time.
+    pub(crate) fn drain_taken(&self) -> Vec<(Identity, MessageId)> {
+        let mut front = self.front();
+        let room = front.taken.len();
+        mem::replace(&mut front.taken, Vec::with_capacity(room))
+    }
+
+    /// A message; who comes and goes is passed over.
+    pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+        loop {
+            if let Taken::Message(arrived) = self.try_take_next()? {
+                return Ok(arrived);
+            }
+        }
+    }
+
+    /// The next message of the batch that is being served, while its turn lasts.
+    fn serve(&self, delivery: &mut Option<Delivery>) -> Option<Arrived> {
+        let delivery = delivery.as_mut()?;
+        if delivery.is_paused() {
+            return None;
+        }
+        let arrived = delivery.next()?;
+        self.left.store(delivery.left(), Ordering::Relaxed);
+        // Its sender is told nothing and sends it again.
+        let is_returned = arrived.id.is_some() && self.is_closed();
+        (!is_returned).then_some(arrived)
+    }
+
+    pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
+        let mut front = self.front();
+        let front = &mut front.delivery;
+        loop {
+            if let Some(arrived) = self.serve(front) {
+                return Ok(Taken::Message(arrived));
+            }
+            let Some(delivery) = front else {
+                // Asked first: what was put in before the close must not be missed.
+                let nothing = self.nothing();
+                *front = Some(self.next_delivery().ok_or(nothing)?);
+                continue;
+            };
+            if let Some(presence) = delivery.presence() {
+                let from = delivery.from;
+                *front = None;
+                return Ok(Taken::Presence(from, presence));
+            }
+            if delivery.is_paused() {
+                *front = front.take().and_then(|delivery| self.give_way(delivery));
+                continue;
+            }
+            if delivery.left() == 0 {
+                let spent = front.take().map(Delivery::into_buffer);
+                self.keep_spare(spent);
+            }
+        }
+    }
+
+    /// Lets others have their turn, if there are any; else the delivery comes back to be served.
+    fn give_way(&self, mut delivery: Delivery) -> Option<Delivery> {
+        let mut back = self.back();
+        if back.lanes.ready() == 0 {
+            delivery.go_on();
+            return Some(delivery);
+        }
+        back.lanes.put_back(delivery);
+        self.left.store(0, Ordering::Relaxed);
+        None
+    }
+
+    fn next_delivery(&self) -> Option<Delivery> {
+        let mut back = self.back();
+        let delivery = back.lanes.take()?;
+        back.wake();
+        self.left.store(delivery.left(), Ordering::Relaxed);
+        if back.receivers > 0 && delivery.left() > 1 {
+            self.arrived.notify_one();
+        }
+        Some(delivery)
+    }
+
+    fn keep_spare(&self, spent: Option<Vec<u8>>) {
+        let Some(spent) = spent.filter(|spent| spent.len() >= WORTH_KEEPING) else {
+            return;
+        };
+        let mut back = self.back();
+        if back.spare.len() < MAX_SPARE {
+            back.spare.push(spent);
+        }
+    }
+}

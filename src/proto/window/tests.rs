@@ -1,0 +1,157 @@
+//! The window: what it remembers, beside a naive one.
+
+use std::collections::BTreeMap;
+
+use super::{Arrival, Window};
+use crate::proto::backoff::Rng;
+use crate::proto::frame::MessageId;
+
+fn id(n: u128) -> MessageId {
+    MessageId(n.to_be_bytes())
+}
+
+#[test]
+fn a_window_that_saw_nothing_holds_no_memory() {
+    let mut window = Window::new(16_384, 1);
+    assert_eq!(window.handle_ack(id(1)), None);
+    window.handle_drop(id(1));
+    assert_eq!(window.slots.capacity() + window.entries.capacity(), 0);
+}
+
+#[test]
+fn a_copy_in_hand_moves_only_where_the_ack_goes() {
+    let mut window = Window::new(8, 1);
+    assert_eq!(window.handle_arrival(id(1), 10), Arrival::New);
+    assert_eq!(window.handle_arrival(id(1), 20), Arrival::InHand);
+    assert_eq!((window.in_hand, window.len()), (1, 1));
+    assert_eq!(window.handle_ack(id(1)), Some(20));
+}
+
+#[test]
+fn a_copy_of_a_done_id_changes_nothing() {
+    let mut window = Window::new(8, 1);
+    window.handle_arrival(id(1), 10);
+    window.handle_ack(id(1));
+    assert_eq!(window.handle_arrival(id(1), 20), Arrival::Done);
+    assert_eq!(window.handle_ack(id(1)), None);
+    window.handle_drop(id(1));
+    assert_eq!(window.handle_arrival(id(1), 20), Arrival::Done);
+    assert_eq!((window.in_hand, window.len()), (0, 1));
+}
+
+#[test]
+fn the_resend_of_a_dropped_message_is_new() {
+    let mut window = Window::new(8, 1);
+    window.handle_arrival(id(1), 10);
+    window.handle_drop(id(1));
+    assert_eq!(window.len(), 0);
+    assert_eq!(window.handle_arrival(id(1), 10), Arrival::New);
+}
+
+#[test]
+fn the_oldest_done_ids_are_forgotten_first() {
+    let mut window = Window::new(100, 1);
+    for n in 0..150 {
+        window.handle_arrival(id(n), 1);
+    }
+    for n in (0..150).rev() {
+        window.handle_ack(id(n));
+    }
+    assert_eq!(window.len(), 100);
+    assert!((0..100).all(|n| window.handle_arrival(id(n), 1) == Arrival::Done));
+    assert!((100..150).all(|n| window.handle_arrival(id(n), 1) == Arrival::New));
+}
+
+#[test]
+fn ids_in_hand_are_never_forgotten() {
+    let mut window = Window::new(4, 1);
+    for n in 0..10_000 {
+        window.handle_arrival(id(n), n as u64);
+    }
+    for n in 10_000..20_000 {
+        window.handle_arrival(id(n), 0);
+        window.handle_ack(id(n));
+    }
+    assert_eq!((window.in_hand, window.len()), (10_000, 10_004));
+    assert!((0..10_000).all(|n| window.handle_ack(id(n)) == Some(n as u64)));
+}
+
+#[test]
+fn memory_follows_what_is_remembered() {
+    let mut window = Window::new(4, 1);
+    for n in 0..10_000 {
+        window.handle_arrival(id(n), 1);
+    }
+    for n in 0..10_000 {
+        window.handle_drop(id(n));
+    }
+    assert_eq!(window.slots.len(), super::FEWEST_SLOTS);
+    assert!(window.entries.capacity() <= 2 * super::FEWEST_SLOTS);
+    assert!(window.free.capacity() <= 2 * super::FEWEST_SLOTS);
+}
+
+#[test]
+fn removing_an_id_loses_none_that_was_pushed_beyond_it() {
+    let mut rng = Rng::new(3);
+    for seed in 0..200 {
+        let mut window = Window::new(1, seed);
+        let mut left: Vec<u128> = (0..12).collect();
+        left.iter().for_each(|&n| {
+            window.handle_arrival(id(n), n as u64);
+        });
+        while !left.is_empty() {
+            let dropped = left.swap_remove(rng.below(left.len() as u64) as usize);
+            window.handle_drop(id(dropped));
+            assert!(left.iter().all(|&n| window.lookup(id(n)).is_some()));
+            assert!(window.lookup(id(dropped)).is_none());
+        }
+    }
+}
+
+/// The same rules without a table: link and, for what is done, the order of the ACKs.
+#[derive(Default)]
+struct Model {
+    in_hand: BTreeMap<u128, u64>,
+    done: Vec<u128>,
+}
+
+impl Model {
+    fn arrival(&mut self, n: u128, link: u64) -> Arrival {
+        if self.done.contains(&n) {
+            return Arrival::Done;
+        }
+        match self.in_hand.insert(n, link) {
+            None => Arrival::New,
+            Some(_) => Arrival::InHand,
+        }
+    }
+
+    fn ack(&mut self, n: u128, capacity: usize) -> Option<u64> {
+        let link = self.in_hand.remove(&n)?;
+        self.done.push(n);
+        let excess = self.done.len().saturating_sub(capacity);
+        self.done.drain(..excess);
+        Some(link)
+    }
+}
+
+#[test]
+fn it_does_what_a_naive_model_does() {
+    let mut rng = Rng::new(4);
+    let mut window = Window::new(20, 5);
+    let mut model = Model::default();
+    for _ in 0..100_000 {
+        let n = u128::from(rng.below(64));
+        let link = rng.below(5);
+        match rng.below(5) {
+            0 | 1 => assert_eq!(window.handle_arrival(id(n), link), model.arrival(n, link)),
+            2 | 3 => assert_eq!(window.handle_ack(id(n)), model.ack(n, 20)),
+            _ => {
+                window.handle_drop(id(n));
+                model.in_hand.remove(&n);
+            }
+        }
+        assert_eq!(window.in_hand, model.in_hand.len());
+        assert_eq!(window.len(), model.in_hand.len() + model.done.len());
+    }
+}
