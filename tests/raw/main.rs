@@ -5,6 +5,7 @@ mod bytes;
 mod duplicates;
 mod handshake;
 mod hostile;
+mod lending;
 mod refusals;
 #[cfg(unix)]
 mod slow;
