@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::config::Config;
 use crate::message::Home;
 
 /// Smaller ones are not worth it: they come from the allocator without a page fault.
@@ -11,12 +12,23 @@ const WORTH_KEEPING: usize = 32 * 1024;
 /// Bytes that are kept, in all.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-#[derive(Default)]
+/// The part of the memory budget that is kept at most: what a link reads into one of these counts
+/// as a whole, and must not be what makes it too much.
+const PART_OF_BUDGET: usize = 64;
+
 pub(crate) struct Shelf {
+    max_bytes: usize,
     spent: Mutex<VecDeque<Vec<u8>>>,
 }
 
 impl Shelf {
+    pub(crate) fn new(config: &Config) -> Shelf {
+        Shelf {
+            max_bytes: MAX_BYTES.min(config.memory_budget / PART_OF_BUDGET),
+            spent: Mutex::default(),
+        }
+    }
+
     /// Where the application's messages bring their allocations.
     pub(crate) fn home(self: Arc<Shelf>) -> Home {
         Arc::new(move |spent| self.put(spent))
@@ -24,14 +36,14 @@ impl Shelf {
 
     /// The oldest give way when there is too much.
     fn put(&self, bytes: Vec<u8>) {
-        if bytes.capacity() > MAX_BYTES {
+        if bytes.capacity() > self.max_bytes {
             return;
         }
         let mut spent = self.lock();
         spent.push_back(bytes);
         let mut held: usize = spent.iter().map(Vec::capacity).sum();
         let mut freed = Vec::new();
-        while held > MAX_BYTES {
+        while held > self.max_bytes {
             let oldest = spent.pop_front().expect("something is held");
             held -= oldest.capacity();
             freed.push(oldest);
@@ -65,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_allocation_is_taken_for_what_nearly_fills_it() {
-        let shelf = Shelf::default();
+        let shelf = Shelf::new(&Config::default());
         shelf.put(Vec::with_capacity(100_000));
         assert!(shelf.take(100_001).is_none());
         assert!(shelf.take(49_999).is_none());
@@ -76,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_the_oldest_goes() {
-        let shelf = Shelf::default();
+        let shelf = Shelf::new(&Config::default());
         shelf.put(Vec::with_capacity(MAX_BYTES + 1));
         assert!(shelf.lock().is_empty());
         shelf.put(Vec::with_capacity(50_000));
@@ -88,5 +100,15 @@ mod tests {
         );
         let held: usize = shelf.lock().iter().map(Vec::capacity).sum();
         assert!(held <= MAX_BYTES);
+    }
+
+    #[test]
+    fn a_small_memory_budget_has_a_small_shelf() {
+        let config = Config::default().memory_budget(64 * 100_000);
+        let shelf = Shelf::new(&config);
+        shelf.put(Vec::with_capacity(100_001));
+        assert!(shelf.take(100_001).is_none());
+        shelf.put(Vec::with_capacity(100_000));
+        assert!(shelf.take(100_000).is_some());
     }
 }

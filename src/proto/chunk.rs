@@ -192,6 +192,14 @@ impl Chunk {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        match &self.bytes {
+            Bytes::Own(bytes) => bytes.capacity(),
+            Bytes::Shared(bytes) => bytes.capacity(),
+        }
+    }
+
     /// The spent allocation, to be used again.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         match self.bytes {

@@ -14,7 +14,7 @@ const MAX_ACKS: usize = 65_536;
 const KEEP: usize = 128 * 1024;
 
 /// Shorter batches are copied into every outbox: small chunks cost more than they save.
-const WORTH_SHARING: usize = 4 * 1024;
+pub(crate) const WORTH_SHARING: usize = 4 * 1024;
 
 /// A payload on its way into an outbox: small ones are copied, large ones shared.
 #[derive(Clone, Copy)]
@@ -115,6 +115,12 @@ impl Outbox {
         }
         self.messages += messages;
         self.bytes += bytes.len();
+    }
+
+    /// Bytes of memory that the chunks take, those that others share included.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.chunks.iter().map(Chunk::capacity).sum()
     }
 
     /// A spent allocation, if there is one.

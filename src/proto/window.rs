@@ -113,7 +113,8 @@ impl Window {
         }
         if self.entries.len() == self.entries.capacity() {
             // Most windows grow to what they remember and no further: doubling would waste half.
-            self.entries.reserve_exact(FEWEST_SLOTS + self.entries.len() / 4);
+            self.entries
+                .reserve_exact(FEWEST_SLOTS + self.entries.len() / 4);
         }
         self.entries.push(entry);
         (self.entries.len() - 1) as u32

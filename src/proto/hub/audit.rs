@@ -49,8 +49,7 @@ impl Hub {
         assert!(queued.max() <= Some(bound), "messages in one outbox");
         let half_open = links().filter(|link| link.phase == Phase::Opening && link.dial.is_none());
         assert!(half_open.count() <= self.config.half_open, "half-open");
-        let half_budget = self.config.memory_budget / 2;
-        assert!(self.held_bytes <= half_budget, "unfinished frames");
+        assert!(self.held_bytes <= self.held_limit(), "unfinished frames");
         let absent = self.peers.values().filter(|peer| peer.away.is_some());
         assert!(absent.count() <= self.config.absent_peers, "absent peers");
         let windows = self.peers.values().map(|peer| peer.window.len());

@@ -7,6 +7,7 @@ use crate::proto::frame;
 use crate::proto::hub::Hub;
 use crate::proto::hub::sending::Sent;
 use crate::proto::link::LinkId;
+use crate::proto::outbox::WORTH_SHARING;
 
 /// From so many peers on, a round of writes takes so long that it pays to wait for what comes next.
 const VERY_MANY: usize = 128;
@@ -167,7 +168,12 @@ impl Hub {
             return;
         }
         let messages = std::mem::take(&mut self.gathered.messages);
-        let bytes = Frames::new(std::mem::take(&mut self.gathered.bytes));
+        let mut bytes = std::mem::take(&mut self.gathered.bytes);
+        // Outboxes that share it count what is in it, and it may be theirs for long.
+        if bytes.capacity() > 2 * bytes.len().max(WORTH_SHARING) {
+            bytes.shrink_to_fit();
+        }
+        let bytes = Frames::new(bytes);
         let links = std::mem::take(&mut self.gathered.links);
         let is_named = self.gathered.is_named;
         let mut spare = Vec::new();

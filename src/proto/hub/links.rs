@@ -47,6 +47,7 @@ impl Hub {
         remote: Remote,
         may_begin: bool,
     ) -> Accepted {
+        self.settle();
         self.advance(now);
         let count = self.links.len() - self.free.len();
         if self.is_done() || count >= self.config.max_connections {

@@ -65,6 +65,7 @@ impl Hub {
 
     /// The reader of `id` holds so much now that is not in the inbox.
     pub(crate) fn handle_held(&mut self, id: LinkId, held: usize) {
+        self.settle();
         let Some(link) = self.link_mut(id) else {
             return;
         };
@@ -82,13 +83,17 @@ impl Hub {
         }
     }
 
-    /// Unfinished frames of all links, and messages that find no room, have a quarter of the memory
-    /// budget together, or up to a half where one message needs it; past that, the link with the
-    /// largest gives way.
-    fn relieve_held(&mut self) {
+    /// What unfinished frames of all links, and messages that find no room, may take together: a
+    /// quarter of the memory budget, or up to a half of it and a little where one message needs it.
+    pub(super) fn held_limit(&self) -> usize {
         let one_message = self.config.max_message.saturating_add(BESIDE);
         let budget = self.config.memory_budget;
-        let limit = one_message.max(budget / 4).min(budget / 2);
+        one_message.max(budget / 4).min(budget / 2 + BESIDE)
+    }
+
+    /// Past the limit, the link that holds most gives way.
+    fn relieve_held(&mut self) {
+        let limit = self.held_limit();
         while self.held_bytes > limit {
             let held = |id: &LinkId| self.link(*id).map_or(0, |link| link.held);
             let Some(largest) = self.link_ids().max_by_key(held) else {

@@ -237,6 +237,9 @@ impl Hub {
 
     /// Moves what waits for whoever comes to peers that have room.
     pub(super) fn pump(&mut self) {
+        if self.router.waiting.front().is_some() {
+            self.settle();
+        }
         while let Some(front) = self.router.waiting.front() {
             let Some(link) = self.pick(front.body.len(), None) else {
                 return;

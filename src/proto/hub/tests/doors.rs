@@ -179,3 +179,14 @@ fn unfinished_frames_over_the_budget_cost_the_largest_its_link() {
     assert!(side.is_shut(first, Shut::Both) && side.is_shut(second, Shut::Both));
     assert!(!side.is_shut(small, Shut::Both));
 }
+
+#[test]
+fn the_smallest_memory_budget_has_room_for_the_largest_message() {
+    let mut side = Side::new(round_robin().max_message(1 << 20).memory_budget(2 << 20));
+    let link = side.up(who(1));
+    // A reader's allocation is a little longer than the message.
+    side.hub.handle_held(link, (1 << 20) + 4_096);
+    assert!(side.is_up(who(1)));
+    side.hub.handle_held(link, 3 << 19);
+    assert!(!side.is_up(who(1)));
+}

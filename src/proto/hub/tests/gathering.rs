@@ -241,3 +241,35 @@ fn before_it_writes_to_very_many_the_keeper_naps() {
     assert!(side.hub.poll_dirty().is_some());
     assert_eq!(side.hub.moment_before_writing(), None);
 }
+
+#[test]
+fn a_peer_that_is_crowded_out_gets_nothing_that_comes_later() {
+    let (mut side, links) = side_of_three(publish().memory_budget(64 << 20));
+    side.send_all(&["a"]);
+    side.hub.handle_held(links[0], 40 << 20);
+    assert_eq!(side.send("b").unwrap().queued, 2);
+
+    let (mut side, links) = side_of_three(round_robin().memory_budget(64 << 20));
+    let both = [who(1), who(2)];
+    side.hub.send_to_each(&both, b"a");
+    side.hub.send_to_each(&both, b"b");
+    side.hub.handle_held(links[0], 40 << 20);
+    assert_eq!(side.hub.send_to_each(&both, b"c").missed.len(), 1);
+}
+
+#[test]
+fn what_outboxes_share_is_not_much_larger_than_what_is_in_it() {
+    let (mut side, links) = side_of_three(publish());
+    let text = "x".repeat(1_000);
+    for _ in 0..20 {
+        // What the fast one gets alone makes a large allocation that serves again.
+        for _ in 0..65 {
+            side.send_to(who(2), &text).unwrap();
+        }
+        side.write(links[1]);
+        side.send_all(&[text.as_str(); 5]);
+        side.write(links[1]);
+    }
+    let outbox = &side.hub.link(links[0]).unwrap().outbox;
+    assert!(outbox.capacity() <= 4 * outbox.bytes());
+}
