@@ -84,13 +84,19 @@ fn a_receiver_that_reads_keeps_to_its_time() {
 fn several_receivers_share_what_one_of_them_reads() {
     let (server, _here, mut peer) = lent();
     thread::scope(|scope| {
-        let receivers =
-            [(); 3].map(|()| scope.spawn(|| (0..50).map(|_| next_text(&server)).count()));
+        let receivers = [(); 3].map(|()| {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    next_text(&server);
+                }
+            })
+        });
         for n in 0..150 {
             peer.write(&data(&n.to_string()));
         }
-        let taken = receivers.map(|receiver| receiver.join().unwrap());
-        assert_eq!(taken, [50; 3]);
+        for receiver in receivers {
+            receiver.join().expect("it has its part");
+        }
     });
 }
 
