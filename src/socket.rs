@@ -183,7 +183,7 @@ impl Socket {
     }
 
     fn take_any(&self) -> Result<Message, Error> {
-        let arrived = self.core().inbox.try_take()?;
+        let arrived = self.core().try_take()?;
         Ok(hand_out(self.core(), arrived))
     }
 

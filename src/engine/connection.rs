@@ -18,7 +18,7 @@ use crate::transport::{Notice, Stream};
 
 /// How long a receiver reads before it gives the reader back: that long it may miss what else
 /// happens to its socket.
-const SLICE: Duration = Duration::from_millis(5);
+const SLICE: Duration = Duration::from_millis(2);
 
 /// Serves the connection until it ends.
 pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
@@ -39,7 +39,9 @@ pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
         }
         Err(reason) => reason,
     };
-    core.lock().hub.handle_gone(Instant::now(), id, reason);
+    let mut shared = core.lock();
+    shared.acknowledge_taken();
+    shared.hub.handle_gone(Instant::now(), id, reason);
 }
 
 impl Core {
@@ -206,6 +208,8 @@ impl Reader {
                     self.handle_notice(core);
                     Ok(None)
                 }
+                // A signal must not make a read with a timeout begin anew, again and again.
+                io::ErrorKind::Interrupted => Ok(None),
                 io::ErrorKind::InvalidData => Err(DownReason::NotAPeer),
                 _ => Err(DownReason::Reset),
             },
@@ -217,6 +221,7 @@ impl Reader {
             return;
         };
         let mut shared = core.lock();
+        shared.acknowledge_taken();
         match notice {
             Notice::Prompt => shared.hub.handle_prompt(self.id),
             Notice::Leave(reason) => {

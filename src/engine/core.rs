@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) stalled: VecDeque<LinkId>,
     pub(crate) drains: usize,
     pub(crate) idle_drains: usize,
+    /// When the keeper acknowledges what was taken.
+    pub(crate) acks_due: Option<Instant>,
     /// Our threads that hold this core.
     pub(crate) threads: usize,
     /// The streams of the links, by slot.
@@ -104,6 +106,7 @@ impl Core {
                 stalled: VecDeque::new(),
                 drains: 0,
                 idle_drains: 0,
+                acks_due: None,
                 threads: 0,
                 streams: Vec::new(),
                 sleepers: [0; SIGNALS],
@@ -174,6 +177,10 @@ impl Locked<'_> {
             drop(self.guard.take());
             shut_down(shutdowns);
             return self.core.lock();
+        }
+        if matches!(signal, Signal::Room | Signal::Events | Signal::Peers) {
+            // Whoever might have received waits for something else, that reading may bring about.
+            self.core.inbox.recall();
         }
         let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let mut guard = self.guard.take().expect("held until dropped");

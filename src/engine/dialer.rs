@@ -46,7 +46,9 @@ impl Core {
     }
 
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> bool {
-        self.lock().hub.handle_disconnect(Instant::now(), endpoint)
+        let mut shared = self.lock();
+        shared.acknowledge_taken();
+        shared.hub.handle_disconnect(Instant::now(), endpoint)
     }
 
     /// Waits until it is time to dial: the number of the attempt, or `None` to stop.

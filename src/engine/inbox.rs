@@ -27,7 +27,7 @@ use crate::proto::lanes::Lanes;
 
 /// Who waits for less than this does not read in the meantime: a read ends with the system's tick,
 /// which may be late by several milliseconds.
-const PATIENT: Duration = Duration::from_millis(20);
+const PATIENT: Duration = Duration::from_millis(50);
 
 /// What comes out of the inbox.
 pub(crate) enum Taken {
@@ -264,6 +264,7 @@ impl Inbox {
 
     pub(crate) fn watch(&self, watcher: Arc<Watcher>) {
         self.back().watchers.push(watcher);
+        self.recall();
     }
 
     pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {

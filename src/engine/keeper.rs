@@ -25,8 +25,11 @@ impl Core {
         let mut shared = self.lock();
         while shared.life < Life::Stopped {
             let now = Instant::now();
-            if shared.hub.poll_timeout().is_some_and(|due| due <= now) {
+            if shared.acks_due.is_some_and(|due| due <= now) {
+                shared.acks_due = None;
                 shared.acknowledge_taken();
+            }
+            if shared.hub.poll_timeout().is_some_and(|due| due <= now) {
                 shared.hub.handle_timeout(now);
             }
             shared = self.let_grow(shared);
@@ -37,7 +40,8 @@ impl Core {
                     self.lock()
                 }
                 None => {
-                    let due = shared.hub.poll_timeout();
+                    let due = shared.hub.poll_timeout().into_iter();
+                    let due = due.chain(shared.acks_due).min();
                     shared.wait(Signal::Keeper, due)
                 }
             };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::core::Core;
+use crate::engine::core::{Core, Signal};
 use crate::engine::inbox::{Acks, Awaited, Plain, Taken};
 use crate::error::Error;
 use crate::message::Message;
@@ -28,7 +28,11 @@ impl Core {
         let mut shared = self.lock();
         match acks {
             Acks::Now => shared.acknowledge_taken(),
-            _ => shared.hub.wake_by(Instant::now() + SOON),
+            _ if shared.acks_due.is_some() => {}
+            _ => {
+                shared.acks_due = Some(Instant::now() + SOON);
+                self.wake(&shared, Signal::Keeper);
+            }
         }
     }
 
@@ -40,6 +44,16 @@ impl Core {
                 result => return result,
             }
         }
+    }
+
+    pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+        self.inbox.try_take().inspect_err(|_| self.inbox.recall())
+    }
+
+    pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
+        self.inbox
+            .try_take_next()
+            .inspect_err(|_| self.inbox.recall())
     }
 
     /// As `take`, and tells who comes and goes as well.

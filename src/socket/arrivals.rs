@@ -55,7 +55,7 @@ impl Arrivals {
 
     /// As [`recv`](Arrivals::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Arrival, Error> {
-        let taken = self.core.inbox.try_take_next()?;
+        let taken = self.core.try_take_next()?;
         Ok(self.arrival(taken))
     }
 

@@ -28,6 +28,7 @@ impl Socket {
     /// connected. It may come back.
     pub fn expel(&self, peer: Identity) -> bool {
         let mut shared = self.core().lock();
+        shared.acknowledge_taken();
         shared.hub.handle_expelled(Instant::now(), peer)
     }
 

@@ -80,16 +80,16 @@ impl Stream {
     /// Blocks until there are bytes, or returns 0 at the end of the stream.
     ///
     /// `WouldBlock` says that there is a [`notice`](Stream::notice), `InvalidData` that what came
-    /// is nothing that a peer begins with.
+    /// is nothing that a peer begins with, and `Interrupted` nothing at all: read again.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        retry(|| match self {
+        match self {
             Stream::Tcp(stream, _) => (&*stream).read(buffer),
             Stream::Sniffed(stream) => stream.read(buffer),
             #[cfg(unix)]
             Stream::Unix(stream) => (&*stream).read(buffer),
             Stream::Mem(stream) => Ok(stream.read(buffer)),
             Stream::Brought(stream) => stream.read(buffer),
-        })
+        }
     }
 
     /// What the last `WouldBlock` of a read was about.

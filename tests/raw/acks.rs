@@ -5,9 +5,12 @@ use std::time::Duration;
 use jackfield::{AckMode, Delivery, Event};
 
 use crate::support::{
-    SLACK, assert_law, await_event, await_peers, eventually, next, next_text, quick,
+    SLACK, assert_law, await_event, await_peers, connected, eventually, next, next_text, quick,
+    send, timed,
 };
-use crate::wire::{ACK, HEARTBEAT, RawPeer, ack, data_req, heartbeat, server};
+use crate::wire::{
+    ACK, HEARTBEAT, HELLO, RawPeer, ack, data, data_req, heartbeat, hello, listener, server,
+};
 
 /// The next frame is the ACK of `id`.
 fn assert_acknowledged(peer: &mut RawPeer, id: u8) {
@@ -145,6 +148,50 @@ fn acks_leave_before_the_end_when_a_socket_closes() {
     assert_eq!(peer.read_on(), None);
     drop(peer);
     closing.join().unwrap();
+}
+
+#[test]
+fn what_was_taken_is_acknowledged_before_a_disconnect() {
+    let (listener, there) = listener();
+    let client = connected(quick(), &there);
+    let mut peer = RawPeer::accept(&listener);
+    let jobs: Vec<Vec<u8>> = (1..=20).map(|id| data_req(id, "job")).collect();
+    peer.write(&[hello(1), heartbeat(), jobs.concat()].concat());
+    assert_eq!(peer.read().expect("a HELLO").kind, HELLO);
+    (1..=10).for_each(|_| drop(next(&client)));
+    client.disconnect(&there).expect("an endpoint");
+    (1..=10).for_each(|id| assert_acknowledged(&mut peer, id));
+    assert_eq!(peer.read_on(), None);
+}
+
+/// With room for one message on its way, each send waits for the ACK of the one before.
+#[test]
+fn an_ack_is_read_at_once_when_the_receiver_waits_for_it_in_a_send() {
+    let (listener, there) = listener();
+    let config = quick().delivery(Delivery::AtLeastOnce).unacknowledged(1);
+    let client = connected(config, &there);
+    let mut peer = RawPeer::accept(&listener);
+    peer.write(&[hello(1), heartbeat()].concat());
+    assert_eq!(peer.read().expect("a HELLO").kind, HELLO);
+    let echo = std::thread::spawn(move || {
+        while let Some(frame) = peer.read_on() {
+            peer.write(&[ack(&frame.body[..16]), data("echo")].concat());
+        }
+    });
+    let rounds = (0..200).map(|_| {
+        let round = timed(|| {
+            send(&client, "one");
+            send(&client, "two");
+            next_text(&client);
+            next_text(&client);
+        });
+        round.1
+    });
+    // Nearly all took 2 ms and more when nobody read meanwhile.
+    let quick = rounds.filter(|taken| *taken < Duration::from_millis(1));
+    assert!(quick.count() >= 20);
+    drop(client);
+    echo.join().unwrap();
 }
 
 #[test]

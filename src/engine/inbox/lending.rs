@@ -38,6 +38,15 @@ impl Inbox {
         back.loan.offer(reader);
     }
 
+    /// Nobody waits for messages: a reader on offer is to go on by itself, and not to wait for
+    /// somebody to come.
+    pub(crate) fn recall(&self) {
+        let mut back = self.back();
+        if let Some(reader) = back.loan.borrow() {
+            self.hand_back(back, reader);
+        }
+    }
+
     /// From a receiver: the reader's own thread has to go on with it.
     pub(crate) fn give_back(&self, reader: Box<Reader>) {
         self.hand_back(self.back(), reader);

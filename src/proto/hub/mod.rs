@@ -284,7 +284,7 @@ impl Hub {
     }
 
     /// Makes sure that `handle_timeout` is called by then.
-    pub(crate) fn wake_by(&mut self, at: Instant) {
+    fn wake_by(&mut self, at: Instant) {
         if self.next_timeout.is_none_or(|next| at < next) {
             self.next_timeout = Some(at);
             self.effects.wake.keeper = true;
