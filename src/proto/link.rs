@@ -1,6 +1,7 @@
 //! Link: the state of one connection, from its first byte to its last.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Remote;
@@ -9,33 +10,37 @@ use crate::message::Identity;
 use crate::proto::dial::DialId;
 use crate::proto::outbox::Outbox;
 
-/// Names a link; never used again for another one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct LinkId {
-    slot: u32,
-    serial: u32,
-}
+/// Names a link; never used again for another one. A slot, then a serial number: one word, because
+/// it is passed on with every message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkId(u64);
 
 impl LinkId {
     pub(crate) fn new(slot: u32, serial: u32) -> LinkId {
-        LinkId { slot, serial }
+        LinkId(u64::from(slot) << 32 | u64::from(serial))
     }
 
     pub(crate) fn slot(self) -> usize {
-        self.slot as usize
+        (self.0 >> 32) as usize
     }
 
     pub(crate) fn serial(self) -> u32 {
-        self.serial
+        self.0 as u32
     }
 
-    /// The same name as one number, for the window.
+    /// The same name as a number, for the window.
     pub(crate) fn token(self) -> u64 {
-        u64::from(self.slot) << 32 | u64::from(self.serial)
+        self.0
     }
 
     pub(crate) fn from_token(token: u64) -> LinkId {
-        LinkId::new((token >> 32) as u32, token as u32)
+        LinkId(token)
+    }
+}
+
+impl fmt::Debug for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LinkId({}, {})", self.slot(), self.serial())
     }
 }
 
