@@ -169,7 +169,8 @@ pub(crate) struct Peer {
     pub(crate) link: Option<LinkId>,
     /// Older links of it that are not gone yet.
     pub(crate) ending: usize,
-    pub(crate) window: Window,
+    /// Apart, because a peer that moves in memory would need a page more of its thread's stack.
+    pub(crate) window: Box<Window>,
     /// Messages for it alone.
     pub(crate) waiting: Waiting,
     /// Without any link since then.
@@ -177,7 +178,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(window: Window) -> Peer {
+    pub(crate) fn new(window: Box<Window>) -> Peer {
         Peer {
             link: None,
             ending: 0,

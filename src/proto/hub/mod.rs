@@ -250,7 +250,7 @@ impl Hub {
     fn peer_mut(&mut self, identity: Identity) -> &mut Peer {
         let (capacity, rng) = (self.config.duplicate_window, &mut self.rng);
         let entry = self.peers.entry(identity);
-        entry.or_insert_with(|| Peer::new(Window::new(capacity, rng.next())))
+        entry.or_insert_with(|| Peer::new(Box::new(Window::new(capacity, rng.next()))))
     }
 
     fn tell(&mut self, event: Event) {
