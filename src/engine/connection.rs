@@ -20,6 +20,9 @@ use crate::transport::{Notice, Stream};
 /// happens to its socket.
 const SLICE: Duration = Duration::from_millis(2);
 
+/// Longer messages are read while the one before is dealt with, by a thread of their own.
+const WORTH_A_THREAD: usize = 256 * 1024;
+
 /// Serves the connection until it ends.
 pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
     let mut reader = Box::new(Reader {
@@ -237,7 +240,9 @@ impl Reader {
             .hub
             .handle_reading(Instant::now(), self.id, &mut reading, held);
         let peer = shared.hub.peer_of(self.id);
-        self.may_lend = shared.hub.is_only_link(self.id) && self.stream.takes_read_timeout();
+        self.may_lend = shared.hub.is_only_link(self.id)
+            && self.stream.takes_read_timeout()
+            && self.decoder.expects() < WORTH_A_THREAD;
         drop(shared);
         match peer {
             Some(peer) => self.deliver(core, peer, reading.batch, next),

@@ -156,6 +156,11 @@ impl Decoder {
         self.filled + large
     }
 
+    /// How long the large frame is that has begun, if one has.
+    pub(crate) fn expects(&self) -> usize {
+        self.large.as_ref().map_or(0, LargeFrame::len)
+    }
+
     /// In the middle of a message that is read into an allocation of its own.
     pub(crate) fn is_in_large_message(&self) -> bool {
         self.large.is_some()

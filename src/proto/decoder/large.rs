@@ -66,6 +66,10 @@ impl LargeFrame {
         &mut self.body[self.arrived..]
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Bytes of memory that it takes.
     pub(super) fn held(&self) -> usize {
         self.body.capacity()
