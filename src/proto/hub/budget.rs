@@ -55,7 +55,9 @@ impl Hub {
     /// A message of `len` bytes is to come in. Messages that were handed back, and that nobody
     /// has read, do not keep it out.
     pub(super) fn relieve_news(&mut self, len: usize) {
-        let least = self.config.memory_budget / 8;
+        // They keep an eighth of the budget, if the message leaves so much.
+        let left = (self.config.memory_budget / 2).saturating_sub(len);
+        let least = left.min(self.config.memory_budget / 8);
         while self.is_over_budget(len) && self.news.make_room(least) {
             self.stats.events_lost += 1;
         }

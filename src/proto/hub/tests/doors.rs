@@ -190,3 +190,15 @@ fn the_smallest_memory_budget_has_room_for_the_largest_message() {
     side.hub.handle_held(link, 3 << 19);
     assert!(!side.is_up(who(1)));
 }
+
+#[test]
+fn what_is_handed_back_and_not_read_does_not_keep_the_largest_message_out() {
+    let config = at_least_once().absent_ttl(secs(1));
+    let mut side = Side::new(config.max_message(1 << 16).memory_budget(1 << 17));
+    let link = side.up(who(1));
+    side.send_to(who(1), "job").unwrap();
+    side.end(link, DownReason::Closed);
+    side.hub.handle_timeout(side.now + secs(2));
+    assert!(side.hub.send(&[0; 1 << 16]).is_ok());
+    assert_eq!(side.hub.stats().events_lost, 1);
+}
