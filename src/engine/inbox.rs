@@ -213,8 +213,7 @@ impl Inbox {
                 if is_patient {
                     return Ok(Awaited::Reader(reader));
                 }
-                back.loan.give_back(reader);
-                self.returned.notify_one();
+                self.hand_back(&mut back, reader);
             }
             back.receivers += 1;
             back.patient += usize::from(is_patient);

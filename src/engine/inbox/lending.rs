@@ -1,6 +1,6 @@
 //! Lending: a reader goes to the receiver that waits for what it reads, and comes back.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::{Back, Inbox};
@@ -33,7 +33,7 @@ impl Inbox {
     pub(crate) fn offer_again(&self, reader: Box<Reader>) {
         let mut back = self.back();
         if back.receivers > 0 || !back.watchers.is_empty() {
-            return self.hand_back(back, reader);
+            return self.hand_back(&mut back, reader);
         }
         back.loan.offer(reader);
     }
@@ -43,16 +43,16 @@ impl Inbox {
     pub(crate) fn recall(&self) {
         let mut back = self.back();
         if let Some(reader) = back.loan.borrow() {
-            self.hand_back(back, reader);
+            self.hand_back(&mut back, reader);
         }
     }
 
     /// From a receiver: the reader's own thread has to go on with it.
     pub(crate) fn give_back(&self, reader: Box<Reader>) {
-        self.hand_back(self.back(), reader);
+        self.hand_back(&mut self.back(), reader);
     }
 
-    fn hand_back(&self, mut back: MutexGuard<'_, Back>, reader: Box<Reader>) {
+    pub(super) fn hand_back(&self, back: &mut Back, reader: Box<Reader>) {
         back.loan.give_back(reader);
         self.returned.notify_one();
     }
