@@ -132,7 +132,7 @@ impl World {
         }
         self.write_all();
         while let Some((peer, id)) = self.application.take(0) {
-            self.hub.handle_taken(peer, id);
+            self.hub.handle_taken(&[(peer, id)]);
         }
         self.write_all();
         self.retry_all();

@@ -285,7 +285,7 @@ impl World {
         let count = self.application.in_hand.len();
         let at = n.checked_rem(count).unwrap_or_default();
         if let Some((peer, id)) = self.application.take(at) {
-            self.hub.handle_taken(peer, id);
+            self.hub.handle_taken(&[(peer, id)]);
         }
     }
 

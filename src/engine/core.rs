@@ -202,9 +202,8 @@ impl Locked<'_> {
 
     /// Tells the hub what the application has taken since the last time.
     pub(crate) fn acknowledge_taken(&mut self) {
-        for (peer, id) in self.core.inbox.drain_taken() {
-            self.hub.handle_taken(peer, id);
-        }
+        let taken = self.core.inbox.drain_taken();
+        self.hub.handle_taken(&taken);
     }
 
     /// Does what the hub asks for, but for the shutdowns: they are for after the lock.

@@ -37,6 +37,9 @@ struct Due {
 /// What an entry takes beside its payload: its slot, its resend times, and what the allocator adds.
 const OVERHEAD: usize = size_of::<Option<Entry>>() + 2 * size_of::<Due>() + 32;
 
+/// The slots of a table that holds anything at all.
+const FEWEST_SLOTS: usize = 16;
+
 impl Entry {
     /// Bytes of memory that it takes.
     pub(crate) fn memory(&self) -> usize {
@@ -56,10 +59,13 @@ impl Entry {
 }
 
 pub(crate) struct Ledger {
-    nonce: u32,
-    accepted: u64,
+    nonce: u64,
+    /// The age of the latest message: it counts up, and passes over ages whose slot is taken.
+    latest: u64,
+    /// A power of two of slots, at most three quarters taken; the last bits of its age say which
+    /// one is an entry's.
     slots: Vec<Option<Entry>>,
-    free: Vec<u32>,
+    count: usize,
     pub(crate) spares: Spares,
     bytes: usize,
     /// Resends by their pause: within one queue all pauses are equal, so its front is its earliest.
@@ -70,12 +76,12 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// `nonce` keeps the ids of two sockets, or of two lives of one identity, apart.
-    pub(crate) fn new(nonce: u32, first: Duration, max: Duration) -> Ledger {
+    pub(crate) fn new(nonce: u64, first: Duration, max: Duration) -> Ledger {
         Ledger {
             nonce,
-            accepted: 0,
+            latest: 0,
             slots: Vec::new(),
-            free: Vec::new(),
+            count: 0,
             spares: Spares::default(),
             bytes: 0,
             due: Vec::new(),
@@ -85,7 +91,7 @@ impl Ledger {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.count
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -100,14 +106,18 @@ impl Ledger {
 
     pub(crate) fn insert(&mut self, target: Option<Identity>, body: impl Into<Kept>) -> MessageId {
         let body = body.into();
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).expect("the bounds keep the ledger short")
-        });
-        self.accepted += 1;
-        let id = self.make_id(slot);
+        if self.count * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
+        self.latest += 1;
+        while self.slots[self.slot(self.latest)].is_some() {
+            self.latest += 1;
+        }
+        let id = self.make_id(self.latest);
+        let slot = self.slot(self.latest);
         self.bytes += body.len() + OVERHEAD;
-        self.slots[slot as usize] = Some(Entry {
+        self.count += 1;
+        self.slots[slot] = Some(Entry {
             id,
             body,
             target,
@@ -122,21 +132,50 @@ impl Ledger {
     }
 
     pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
-        let entry = self.slots.get(slot_of(id))?.as_ref();
+        let entry = self.slots.get(self.slot(age_of(id)))?.as_ref();
         entry.filter(|entry| entry.id == id)
     }
 
     fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
-        let entry = self.slots.get_mut(slot_of(id))?.as_mut();
+        let slot = self.slot(age_of(id));
+        let entry = self.slots.get_mut(slot)?.as_mut();
         entry.filter(|entry| entry.id == id)
     }
 
     pub(crate) fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        self.get(id)?;
-        let entry = self.slots[slot_of(id)].take()?;
-        self.free.push(slot_of(id) as u32);
+        let slot = self.slot(age_of(id));
+        let entry = self.slots.get_mut(slot)?;
+        let entry = entry.take_if(|entry| entry.id == id)?;
+        self.count -= 1;
         self.bytes -= entry.memory();
         Some(entry)
+    }
+
+    fn grow(&mut self) {
+        let count = FEWEST_SLOTS.max(2 * self.slots.len());
+        let mut larger = Vec::new();
+        larger.resize_with(count, || None);
+        for entry in std::mem::replace(&mut self.slots, larger)
+            .into_iter()
+            .flatten()
+        {
+            let slot = self.slot(age_of(entry.id));
+            self.slots[slot] = Some(entry);
+        }
+    }
+
+    /// Nothing was needed for a while.
+    pub(crate) fn shrink(&mut self) {
+        if self.count == 0 {
+            self.slots = Vec::new();
+            self.due = Vec::new();
+            self.spares.shrink();
+        }
+    }
+
+    /// The slot of an age. There may be none at all.
+    fn slot(&self, age: u64) -> usize {
+        age as usize & self.slots.len().wrapping_sub(1)
     }
 
     /// `id` was queued on a link.
@@ -236,7 +275,7 @@ impl Ledger {
     pub(crate) fn drain(&mut self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = self.slots.drain(..).flatten().collect();
         entries.sort_unstable_by_key(|entry| age_of(entry.id));
-        self.free.clear();
+        self.count = 0;
         self.due.clear();
         self.bytes = 0;
         entries
@@ -268,23 +307,16 @@ impl Ledger {
         self.due[doublings] = queue;
     }
 
-    /// Slot, then age, then the nonce: found without a search, never the same twice.
-    fn make_id(&self, slot: u32) -> MessageId {
-        let mut bytes = [0; 16];
-        bytes[..4].copy_from_slice(&self.nonce.to_be_bytes());
-        bytes[4..12].copy_from_slice(&self.accepted.to_be_bytes());
-        bytes[12..].copy_from_slice(&slot.to_be_bytes());
-        MessageId(bytes)
+    /// Never the same twice, and neighbours in sequence: found without a search, and remembered
+    /// by a peer together.
+    fn make_id(&self, age: u64) -> MessageId {
+        let id = u128::from(self.nonce) << 64 | u128::from(age);
+        MessageId(id.to_be_bytes())
     }
 }
 
-fn slot_of(id: MessageId) -> usize {
-    let [.., a, b, c, d] = id.0;
-    u32::from_be_bytes([a, b, c, d]) as usize
-}
-
 fn age_of(id: MessageId) -> u64 {
-    u64::from_be_bytes(id.0[4..12].try_into().expect("eight bytes of age"))
+    u128::from_be_bytes(id.0) as u64
 }
 
 #[cfg(test)]
@@ -381,6 +413,41 @@ mod tests {
     }
 
     #[test]
+    fn a_message_keeps_its_place_while_others_come_and_go() {
+        let mut ledger = ledger();
+        let now = Instant::now();
+        let mut rng = crate::proto::backoff::Rng::new(1);
+        let mut held: Vec<MessageId> = Vec::new();
+        for turn in 0..20_000_u64 {
+            // Many at first, few later.
+            if rng.below(20_000) > turn {
+                held.push(written(&mut ledger, now));
+            } else if !held.is_empty() {
+                let id = held.swap_remove(rng.below(held.len() as u64) as usize);
+                assert!(ledger.handle_ack(id, PEER).is_some_and(|it| it.id == id));
+                assert!(ledger.get(id).is_none());
+            }
+            assert_eq!(ledger.len(), held.len());
+        }
+        assert!(held.iter().all(|id| ledger.get(*id).is_some()));
+        held.sort_unstable();
+        assert_eq!(ledger.release(LinkId::new(0, 1)), held);
+    }
+
+    #[test]
+    fn ids_from_outside_find_nothing() {
+        let mut ledger = ledger();
+        assert!(ledger.get(MessageId([255; 16])).is_none());
+        let MessageId(mut bytes) = written(&mut ledger, Instant::now());
+        bytes[0] ^= 1;
+        assert!(ledger.handle_ack(MessageId(bytes), PEER).is_none());
+        bytes[0] ^= 1;
+        bytes[8] ^= 1;
+        assert!(ledger.handle_ack(MessageId(bytes), PEER).is_none());
+        assert_eq!(ledger.len(), 1);
+    }
+
+    #[test]
     fn what_was_acknowledged_takes_no_memory() {
         let mut ledger = ledger();
         let now = Instant::now();
@@ -389,7 +456,7 @@ mod tests {
             let id = written(&mut ledger, now);
             ledger.handle_ack(id, PEER);
         }
-        assert!(ledger.due[0].len() < 3_000 && ledger.slots.len() <= 2);
+        assert!(ledger.due[0].len() < 3_000 && ledger.slots.len() <= FEWEST_SLOTS);
         assert!(ledger.get(stuck).is_some());
     }
 }

@@ -24,44 +24,73 @@ pub(crate) enum Arrival {
 /// Ids in hand (delivered, not yet acknowledged) and ids done (acknowledged).
 ///
 /// Ids in hand stay until they are acknowledged or dropped. Of the done ones the latest are kept.
-/// What is touched for a message lies close together: the table is small, and the entries are used
-/// again in the order in which they became free.
+/// Whoever counts its ids up, as we do, has 64 of them in one block: nearly all that is asked for
+/// is in the block that was asked for last.
 pub(crate) struct Window {
     /// Open addressing, linear probing; a power of two of slots, at most three quarters taken.
     slots: Vec<Option<Slot>>,
-    entries: Vec<Entry>,
-    /// Entries that are not in use.
+    blocks: Vec<Block>,
+    /// Blocks that are not in use.
     free: VecDeque<u32>,
-    /// Entries that are done, the oldest first.
-    done: VecDeque<u32>,
+    /// The block that was found last.
+    latest: Option<u32>,
+    /// Ids that are done, the oldest first.
+    done: VecDeque<Run>,
     done_capacity: usize,
+    done_count: usize,
     in_hand: usize,
     keys: [u64; 2],
 }
 
-/// Where an entry is, with the hash of its id, which tells most ids apart.
+/// Where a block is, with the hash of its base, which tells most blocks apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Slot {
     hash: u32,
-    entry: NonZeroU32,
+    block: NonZeroU32,
 }
 
+/// Ids that differ in their last six bits only, a bit for each.
 #[derive(Clone, Copy)]
-struct Entry {
-    id: MessageId,
-    /// Where the ACK goes; `None` once it is done.
-    link: Option<u64>,
+struct Block {
+    base: Base,
+    in_hand: u64,
+    done: u64,
+    /// Where the latest message of the block came, and the ACKs go.
+    link: u64,
+}
+
+/// An id without its last six bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Base([u64; 2]);
+
+/// Ids of one block that were done one after the other, a bit for each.
+struct Run {
+    block: u32,
+    ids: u64,
 }
 
 impl Slot {
-    fn new(hash: u32, entry: u32) -> Slot {
-        let entry = NonZeroU32::MIN.saturating_add(entry);
-        Slot { hash, entry }
+    fn new(hash: u32, block: u32) -> Slot {
+        let block = NonZeroU32::MIN.saturating_add(block);
+        Slot { hash, block }
     }
 
-    fn entry(self) -> u32 {
-        self.entry.get() - 1
+    fn block(self) -> u32 {
+        self.block.get() - 1
     }
+}
+
+impl Block {
+    fn is_empty(&self) -> bool {
+        self.in_hand | self.done == 0
+    }
+}
+
+/// The base of an id, and its bit in the block.
+fn split(MessageId(bytes): MessageId) -> (Base, u64) {
+    let id = u128::from_be_bytes(bytes);
+    let [high, low] = [(id >> 64) as u64, id as u64];
+    (Base([high, low >> 6]), 1 << (low & 63))
 }
 
 impl Window {
@@ -72,10 +101,12 @@ impl Window {
         let mut rng = Rng::new(seed);
         Window {
             slots: Vec::new(),
-            entries: Vec::new(),
+            blocks: Vec::new(),
             free: VecDeque::new(),
+            latest: None,
             done: VecDeque::new(),
             done_capacity: done_capacity.max(1),
+            done_count: 0,
             in_hand: 0,
             keys: [rng.next(), rng.next()],
         }
@@ -83,83 +114,134 @@ impl Window {
 
     /// A message with this id came in on `link`.
     pub(crate) fn handle_arrival(&mut self, id: MessageId, link: u64) -> Arrival {
-        if self.len() * 4 >= self.slots.len() * 3 {
-            self.rebuild(FEWEST_SLOTS.max(self.slots.len() * 2));
+        let (base, bit) = split(id);
+        let block = self.lookup(base).unwrap_or_else(|| self.add(base));
+        let block = &mut self.blocks[block as usize];
+        if block.done & bit != 0 {
+            return Arrival::Done;
         }
-        let hash = self.hash(id);
-        let at = self.find(id, hash);
-        let Some(slot) = self.slots[at] else {
-            self.slots[at] = Some(Slot::new(hash, self.add(id, link)));
-            self.in_hand += 1;
-            return Arrival::New;
-        };
-        match &mut self.entries[slot.entry() as usize].link {
-            Some(current) => {
-                *current = link;
-                Arrival::InHand
-            }
-            None => Arrival::Done,
+        block.link = link;
+        if block.in_hand & bit != 0 {
+            return Arrival::InHand;
         }
-    }
-
-    fn add(&mut self, id: MessageId, link: u64) -> u32 {
-        let entry = Entry {
-            id,
-            link: Some(link),
-        };
-        if let Some(index) = self.free.pop_front() {
-            self.entries[index as usize] = entry;
-            return index;
-        }
-        if self.entries.len() == self.entries.capacity() {
-            // Most windows grow to what they remember and no further: doubling would waste half.
-            self.entries
-                .reserve_exact(FEWEST_SLOTS + self.entries.len() / 4);
-        }
-        self.entries.push(entry);
-        (self.entries.len() - 1) as u32
+        block.in_hand |= bit;
+        self.in_hand += 1;
+        Arrival::New
     }
 
     /// The message in hand was acknowledged: it is done, and its ACK goes to the link returned.
     pub(crate) fn handle_ack(&mut self, id: MessageId) -> Option<u64> {
-        let (_, index) = self.lookup(id)?;
-        let link = self.entries[index as usize].link.take()?;
+        let (base, bit) = split(id);
+        let index = self.lookup(base)?;
+        let block = &mut self.blocks[index as usize];
+        if block.in_hand & bit == 0 {
+            return None;
+        }
+        block.in_hand &= !bit;
+        block.done |= bit;
+        let link = block.link;
         self.in_hand -= 1;
-        self.done.push_back(index);
-        if self.done.len() > self.done_capacity {
-            let oldest = self.done.pop_front().expect("it is not empty");
-            self.remove(self.entries[oldest as usize].id);
+        self.done_count += 1;
+        match self.done.back_mut() {
+            Some(run) if run.block == index => run.ids |= bit,
+            _ => self.done.push_back(Run {
+                block: index,
+                ids: bit,
+            }),
+        }
+        if self.done_count > self.done_capacity {
+            self.forget_oldest();
         }
         Some(link)
     }
 
     /// The message in hand was dropped unacknowledged: its resend is new.
     pub(crate) fn handle_drop(&mut self, id: MessageId) {
-        let entry = self.lookup(id).map(|(_, index)| index as usize);
-        if entry.is_some_and(|entry| self.entries[entry].link.is_some()) {
-            self.in_hand -= 1;
-            self.remove(id);
+        let (base, bit) = split(id);
+        let Some(index) = self.lookup(base) else {
+            return;
+        };
+        let block = &mut self.blocks[index as usize];
+        if block.in_hand & bit == 0 {
+            return;
         }
+        block.in_hand &= !bit;
+        self.in_hand -= 1;
+        self.clear_up(index);
     }
 
     /// Ids remembered, in hand and done.
     pub(crate) fn len(&self) -> usize {
-        self.in_hand + self.done.len()
+        self.in_hand + self.done_count
     }
 
-    /// The slot of a known id, and its entry.
-    fn lookup(&self, id: MessageId) -> Option<(usize, u32)> {
+    /// Of ids that were done one after the other, the lowest counts as the oldest.
+    fn forget_oldest(&mut self) {
+        let oldest = self.done.front_mut().expect("something is done");
+        let index = oldest.block;
+        let lowest = oldest.ids & oldest.ids.wrapping_neg();
+        oldest.ids &= !lowest;
+        if oldest.ids == 0 {
+            self.done.pop_front();
+        }
+        self.done_count -= 1;
+        self.blocks[index as usize].done &= !lowest;
+        self.clear_up(index);
+    }
+
+    /// The block of a base, if there is one.
+    fn lookup(&mut self, base: Base) -> Option<u32> {
+        let is_latest = |latest: &u32| self.blocks[*latest as usize].base == base;
+        if let Some(latest) = self.latest.filter(is_latest) {
+            return Some(latest);
+        }
         if self.slots.is_empty() {
             return None;
         }
-        let at = self.find(id, self.hash(id));
-        Some((at, self.slots[at]?.entry()))
+        let at = self.find(base, self.hash(base));
+        let block = self.slots[at]?.block();
+        self.latest = Some(block);
+        Some(block)
     }
 
-    /// The slot that holds the id, or the free one where it belongs.
-    fn find(&self, id: MessageId, hash: u32) -> usize {
+    /// A new block, which must not stay empty.
+    fn add(&mut self, base: Base) -> u32 {
+        let count = self.blocks.len() - self.free.len();
+        if count * 4 >= self.slots.len() * 3 {
+            self.rebuild(FEWEST_SLOTS.max(self.slots.len() * 2));
+        }
+        let block = Block {
+            base,
+            in_hand: 0,
+            done: 0,
+            link: 0,
+        };
+        let index = self.place(block);
+        let hash = self.hash(base);
+        let at = self.find(base, hash);
+        self.slots[at] = Some(Slot::new(hash, index));
+        self.latest = Some(index);
+        index
+    }
+
+    fn place(&mut self, block: Block) -> u32 {
+        if let Some(index) = self.free.pop_front() {
+            self.blocks[index as usize] = block;
+            return index;
+        }
+        if self.blocks.len() == self.blocks.capacity() {
+            // Most windows grow to what they remember and no further: doubling would waste half.
+            self.blocks
+                .reserve_exact(FEWEST_SLOTS + self.blocks.len() / 4);
+        }
+        self.blocks.push(block);
+        (self.blocks.len() - 1) as u32
+    }
+
+    /// The slot that holds the base, or the free one where it belongs.
+    fn find(&self, base: Base, hash: u32) -> usize {
         let is_other =
-            |slot: Slot| slot.hash != hash || self.entries[slot.entry() as usize].id != id;
+            |slot: Slot| slot.hash != hash || self.blocks[slot.block() as usize].base != base;
         let mut at = self.home(hash);
         while self.slots[at].is_some_and(is_other) {
             at = self.after(at);
@@ -167,12 +249,16 @@ impl Window {
         at
     }
 
-    /// Frees the id's entry, and its slot, into which it moves whatever was pushed beyond it.
-    fn remove(&mut self, id: MessageId) {
-        let Some((mut hole, index)) = self.lookup(id) else {
+    /// Frees the block if it is empty, and its slot, into which it moves whatever was pushed
+    /// beyond it.
+    fn clear_up(&mut self, index: u32) {
+        let block = self.blocks[index as usize];
+        if !block.is_empty() {
             return;
-        };
+        }
         self.free.push_back(index);
+        self.latest = None;
+        let mut hole = self.find(block.base, self.hash(block.base));
         let mask = self.slots.len() - 1;
         let mut at = self.after(hole);
         while let Some(slot) = self.slots[at] {
@@ -185,7 +271,8 @@ impl Window {
             at = self.after(at);
         }
         self.slots[hole] = None;
-        if self.slots.len() > FEWEST_SLOTS && self.len() * 8 < self.slots.len() {
+        let count = self.blocks.len() - self.free.len();
+        if self.slots.len() > FEWEST_SLOTS && count * 8 < self.slots.len() {
             self.rebuild(self.slots.len() / 2);
             self.compact();
         }
@@ -202,27 +289,24 @@ impl Window {
         }
     }
 
-    /// Closes the gaps between the entries.
+    /// Closes the gaps between the blocks.
     fn compact(&mut self) {
-        let mut is_free = vec![false; self.entries.len()];
-        for index in mem::take(&mut self.free) {
-            is_free[index as usize] = true;
-        }
-        let mut moved = Vec::with_capacity(self.entries.len());
+        let mut moved = Vec::with_capacity(self.blocks.len());
         let mut used = 0;
-        for is_free in &is_free {
+        for block in &self.blocks {
             moved.push(used);
-            used += u32::from(!is_free);
+            used += u32::from(!block.is_empty());
         }
-        let mut is_free = is_free.into_iter();
-        self.entries.retain(|_| is_free.next() == Some(false));
-        self.entries.shrink_to_fit();
+        self.blocks.retain(|block| !block.is_empty());
+        self.blocks.shrink_to_fit();
+        self.free = VecDeque::new();
+        self.latest = None;
         for slot in self.slots.iter_mut().flatten() {
-            *slot = Slot::new(slot.hash, moved[slot.entry() as usize]);
+            *slot = Slot::new(slot.hash, moved[slot.block() as usize]);
         }
         self.done
             .iter_mut()
-            .for_each(|it| *it = moved[*it as usize]);
+            .for_each(|run| run.block = moved[run.block as usize]);
         self.done.shrink_to(2 * self.done.len());
     }
 
@@ -234,9 +318,7 @@ impl Window {
         hash as usize & (self.slots.len() - 1)
     }
 
-    fn hash(&self, MessageId(bytes): MessageId) -> u32 {
-        let id = u128::from_le_bytes(bytes);
-        let [low, high] = [id as u64, (id >> 64) as u64];
+    fn hash(&self, Base([high, low]): Base) -> u32 {
         let mixed = fold(low ^ self.keys[0], high ^ self.keys[1]);
         fold(mixed ^ self.keys[1], self.keys[0] | 1) as u32
     }

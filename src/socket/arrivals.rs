@@ -100,7 +100,7 @@ pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
         let mut shared = core.lock();
         // Those that were taken before have theirs first.
         shared.acknowledge_taken();
-        shared.hub.handle_taken(from, id);
+        shared.hub.handle_taken(&[(from, id)]);
         return message;
     }
     let core = Arc::downgrade(core);
@@ -108,7 +108,7 @@ pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
         let Some(core) = core.upgrade() else { return };
         let mut shared = core.lock();
         match is_done {
-            true => shared.hub.handle_taken(from, id),
+            true => shared.hub.handle_taken(&[(from, id)]),
             false => shared.hub.handle_returned(from, id),
         }
     }))

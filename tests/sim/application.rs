@@ -164,7 +164,7 @@ impl World {
         is_done: bool,
     ) {
         self.with_hub(index, |hub, _| match is_done {
-            true => hub.handle_taken(peer, message),
+            true => hub.handle_taken(&[(peer, message)]),
             false => hub.handle_returned(peer, message),
         });
     }

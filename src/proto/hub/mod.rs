@@ -117,8 +117,7 @@ pub(crate) struct Wake {
 impl Hub {
     pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64) -> Hub {
         let mut rng = Rng::new(seed);
-        let nonce = rng.next() as u32;
-        let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
+        let ledger = Ledger::new(rng.next(), config.resend_after, config.resend_max);
         Hub {
             config,
             me,

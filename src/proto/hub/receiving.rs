@@ -126,27 +126,29 @@ impl Hub {
             return;
         }
         let mut spans = std::mem::take(&mut batch.spans);
-        spans.retain(|span| match batch.id(*span) {
-            Some(id) => self.is_new(link, peer, id),
-            None => true,
+        let count = spans.len();
+        let mut done = Vec::new();
+        let window = &mut self.peer_mut(peer).window;
+        spans.retain(|span| {
+            let Some(id) = batch.id(*span) else {
+                return true;
+            };
+            let arrival = window.handle_arrival(id, link.token());
+            done.extend((arrival == Arrival::Done).then_some(id));
+            arrival == Arrival::New
         });
+        self.stats.duplicates += (count - spans.len()) as u64;
         batch.spans = spans;
-        self.mark_dirty(link);
+        if self.takes_acks(link) {
+            self.push_acks(link, &done);
+        }
     }
 
-    fn is_new(&mut self, link: LinkId, peer: Identity, id: MessageId) -> bool {
-        match self.peer_mut(peer).window.handle_arrival(id, link.token()) {
-            Arrival::New => return true,
-            Arrival::InHand => {}
-            Arrival::Done if self.takes_acks(link) => {
-                if let Some(link) = self.link_mut(link) {
-                    link.outbox.push_ack(id);
-                }
-            }
-            Arrival::Done => {}
+    fn push_acks(&mut self, to: LinkId, ids: &[MessageId]) {
+        if let Some(link) = self.link_mut(to) {
+            ids.iter().for_each(|id| link.outbox.push_ack(*id));
         }
-        self.stats.duplicates += 1;
-        false
+        self.mark_dirty(to);
     }
 
     fn handle_acks(&mut self, acks: &[MessageId], peer: Identity) {
@@ -180,25 +182,34 @@ impl Hub {
         self.queued_bytes -= waiting.settle(id, entry.body.len());
     }
 
-    /// The application has the message (or acknowledged it): its ACK goes to the connection that
-    /// the latest copy came on, or to the one that its sender has now.
-    pub(crate) fn handle_taken(&mut self, peer: Identity, id: MessageId) {
+    /// The application has these messages (or acknowledged them).
+    pub(crate) fn handle_taken(&mut self, taken: &[(Identity, MessageId)]) {
+        for of_peer in taken.chunk_by(|(one, _), (other, _)| one == other) {
+            let ids = of_peer.iter().map(|(_, id)| *id);
+            self.acknowledge(of_peer[0].0, ids);
+        }
+    }
+
+    /// An ACK goes to the connection that the latest copy came on, or to the one that its sender
+    /// has now.
+    fn acknowledge(&mut self, peer: Identity, ids: impl Iterator<Item = MessageId>) {
         let Some(known) = self.peers.get_mut(&peer) else {
             return;
         };
-        let Some(token) = known.window.handle_ack(id) else {
-            return;
-        };
-        let latest = Some(LinkId::from_token(token));
-        let target = [latest, known.link]
-            .into_iter()
-            .flatten()
-            .find(|id| self.takes_acks(*id));
-        let Some(target) = target else { return };
-        if let Some(link) = self.link_mut(target) {
-            link.outbox.push_ack(id);
+        let window = &mut known.window;
+        let acks = ids.filter_map(|id| Some((window.handle_ack(id)?, id)));
+        let (links, ids): (Vec<u64>, Vec<MessageId>) = acks.unzip();
+        let current = known.link;
+        let mut rest = &ids[..];
+        for same in links.chunk_by(|one, other| one == other) {
+            let (these, others) = rest.split_at(same.len());
+            rest = others;
+            let latest = Some(LinkId::from_token(same[0]));
+            let targets = [latest, current].into_iter().flatten();
+            if let Some(target) = targets.into_iter().find(|id| self.takes_acks(*id)) {
+                self.push_acks(target, these);
+            }
         }
-        self.mark_dirty(target);
     }
 
     fn takes_acks(&self, id: LinkId) -> bool {

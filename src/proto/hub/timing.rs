@@ -113,9 +113,7 @@ impl Hub {
         }
         link.outbox.shrink();
         link.outbox.push_heartbeat();
-        if self.ledger.len() == 0 {
-            self.ledger.spares.shrink();
-        }
+        self.ledger.shrink();
         self.mark_first(id);
     }
 

@@ -79,7 +79,7 @@ fn an_ack_goes_out_when_the_application_has_the_message() {
     let link = side.up(who(1));
     assert_eq!(side.read(link, &[job(1)]), [job(1)]);
     assert_eq!(side.write(link), []);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     assert_eq!(side.write(link), [Frame::Ack(id(1))]);
 }
 
@@ -98,7 +98,7 @@ fn a_copy_of_what_is_done_is_acknowledged_at_once() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.read(link, &[job(1)]);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     side.write(link);
     assert_eq!(side.read(link, &[job(1)]), []);
     assert_eq!(side.write(link), [Frame::Ack(id(1))]);
@@ -109,7 +109,7 @@ fn copies_are_recognised_across_reconnects() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.read(link, &[job(1)]);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     side.end(link, DownReason::Reset);
     side.pass(secs(500));
     let again = side.up(who(1));
@@ -133,7 +133,7 @@ fn the_ack_goes_to_the_link_of_the_latest_copy() {
     side.end(link, DownReason::Reset);
     let again = side.up(who(1));
     assert_eq!(side.read(again, &[job(1)]), []);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     assert_eq!(side.write(again), [Frame::Ack(id(1))]);
 }
 
@@ -144,7 +144,7 @@ fn the_ack_of_a_lost_link_goes_to_the_peers_next_one() {
     side.read(link, &[job(1)]);
     side.end(link, DownReason::Reset);
     let again = side.up(who(1));
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     assert_eq!(side.write(again), [Frame::Ack(id(1))]);
 }
 
@@ -163,8 +163,8 @@ fn a_message_is_acknowledged_or_returned_once() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.read(link, &[job(1)]);
-    side.hub.handle_taken(who(1), id(1));
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
+    side.hub.handle_taken(&[(who(1), id(1))]);
     side.hub.handle_returned(who(1), id(1));
     assert_eq!(side.write(link), [Frame::Ack(id(1))]);
     assert_eq!(side.read(link, &[job(1)]), []);
@@ -176,7 +176,7 @@ fn acks_pass_messages_that_the_link_does_not_take() {
     let link = side.up(who(1));
     side.send_all(&["a"]);
     side.read(link, &[job(1)]);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     let frames = side.write(link);
     assert_eq!(frames[0], Frame::Ack(id(1)));
     assert_eq!(texts(&frames), ["a"]);
@@ -190,7 +190,7 @@ fn a_peer_is_not_read_while_too_many_acks_wait_for_it() {
         let id = crate::proto::frame::MessageId(n.to_be_bytes());
         let mut reading = super::side::decode(&[Frame::Tracked(id, Vec::new())]);
         side.hub.handle_reading(side.now, link, &mut reading, 0);
-        side.hub.handle_taken(who(1), id);
+        side.hub.handle_taken(&[(who(1), id)]);
     }
     assert!(side.hub.is_crowded_by_acks(link));
     side.write(link);

@@ -114,7 +114,7 @@ fn acknowledgements_leave_and_arrive_while_closing() {
     side.send_all(&["a"]);
     let sent = ids(&side.write(link));
     side.read(link, &[Frame::Tracked(id(1), b"job".to_vec())]);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     take_leave(&mut side);
     assert_eq!(side.write(link), [Frame::Ack(id(1))]);
     side.read(link, &[Frame::Ack(sent[0])]);

@@ -117,7 +117,7 @@ fn dropping_the_oldest_of_what_waits_keeps_the_bounds() {
 /// The peer sends one message so often that too many acknowledgements wait to be written.
 fn crowd(side: &mut Side, link: LinkId, peer: Identity) {
     side.read(link, &[Frame::Tracked(id(1), vec![])]);
-    side.hub.handle_taken(peer, id(1));
+    side.hub.handle_taken(&[(peer, id(1))]);
     let copies = vec![Frame::Tracked(id(1), vec![]); 1_000];
     while !side.hub.is_crowded_by_acks(link) {
         side.read(link, &copies);
@@ -140,7 +140,7 @@ fn readers_that_wait_for_acks_to_leave_are_woken_for_nothing_else() {
     let [crowded, other] = [1, 2].map(|n| side.up(who(n)));
     crowd(&mut side, crowded, who(1));
     side.read(other, &[Frame::Tracked(id(1), vec![])]);
-    side.hub.handle_taken(who(2), id(1));
+    side.hub.handle_taken(&[(who(2), id(1))]);
     side.hub.take_effects();
     assert!(!wakes_readers(&mut side, other));
     assert!(wakes_readers(&mut side, crowded));
@@ -168,7 +168,7 @@ fn finished(side: &mut Side) -> LinkId {
     side.bring_up(link, who(1));
     side.write(link);
     side.read(link, &[Frame::Tracked(id(1), b"x".to_vec())]);
-    side.hub.handle_taken(who(1), id(1));
+    side.hub.handle_taken(&[(who(1), id(1))]);
     side.write(link);
     let endpoint = ENDPOINT.parse().unwrap();
     assert!(side.hub.handle_disconnect(side.now, &endpoint));
