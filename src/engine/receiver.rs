@@ -1,9 +1,11 @@
 //! Receiver: a thread of the application that waits for what arrives.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Signal};
 use crate::engine::inbox::{Acks, Awaited, Plain, Taken};
+use crate::engine::writer::PATIENCE;
 use crate::error::Error;
 use crate::message::Message;
 use crate::proto::delivery::Arrived;
@@ -15,19 +17,30 @@ impl Core {
     /// A small message in its turn. Kept apart from all that may be slow, so that it comes to a
     /// few instructions.
     #[inline(always)]
-    pub(crate) fn take_plain(&self) -> Option<Message> {
+    pub(crate) fn take_plain(self: &Arc<Core>) -> Option<Message> {
         let Plain { from, body, acks } = self.inbox.take_plain()?;
-        if acks != Acks::Nothing {
-            self.see_to(acks);
-        }
+        self.see_to(acks);
         Some(Message::new(from, body))
     }
 
+    /// Does what is due for the ACKs of messages that were taken.
+    #[inline(always)]
+    pub(crate) fn see_to(self: &Arc<Core>, acks: Acks) {
+        if acks != Acks::Nothing {
+            self.acknowledge(acks);
+        }
+    }
+
     #[cold]
-    fn see_to(&self, acks: Acks) {
+    fn acknowledge(self: &Arc<Core>, acks: Acks) {
         let mut shared = self.lock();
         match acks {
-            Acks::Now => shared.acknowledge_taken(),
+            Acks::Now => {
+                let taken = self.inbox.drain_taken();
+                if let Some((link, chunk)) = shared.hub.claim_acks(&taken) {
+                    self.carry(shared, link, chunk, PATIENCE);
+                }
+            }
             _ if shared.acks_due.is_some() => {}
             _ => {
                 shared.acks_due = Some(Instant::now() + SOON);

@@ -97,10 +97,7 @@ pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
     }
     let Some(id) = id else { return message };
     if core.config.ack_mode == AckMode::OnRecv {
-        let mut shared = core.lock();
-        // Those that were taken before have theirs first.
-        shared.acknowledge_taken();
-        shared.hub.handle_taken(&[(from, id)]);
+        core.see_to(core.inbox.note_taken(from, id));
         return message;
     }
     let core = Arc::downgrade(core);

@@ -10,7 +10,7 @@ use crate::proto::delivery::{Arrived, Delivery};
 use crate::proto::frame::MessageId;
 
 /// So many messages that were taken are acknowledged together.
-const MANY: usize = 128;
+const MANY: usize = 1024;
 
 /// Spent buffers kept for the readers.
 const MAX_SPARE: usize = 2;
@@ -55,17 +55,16 @@ impl Inbox {
         let (span, body) = delivery.next_plain(may_be_tracked)?;
         self.left.store(delivery.left(), Ordering::Relaxed);
         let from = delivery.from;
-        let mut acks = Acks::Nothing;
-        if let Some(id) = delivery.id(span) {
-            taken.push((from, id));
-            acks = match taken.len() {
-                _ if delivery.left() == 0 => Acks::Now,
-                1 => Acks::Soon,
-                MANY.. => Acks::Now,
-                _ => Acks::Nothing,
-            };
-        }
+        let acks = match delivery.id(span) {
+            Some(id) => note_taken(taken, (from, id), delivery.left()),
+            None => Acks::Nothing,
+        };
         Some(Plain { from, body, acks })
+    }
+
+    /// The application has taken a message that was no plain one.
+    pub(crate) fn note_taken(&self, from: Identity, id: MessageId) -> Acks {
+        note_taken(&mut self.front().taken, (from, id), self.left())
     }
 
     /// What was taken since the last time.
@@ -157,5 +156,19 @@ impl Inbox {
         if back.spare.len() < MAX_SPARE {
             back.spare.push(spent);
         }
+    }
+}
+
+fn note_taken(
+    taken: &mut Vec<(Identity, MessageId)>,
+    one: (Identity, MessageId),
+    left: usize,
+) -> Acks {
+    taken.push(one);
+    match taken.len() {
+        _ if left == 0 => Acks::Now,
+        1 => Acks::Soon,
+        MANY.. => Acks::Now,
+        _ => Acks::Nothing,
     }
 }

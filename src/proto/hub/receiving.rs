@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
+use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::frame::{MessageId, Violation};
 use crate::proto::hub::Hub;
@@ -188,6 +189,21 @@ impl Hub {
             let ids = of_peer.iter().map(|(_, id)| *id);
             self.acknowledge(of_peer[0].0, ids);
         }
+    }
+
+    /// As above, and gives the caller the ACKs to write, if nobody else is about to write anything.
+    pub(crate) fn claim_acks(
+        &mut self,
+        taken: &[(Identity, MessageId)],
+    ) -> Option<(LinkId, Chunk)> {
+        let was_idle = self.dirty.is_empty() && !self.effects.wake.keeper;
+        self.handle_taken(taken);
+        if !was_idle || self.dirty.len() > 1 {
+            return None;
+        }
+        let id = self.dirty.pop_front()?;
+        self.effects.wake.keeper = false;
+        Some((id, self.poll_chunk(id)?))
     }
 
     /// An ACK goes to the connection that the latest copy came on, or to the one that its sender
