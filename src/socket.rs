@@ -322,7 +322,10 @@ impl Socket {
                 Err(Refusal::NoPeer) => return Err(Error::NoPeer),
                 Err(Refusal::Full) => {
                     let deadline = patience.deadline()?;
-                    shared = shared.wait(Signal::Room, deadline);
+                    shared = match shared.hub.claim_next() {
+                        Some((link, chunk)) => core.carry(shared, link, chunk, PATIENCE).0,
+                        None => shared.wait(Signal::Room, deadline),
+                    };
                 }
             }
         }

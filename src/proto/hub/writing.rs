@@ -218,6 +218,12 @@ impl Hub {
         }
     }
 
+    /// A chunk for whoever has nothing to do but to wait.
+    pub(crate) fn claim_next(&mut self) -> Option<(LinkId, Chunk)> {
+        let id = self.poll_dirty()?;
+        Some((id, self.poll_chunk(id)?))
+    }
+
     /// What the keeper would write first is so little that a moment's patience pays.
     pub(crate) fn moment_before_writing(&self) -> Option<Moment> {
         if self.gathered.is_going_out() {
