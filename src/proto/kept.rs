@@ -6,7 +6,7 @@ use crate::message::Body;
 
 /// Spent allocations that are held for the next messages. One thread allocates them and another
 /// would free them, which allocators are slow at.
-const MAX_SPARE: usize = 4 * 1024;
+const MAX_SPARE: usize = 8 * 1024;
 
 /// Larger ones are not held.
 const WORTH_HOLDING: usize = 256;

@@ -187,12 +187,10 @@ impl Ledger {
 
     /// `id` was given to the kernel: from now on its acknowledgement is awaited.
     pub(crate) fn handle_written(&mut self, now: Instant, id: MessageId) {
-        let Some(entry) = self.get_mut(id) else {
-            return;
-        };
-        entry.is_written = true;
-        let doublings = entry.repeats as usize;
-        self.schedule(now, id, doublings.min(MAX_DOUBLINGS));
+        if let Some(entry) = self.get_mut(id) {
+            entry.is_written = true;
+            self.postpone(now, id);
+        }
     }
 
     /// An ACK from `peer`: gives the entry, unless that peer never had the message.
@@ -233,10 +231,18 @@ impl Ledger {
 
     /// A resend was due but the link takes nothing now: ask again after the same pause.
     pub(crate) fn postpone(&mut self, now: Instant, id: MessageId) {
-        if let Some(entry) = self.get(id) {
-            let doublings = entry.repeats as usize;
-            self.schedule(now, id, doublings.min(MAX_DOUBLINGS));
+        let (first, max) = (self.first, self.max);
+        let Some(entry) = self.get_mut(id) else {
+            return;
+        };
+        let doublings = (entry.repeats as usize).min(MAX_DOUBLINGS);
+        let at = now + first.saturating_mul(1 << doublings).min(max);
+        entry.due = Some(at);
+        if self.due.len() <= doublings {
+            self.due.resize_with(doublings + 1, VecDeque::new);
         }
+        self.due[doublings].push_back(Due { at, id });
+        self.forget_acknowledged(doublings);
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
@@ -279,19 +285,6 @@ impl Ledger {
         self.due.clear();
         self.bytes = 0;
         entries
-    }
-
-    fn schedule(&mut self, now: Instant, id: MessageId, doublings: usize) {
-        let at = now + self.first.saturating_mul(1 << doublings).min(self.max);
-        let Some(entry) = self.get_mut(id) else {
-            return;
-        };
-        entry.due = Some(at);
-        if self.due.len() <= doublings {
-            self.due.resize_with(doublings + 1, VecDeque::new);
-        }
-        self.due[doublings].push_back(Due { at, id });
-        self.forget_acknowledged(doublings);
     }
 
     /// Keeps a queue proportional to what lives, at a constant cost per message.
