@@ -256,6 +256,7 @@ mod error;
 mod event;
 mod hooks;
 pub mod json;
+mod loan;
 mod message;
 mod policy;
 mod proto;

@@ -3,9 +3,10 @@
 mod asking;
 mod hearing;
 mod opening;
+mod turns;
 
 pub(crate) use hearing::is_for_client;
-pub(crate) use opening::listen;
+pub(crate) use turns::{Ear, listen};
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bus::client::turns::Turns;
 use crate::bus::counters::Counters;
 use crate::bus::error::Error;
 use crate::bus::id::Id;
@@ -26,6 +28,7 @@ use crate::bus::table::Key;
 use crate::bus::topic::Pattern;
 use crate::bus::trie::Trie;
 use crate::bus::waiter::{Via, Waiter};
+use crate::bus::wakes::Wakes;
 use crate::error::Error as SocketError;
 use crate::message::Identity;
 use crate::socket::Socket;
@@ -56,6 +59,7 @@ pub(crate) struct Client {
     state: Mutex<State>,
     /// The answer to our introduction came, or the bus was closed.
     introduced: Condvar,
+    turns: Turns,
     counters: Counters,
 }
 
@@ -109,6 +113,7 @@ impl Client {
                 reader: None,
             }),
             introduced: Condvar::new(),
+            turns: Turns::default(),
             counters: Counters::default(),
         })
     }
@@ -214,8 +219,11 @@ impl Client {
         let reader = state.reader.take();
         drop(state);
         self.introduced.notify_all();
-        let end = |waiter: &Arc<Waiter>| waiter.handle_end(Error::Closed);
-        waiting.values().for_each(end);
+        let mut wakes = Wakes::default();
+        for waiter in waiting.values() {
+            waiter.handle_end(Error::Closed, &mut wakes);
+        }
+        drop(wakes);
         services.values().for_each(|(_, desk)| desk.close());
         if let Way::Own(station, key) = &self.way {
             station.handle_down(*key);

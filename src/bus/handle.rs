@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus::client::{Client, Handle, Way, listen};
+use crate::bus::client::{Client, Ear, Handle, Way, listen};
 use crate::bus::error::Error;
 use crate::bus::job::Job;
 use crate::bus::limits::Limits;
@@ -197,10 +197,10 @@ impl Bus {
         let socket = Socket::new(options.config.clone()).map_err(Error::Socket)?;
         let deadline = options.opening_deadline();
         let client = Client::new(Way::Broker(socket.clone()), options);
-        let (listener, arrivals) = (Arc::downgrade(&client), socket.arrivals());
+        let (listener, ear) = (Arc::downgrade(&client), Ear::new(socket.arrivals()));
         let bus = Bus::of(client);
         let builder = thread::Builder::new().name("jackfield bus".to_owned());
-        let reader = builder.spawn(move || listen(&listener, &arrivals));
+        let reader = builder.spawn(move || listen(&listener, ear));
         bus.client().set_reader(reader.map_err(Error::no_thread)?);
         bus.client().introduce()?;
         let events = socket.events();

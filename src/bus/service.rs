@@ -11,6 +11,7 @@ use crate::bus::client::{Client, Handle};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::job::Job;
+use crate::bus::wakes::{Wakes, Woken};
 
 /// A service to offer, for [`Bus::serve`](crate::bus::Bus::serve): a name, or more.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,6 +95,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     /// Workers that wait for a call.
     idle: usize,
+    /// Those of them that sleep: a wake-up costs a system call even when nobody does.
+    asleep: usize,
     is_closed: bool,
 }
 
@@ -124,7 +127,7 @@ impl Desk {
     }
 
     /// Takes a call, unless there is no room. One that is not taken is for the caller to answer.
-    pub(crate) fn push(&self, job: Job) -> Result<(), Error> {
+    pub(crate) fn push(self: &Arc<Desk>, job: Job, wakes: &mut Wakes) -> Result<(), Error> {
         let mut queue = self.lock();
         let refused = match queue.is_closed {
             true => Some(Error::NoService),
@@ -136,9 +139,21 @@ impl Desk {
             return Err(error);
         }
         queue.jobs.push_back(job);
-        drop(queue);
-        self.came.notify_one();
+        if queue.asleep >= queue.jobs.len() {
+            wakes.owe(Woken::Worker(self.clone()));
+        }
         Ok(())
+    }
+
+    /// Wakes a worker for one call.
+    pub(crate) fn wake(&self) {
+        self.came.notify_one();
+    }
+
+    /// Whether there is something to do.
+    fn is_due(&self) -> bool {
+        let queue = self.lock();
+        queue.is_closed || !queue.jobs.is_empty()
     }
 
     pub(crate) fn close(&self) {
@@ -150,8 +165,8 @@ impl Desk {
         left.iter().for_each(|job| job.run.fail(&Error::NoService));
     }
 
-    fn work(&self, client: &Client) {
-        while let Some(job) = self.next() {
+    fn work(&self, client: &Arc<Client>) {
+        while let Some(job) = self.next(client) {
             let run = job.run.clone();
             if Instant::now() >= job.deadline {
                 client.count(|counters| &counters.expired);
@@ -168,13 +183,17 @@ impl Desk {
     }
 
     /// The next call; the worker was idle until then.
-    fn next(&self) -> Option<Job> {
+    fn next(&self, client: &Arc<Client>) -> Option<Job> {
+        let _sleeper = match self.is_due() {
+            true => None,
+            false => client.hear_until(None, || self.is_due()),
+        };
         let mut queue = self.lock();
         while queue.jobs.is_empty() && !queue.is_closed {
-            queue = self
-                .came
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            queue.asleep += 1;
+            let woken = self.came.wait(queue);
+            queue = woken.unwrap_or_else(PoisonError::into_inner);
+            queue.asleep -= 1;
         }
         queue.idle -= 1;
         let mut job = queue.jobs.pop_front()?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::bus::client::Handle;
+use crate::bus::client::{Client, Handle};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::note::Note;
@@ -28,20 +28,19 @@ pub struct Subscription {
 impl Subscription {
     /// Waits for a message; after a close it still gives those that had come.
     pub fn recv(&self) -> Result<Note, Error> {
-        self.queue.take(None)
+        self.queue.take(&self.handle.client, None)
     }
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Timeout`] after `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Note, Error> {
-        self.queue.take(Some(Instant::now() + timeout.min(FAR)))
+        let deadline = Instant::now() + timeout.min(FAR);
+        self.queue.take(&self.handle.client, Some(deadline))
     }
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Note, Error> {
-        let now = Instant::now();
-        self.queue.take(Some(now)).map_err(|error| match error {
-            Error::Timeout => Error::Empty,
-            error => error,
+        self.queue.try_take().inspect_err(|_| {
+            self.handle.client.leave_hearing();
         })
     }
 
@@ -135,6 +134,25 @@ pub(crate) enum Ended {
     Refused(String),
 }
 
+impl Waiting {
+    fn take(&mut self) -> Result<Note, Error> {
+        if let Some(note) = self.notes.pop_front() {
+            self.bytes -= note.memory();
+            return Ok(note);
+        }
+        Err(match &self.end {
+            Some(Ended::Closed) => Error::Closed,
+            Some(Ended::Refused(what)) => Error::Limit { what: what.clone() },
+            None => Error::Empty,
+        })
+    }
+
+    /// Whether there is something to take, or nothing more comes.
+    fn is_due(&self) -> bool {
+        !self.notes.is_empty() || self.end.is_some()
+    }
+}
+
 impl Queue {
     pub(crate) fn new(messages: usize, bytes: usize) -> Queue {
         Queue {
@@ -177,17 +195,26 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Note, Error> {
+    pub(crate) fn try_take(&self) -> Result<Note, Error> {
+        self.lock().take()
+    }
+
+    pub(crate) fn take(
+        &self,
+        client: &Arc<Client>,
+        deadline: Option<Instant>,
+    ) -> Result<Note, Error> {
+        let is_there = |taken: &Result<Note, Error>| !matches!(taken, Err(Error::Empty));
+        let taken = self.try_take();
+        if is_there(&taken) {
+            return taken;
+        }
+        let _sleeper = client.hear_until(deadline, || self.lock().is_due());
         let mut waiting = self.lock();
         loop {
-            if let Some(note) = waiting.notes.pop_front() {
-                waiting.bytes -= note.memory();
-                return Ok(note);
-            }
-            match &waiting.end {
-                Some(Ended::Closed) => return Err(Error::Closed),
-                Some(Ended::Refused(what)) => return Err(Error::Limit { what: what.clone() }),
-                None => {}
+            let taken = waiting.take();
+            if is_there(&taken) {
+                return taken;
             }
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {

@@ -1,24 +1,38 @@
-//! Wakes: whose subscribers are to be woken, once for several messages that came together.
+//! Wakes: who is to be woken, once for several messages that came together.
 
 use std::sync::Arc;
 
+use crate::bus::service::Desk;
 use crate::bus::subscription::Queue;
+use crate::bus::waiter::Waiter;
 
 /// So many messages are put in before anybody is woken for them.
 const TOGETHER: usize = 32;
+
+/// Somebody who sleeps beside what they wait for.
+pub(crate) enum Woken {
+    Subscriber(Arc<Queue>),
+    Worker(Arc<Desk>),
+    Caller(Arc<Waiter>),
+}
 
 /// Held by the thread that hears the messages. Whoever stops hearing, if only to wait for more,
 /// wakes first.
 #[derive(Default)]
 pub(crate) struct Wakes {
-    queues: Vec<Arc<Queue>>,
+    owed: Vec<Woken>,
     messages: usize,
 }
 
 impl Wakes {
-    /// Somebody sleeps beside a message in this queue.
-    pub(crate) fn owe(&mut self, queue: Arc<Queue>) {
-        self.queues.push(queue);
+    /// Somebody sleeps beside a message that they wait for.
+    pub(crate) fn owe(&mut self, woken: Woken) {
+        self.owed.push(woken);
+    }
+
+    /// How many are to be woken.
+    pub(crate) fn owed(&self) -> usize {
+        self.owed.len()
     }
 
     /// A message was heard, and another one follows at once.
@@ -31,7 +45,13 @@ impl Wakes {
 
     pub(crate) fn wake(&mut self) {
         self.messages = 0;
-        self.queues.drain(..).for_each(|queue| queue.wake());
+        for woken in self.owed.drain(..) {
+            match woken {
+                Woken::Subscriber(queue) => queue.wake(),
+                Woken::Worker(desk) => desk.wake(),
+                Woken::Caller(waiter) => waiter.wake(),
+            }
+        }
     }
 }
 

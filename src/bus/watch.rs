@@ -25,14 +25,14 @@ impl Watch {
     ) -> Result<Watch, Error> {
         let is_over = Arc::new(AtomicBool::new(false));
         let (ends, queue) = (is_over.clone(), subscription.queue.clone());
-        let client = Arc::downgrade(&subscription.handle.client);
+        let client = subscription.handle.client.clone();
         let work = move || {
-            while let Ok(note) = queue.take(None) {
+            while let Ok(note) = queue.take(&client, None) {
                 if ends.load(Ordering::SeqCst) {
                     return;
                 }
                 let called = catch_unwind(AssertUnwindSafe(|| call(note)));
-                if let (Err(_), Some(client)) = (called, client.upgrade()) {
+                if called.is_err() {
                     client.count(|counters| &counters.panicked);
                 }
             }

@@ -16,7 +16,7 @@ use self::serving::Front;
 pub(crate) use self::serving::{Acks, Plain};
 use crate::config::Config;
 use crate::engine::connection::Reader;
-use crate::engine::loan::Loan;
+use crate::loan::Loan;
 use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::message::Identity;

@@ -7,7 +7,6 @@ mod dialer;
 mod drain;
 pub(crate) mod inbox;
 mod keeper;
-mod loan;
 mod receiver;
 pub(crate) mod shelf;
 mod shutdown;

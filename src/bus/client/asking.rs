@@ -13,6 +13,7 @@ use crate::bus::service::{Desk, Service};
 use crate::bus::subscription::Queue;
 use crate::bus::topic::{Pattern, Topic};
 use crate::bus::waiter::{Kind, Via, Waiter};
+use crate::bus::wakes::Wakes;
 use crate::bus::wire::{self, Frame};
 
 /// What came of a request: its answers, and why they are not all.
@@ -26,7 +27,7 @@ impl Client {
         self.say(&message, self.usual_deadline())
     }
 
-    pub(crate) fn send(&self, post: &Post) -> Result<Receipt, Error> {
+    pub(crate) fn send(self: &Arc<Client>, post: &Post) -> Result<Receipt, Error> {
         let id = self.maker.next();
         let message = self.post_message(id, post, "receipt")?;
         let outcome = self.request(id, Kind::One, &message, self.usual_deadline())?;
@@ -48,7 +49,7 @@ impl Client {
         wire::message(&words, &post.headers, &post.body)
     }
 
-    pub(crate) fn subscribe(&self, text: &str) -> Result<(Id, Pattern, Arc<Queue>), Error> {
+    pub(crate) fn subscribe(self: &Arc<Client>, text: &str) -> Result<(Id, Pattern, Arc<Queue>), Error> {
         let pattern = Pattern::parse(text)?;
         let id = self.maker.next();
         let (messages, bytes) = self.options.queue;
@@ -114,7 +115,7 @@ impl Client {
         }
     }
 
-    pub(crate) fn call(&self, call: &Call) -> Result<Answer, Error> {
+    pub(crate) fn call(self: &Arc<Client>, call: &Call) -> Result<Answer, Error> {
         let id = self.maker.next();
         let timeout = call.timeout.unwrap_or(self.options.timeout);
         let message = call_message(id, call, timeout, "")?;
@@ -122,7 +123,7 @@ impl Client {
         single(outcome)
     }
 
-    pub(crate) fn call_all(&self, call: &Call) -> Result<Vec<Result<Answer, Error>>, Error> {
+    pub(crate) fn call_all(self: &Arc<Client>, call: &Call) -> Result<Vec<Result<Answer, Error>>, Error> {
         let id = self.maker.next();
         let timeout = call.timeout.unwrap_or(self.options.timeout);
         let message = call_message(id, call, timeout, "all")?;
@@ -144,7 +145,7 @@ impl Client {
         Ok(answers)
     }
 
-    pub(crate) fn peers(&self) -> Result<Vec<Peer>, Error> {
+    pub(crate) fn peers(self: &Arc<Client>) -> Result<Vec<Peer>, Error> {
         let id = self.maker.next();
         let message = wire::plain(&["peers", &id.to_string()], b"");
         let answer = single(self.request(id, Kind::One, &message, self.usual_deadline())?)?;
@@ -161,7 +162,7 @@ impl Client {
         Ok(text.lines().filter_map(peer).collect())
     }
 
-    pub(crate) fn ping(&self, name: &str) -> Result<Duration, Error> {
+    pub(crate) fn ping(self: &Arc<Client>, name: &str) -> Result<Duration, Error> {
         let id = self.maker.next();
         let timeout = self.options.timeout.as_millis().to_string();
         let words = ["ping", &id.to_string(), &timeout, &wire::escape(name)];
@@ -172,7 +173,7 @@ impl Client {
     }
 
     fn request(
-        &self,
+        self: &Arc<Client>,
         id: Id,
         kind: Kind,
         message: &[u8],
@@ -184,7 +185,7 @@ impl Client {
 
     /// Says something and waits for what comes back; nothing of it is left behind.
     fn request_with(
-        &self,
+        self: &Arc<Client>,
         id: Id,
         waiter: &Arc<Waiter>,
         message: &[u8],
@@ -192,12 +193,17 @@ impl Client {
     ) -> Result<Outcome, Error> {
         self.expect(id, waiter)?;
         let said = self.say(message, deadline);
-        let outcome = said.map(|()| waiter.wait(deadline));
+        let outcome = said.map(|()| self.await_all(waiter, deadline));
         self.lock().waiting.remove(&id);
         if let Ok((_, Some(Error::Timeout))) = &outcome {
             self.cancel(id);
         }
         outcome
+    }
+
+    fn await_all(self: &Arc<Client>, waiter: &Waiter, deadline: Instant) -> Outcome {
+        let _sleeper = self.hear_until(Some(deadline), || waiter.is_complete());
+        waiter.wait(deadline)
     }
 
     fn expect(&self, id: Id, waiter: &Arc<Waiter>) -> Result<(), Error> {
@@ -220,7 +226,7 @@ impl Client {
     }
 
     /// Tells everyone who has a table, and waits until they have heard it.
-    fn announce(&self, id: Id, message: &[u8]) -> Result<(), Error> {
+    fn announce(self: &Arc<Client>, id: Id, message: &[u8]) -> Result<(), Error> {
         let deadline = self.usual_deadline();
         let waiter = Arc::new(Waiter::new(Kind::Ack, self.tables()));
         self.expect(id, &waiter)?;
@@ -229,11 +235,11 @@ impl Client {
             let peers = self.lock().peers.clone();
             for peer in peers {
                 if self.say_to(peer, message, deadline).is_err() {
-                    waiter.handle_left(Some(peer));
+                    waiter.handle_left(Some(peer), &mut Wakes::default());
                 }
             }
         }
-        let failed = said.map(|()| waiter.wait(deadline).1);
+        let failed = said.map(|()| self.await_all(&waiter, deadline).1);
         self.lock().waiting.remove(&id);
         match failed? {
             Some(error) => Err(error),

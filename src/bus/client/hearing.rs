@@ -13,8 +13,9 @@ use crate::bus::note::Note;
 use crate::bus::request::Answer;
 use crate::bus::subscription::{Ended, Pushed, Queue};
 use crate::bus::waiter::{Via, Waiter};
-use crate::bus::wakes::Wakes;
+use crate::bus::wakes::{Wakes, Woken};
 use crate::bus::wire::{self, Frame, Malformed};
+use crate::socket::Arrival;
 
 /// What is said to a client; everything else is said to a table.
 pub(crate) fn is_for_client(message: &[u8]) -> bool {
@@ -26,6 +27,23 @@ pub(crate) fn is_for_client(message: &[u8]) -> bool {
 }
 
 impl Client {
+    /// For the bus's own thread.
+    pub(super) fn handle_arrival(self: &Arc<Client>, arrival: Arrival, wakes: &mut Wakes) {
+        if !matches!(arrival, Arrival::Message(_)) {
+            // What follows may wait for room.
+            wakes.wake();
+        }
+        match arrival {
+            Arrival::Up(peer) => self.handle_up(peer),
+            Arrival::Down(peer) => self.handle_down(peer),
+            Arrival::Message(message) => {
+                let from = message.from();
+                self.handle_message(Some(from), message.into_body(), wakes);
+                wakes.go_on();
+            }
+        }
+    }
+
     /// Something was said to us. It never waits: whoever calls it has others to serve.
     pub(crate) fn handle_message(
         self: &Arc<Client>,
@@ -40,15 +58,15 @@ impl Client {
                 let (headers, body) = Letter::places(&message, &frame);
                 Ok(Heard::Answer(id_of(&frame)?, headers, body))
             }
-            _ => self.hear(via, &frame).map(|()| Heard::Done),
+            _ => self.hear(via, &frame, wakes).map(|()| Heard::Done),
         });
         match understood {
             Ok(Heard::Event(event)) => self.deliver(event, message, wakes),
-            Ok(Heard::Call(call)) => self.take_call(via, call, message),
+            Ok(Heard::Call(call)) => self.take_call(via, call, message, wakes),
             Ok(Heard::Answer(id, headers, body)) => {
                 let answer = Answer::new(Letter::new(message, headers, body));
                 match self.waiter(id) {
-                    Some(waiter) => waiter.handle_answer(answer),
+                    Some(waiter) => waiter.handle_answer(answer, wakes),
                     None => self.count(|counters| &counters.late),
                 }
             }
@@ -57,7 +75,7 @@ impl Client {
         }
     }
 
-    fn hear(&self, via: Via, frame: &Frame<'_>) -> Result<(), Malformed> {
+    fn hear(&self, via: Via, frame: &Frame<'_>, wakes: &mut Wakes) -> Result<(), Malformed> {
         if frame.verb() == "lost" {
             let counter = &self.counters.lost_on_the_way;
             counter.fetch_add(frame.number(1)?, Ordering::Relaxed);
@@ -65,12 +83,13 @@ impl Client {
         }
         let id = id_of(frame)?;
         match frame.verb() {
-            "ok" => self.hear_ok(via, id, frame),
-            "error" => self.hear_error(id, frame)?,
+            "ok" => self.hear_ok(via, id, frame, wakes),
+            "error" => self.hear_error(id, frame, wakes)?,
             "many" => {
                 let count = frame.number(2)? as usize;
-                let waiter = self.waiter(id);
-                waiter.inspect(|waiter| waiter.handle_count(count));
+                if let Some(waiter) = self.waiter(id) {
+                    waiter.handle_count(count, wakes);
+                }
             }
             "probe" => self.respond_now(via, &wire::plain(&["done", frame.word(1)], b"")),
             _ => return Err(Malformed),
@@ -78,7 +97,7 @@ impl Client {
         Ok(())
     }
 
-    fn hear_ok(&self, via: Via, id: Id, frame: &Frame<'_>) {
+    fn hear_ok(&self, via: Via, id: Id, frame: &Frame<'_>, wakes: &mut Wakes) {
         if id == self.hello {
             self.handle_introduction(Introduction::Accepted);
         }
@@ -87,19 +106,19 @@ impl Client {
         };
         match frame.number(2) {
             // The receipt of a post is the answer to it.
-            Ok(count) => waiter.handle_answer(Answer::of_text(&count.to_string())),
-            Err(Malformed) => waiter.handle_ok(via),
+            Ok(count) => waiter.handle_answer(Answer::of_text(&count.to_string()), wakes),
+            Err(Malformed) => waiter.handle_ok(via, wakes),
         }
     }
 
-    fn hear_error(&self, id: Id, frame: &Frame<'_>) -> Result<(), Malformed> {
+    fn hear_error(&self, id: Id, frame: &Frame<'_>, wakes: &mut Wakes) -> Result<(), Malformed> {
         let detail = frame.text(3)?;
         let body = String::from_utf8_lossy(frame.body);
         let error = Error::from_words(frame.word(2), &detail, &body);
         if id == self.hello {
             self.handle_introduction(Introduction::NameTaken);
         } else if let Some(waiter) = self.waiter(id) {
-            waiter.handle_error(error);
+            waiter.handle_error(error, wakes);
         } else if let Some((_, queue)) = self.lock().subscriptions.get(&id) {
             // It was made while nobody was there to refuse it.
             queue.end(Ended::Refused(error.to_string()));
@@ -140,13 +159,19 @@ impl Client {
         for queue in queues {
             match queue.push(note.clone()) {
                 Pushed::Kept => {}
-                Pushed::Awaited => wakes.owe(queue),
+                Pushed::Awaited => wakes.owe(Woken::Subscriber(queue)),
                 Pushed::Lost => self.count(|counters| &counters.lost),
             }
         }
     }
 
-    fn take_call(self: &Arc<Client>, via: Via, call: Called, message: Vec<u8>) {
+    fn take_call(
+        self: &Arc<Client>,
+        via: Via,
+        call: Called,
+        message: Vec<u8>,
+        wakes: &mut Wakes,
+    ) {
         let run = Arc::new(Run {
             client: self.clone(),
             via,
@@ -167,7 +192,7 @@ impl Client {
             worker: None,
         };
         let taken = match desk {
-            Some(desk) => desk.push(job),
+            Some(desk) => desk.push(job, wakes),
             None => {
                 run.take_turn();
                 Err(Error::NoService)

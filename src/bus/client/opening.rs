@@ -1,6 +1,6 @@
 //! Opening: how a client introduces itself, and does so again to whoever comes back.
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -11,9 +11,7 @@ use crate::bus::id::Id;
 use crate::bus::waiter::Waiter;
 use crate::bus::wakes::Wakes;
 use crate::bus::wire;
-use crate::error::Error as SocketError;
 use crate::message::Identity;
-use crate::socket::{Arrival, Arrivals};
 
 impl Client {
     pub(crate) fn set_reader(&self, reader: thread::JoinHandle<()>) {
@@ -77,12 +75,15 @@ impl Client {
         }
         let waiting: Vec<Arc<Waiter>> = state.waiting.values().cloned().collect();
         drop(state);
+        let mut wakes = Wakes::default();
         for waiter in waiting {
             match is_broker {
-                true => waiter.handle_left(Some(peer)),
-                false => waiter.handle_gone(Some(peer)),
+                true => waiter.handle_left(Some(peer), &mut wakes),
+                false => waiter.handle_gone(Some(peer), &mut wakes),
             }
         }
+        // What follows may wait for room.
+        drop(wakes);
         if is_broker {
             self.restore(None);
         }
@@ -122,39 +123,5 @@ impl Client {
         for id in unserved {
             say(&wire::plain(&["unserve", &id.to_string()], b"")).ok();
         }
-    }
-}
-
-/// The thread of a bus that is connected to a broker: it hears everything, and waits for nothing
-/// but the next word.
-pub(crate) fn listen(client: &Weak<Client>, arrivals: &Arrivals) {
-    let mut wakes = Wakes::default();
-    while let Ok(arrival) = next(arrivals, &mut wakes) {
-        let Some(client) = client.upgrade() else {
-            return;
-        };
-        if !matches!(arrival, Arrival::Message(_)) {
-            // What follows may wait for room.
-            wakes.wake();
-        }
-        match arrival {
-            Arrival::Up(peer) => client.handle_up(peer),
-            Arrival::Down(peer) => client.handle_down(peer),
-            Arrival::Message(message) => {
-                let from = message.from();
-                client.handle_message(Some(from), message.into_body(), &mut wakes);
-                wakes.go_on();
-            }
-        }
-    }
-}
-
-fn next(arrivals: &Arrivals, wakes: &mut Wakes) -> Result<Arrival, SocketError> {
-    match arrivals.try_recv() {
-        Err(SocketError::Empty) => {
-            wakes.wake();
-            arrivals.recv()
-        }
-        arrival => arrival,
     }
 }
