@@ -39,9 +39,7 @@ impl Subscription {
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Note, Error> {
-        self.queue.try_take().inspect_err(|_| {
-            self.handle.client.leave_hearing();
-        })
+        self.queue.try_take()
     }
 
     /// Messages, one after the other, until the bus is closed.
@@ -146,11 +144,6 @@ impl Waiting {
             None => Error::Empty,
         })
     }
-
-    /// Whether there is something to take, or nothing more comes.
-    fn is_due(&self) -> bool {
-        !self.notes.is_empty() || self.end.is_some()
-    }
 }
 
 impl Queue {
@@ -209,7 +202,7 @@ impl Queue {
         if is_there(&taken) {
             return taken;
         }
-        let _sleeper = client.hear_until(deadline, || self.lock().is_due());
+        let _sleeper = client.let_hear();
         let mut waiting = self.lock();
         loop {
             let taken = waiting.take();

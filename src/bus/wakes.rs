@@ -30,9 +30,10 @@ impl Wakes {
         self.owed.push(woken);
     }
 
-    /// How many are to be woken.
-    pub(crate) fn owed(&self) -> usize {
-        self.owed.len()
+    /// How many are to be woken who may hear for themselves next time.
+    pub(crate) fn hearers(&self) -> usize {
+        let hears = |woken: &&Woken| !matches!(woken, Woken::Subscriber(_));
+        self.owed.iter().filter(hears).count()
     }
 
     /// A message was heard, and another one follows at once.

@@ -1,7 +1,8 @@
 //! Turns: who hears what comes: the bus's own thread, or one that waits for something of it.
 //!
-//! A thread that hears its own answer saves a wake-up. The bus's thread lends its ear to those
-//! whom it has just woken, because they often come back; it takes the ear back when none did.
+//! A caller that hears its own answer saves a wake-up, and so does a worker that hears its own
+//! calls. The bus's thread lends its ear to those whom it has just woken, because they often come
+//! back; it takes the ear back when none did. Subscribers sleep while others hear.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -54,6 +55,37 @@ impl Drop for Sleeper<'_> {
     }
 }
 
+/// The ear in the hands of a thread that is not the bus's own.
+struct Borrowed<'a> {
+    turns: &'a Turns,
+    ear: Option<Box<Ear>>,
+}
+
+impl Borrowed<'_> {
+    fn ear(&mut self) -> &mut Ear {
+        self.ear.as_mut().expect("held until it is passed on")
+    }
+
+    /// It is for whoever comes first, unless somebody sleeps.
+    fn pass_on(mut self) {
+        let mut turn = self.turns.lock();
+        let ear = self.ear.take_if(|_| turn.sleepers == 0);
+        if let Some(ear) = ear {
+            turn.loan.offer(ear);
+        }
+    }
+}
+
+/// What is not passed on goes back to the bus's own thread.
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if let Some(ear) = self.ear.take() {
+            let mut turn = self.turns.lock();
+            self.turns.give_back(&mut turn, ear);
+        }
+    }
+}
+
 impl Ear {
     pub(crate) fn new(arrivals: Arrivals) -> Box<Ear> {
         Box::new(Ear {
@@ -78,6 +110,16 @@ impl Turns {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The ear, if it is on offer and nobody sleeps.
+    fn borrow(&self) -> Option<Borrowed<'_>> {
+        let mut turn = self.lock();
+        if turn.sleepers > 0 {
+            return None;
+        }
+        let ear = Some(turn.loan.borrow()?);
+        Some(Borrowed { turns: self, ear })
+    }
+
     fn give_back(&self, turn: &mut Turn, ear: Box<Ear>) {
         turn.loan.give_back(ear);
         self.returned.notify_one();
@@ -87,7 +129,8 @@ impl Turns {
     fn lend(&self, mut ear: Box<Ear>) -> Box<Ear> {
         let mut wakes = std::mem::take(&mut ear.wakes);
         let mut turn = self.lock();
-        if wakes.owed() == 0 || turn.sleepers > wakes.owed() {
+        let hearers = wakes.hearers();
+        if hearers == 0 || turn.sleepers > hearers {
             drop(turn);
             wakes.wake();
             return ear;
@@ -116,27 +159,34 @@ impl Client {
         deadline: Option<Instant>,
         is_there: impl Fn() -> bool,
     ) -> Option<Sleeper<'_>> {
-        if let Some(ear) = self.turns.borrow(deadline) {
-            self.take_turn(ear, deadline, &is_there);
+        let is_patient = deadline.is_none_or(|at| at >= Instant::now() + PATIENT);
+        let borrowed = is_patient.then(|| self.turns.borrow()).flatten();
+        if let Some(borrowed) = borrowed {
+            self.take_turn(borrowed, deadline, &is_there);
         }
-        if is_there() {
-            return None;
+        (!is_there()).then(|| self.let_hear())
+    }
+
+    /// For a thread that is about to wait, and that does not hear.
+    pub(crate) fn let_hear(&self) -> Sleeper<'_> {
+        let mut turn = self.turns.lock();
+        if let Some(ear) = turn.loan.borrow() {
+            self.turns.give_back(&mut turn, ear);
         }
-        self.turns.lock().sleepers += 1;
-        Some(Sleeper(&self.turns))
+        turn.sleepers += 1;
+        Sleeper(&self.turns)
     }
 
     fn take_turn(
         self: &Arc<Client>,
-        mut ear: Box<Ear>,
+        mut borrowed: Borrowed<'_>,
         deadline: Option<Instant>,
         is_there: &impl Fn() -> bool,
     ) {
         while !is_there() {
-            let quiet = Instant::now() + QUIET;
-            let until = deadline.map_or(quiet, |at| at.min(quiet));
-            let left = until.saturating_duration_since(Instant::now());
-            match ear.arrivals.recv_timeout(left) {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let ear = borrowed.ear();
+            match ear.arrivals.recv_timeout(left.unwrap_or(QUIET).min(QUIET)) {
                 Ok(Arrival::Message(message)) => {
                     let from = message.from();
                     self.handle_message(Some(from), message.into_body(), &mut ear.wakes);
@@ -144,38 +194,11 @@ impl Client {
                 }
                 other => {
                     ear.left = other.ok();
-                    let mut turn = self.turns.lock();
-                    return self.turns.give_back(&mut turn, ear);
+                    return;
                 }
             }
         }
-        let mut turn = self.turns.lock();
-        match turn.sleepers {
-            0 => turn.loan.offer(ear),
-            _ => self.turns.give_back(&mut turn, ear),
-        }
-    }
-
-    /// For a thread that looks for something now and then: what it does not find, it does not
-    /// hear either.
-    pub(crate) fn leave_hearing(&self) {
-        let mut turn = self.turns.lock();
-        if let Some(ear) = turn.loan.borrow() {
-            self.turns.give_back(&mut turn, ear);
-        }
-    }
-}
-
-impl Turns {
-    fn borrow(&self, deadline: Option<Instant>) -> Option<Box<Ear>> {
-        let mut turn = self.lock();
-        let ear = turn.loan.borrow()?;
-        let is_patient = deadline.is_none_or(|at| at >= Instant::now() + PATIENT);
-        if is_patient && turn.sleepers == 0 {
-            return Some(ear);
-        }
-        self.give_back(&mut turn, ear);
-        None
+        borrowed.pass_on();
     }
 }
 
