@@ -15,4 +15,5 @@ mod restarting;
 mod retaining;
 mod speed;
 mod stage;
+mod turns;
 mod typed;

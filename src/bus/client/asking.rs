@@ -49,7 +49,10 @@ impl Client {
         wire::message(&words, &post.headers, &post.body)
     }
 
-    pub(crate) fn subscribe(self: &Arc<Client>, text: &str) -> Result<(Id, Pattern, Arc<Queue>), Error> {
+    pub(crate) fn subscribe(
+        self: &Arc<Client>,
+        text: &str,
+    ) -> Result<(Id, Pattern, Arc<Queue>), Error> {
         let pattern = Pattern::parse(text)?;
         let id = self.maker.next();
         let (messages, bytes) = self.options.queue;
@@ -123,7 +126,10 @@ impl Client {
         single(outcome)
     }
 
-    pub(crate) fn call_all(self: &Arc<Client>, call: &Call) -> Result<Vec<Result<Answer, Error>>, Error> {
+    pub(crate) fn call_all(
+        self: &Arc<Client>,
+        call: &Call,
+    ) -> Result<Vec<Result<Answer, Error>>, Error> {
         let id = self.maker.next();
         let timeout = call.timeout.unwrap_or(self.options.timeout);
         let message = call_message(id, call, timeout, "all")?;

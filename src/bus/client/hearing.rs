@@ -165,13 +165,7 @@ impl Client {
         }
     }
 
-    fn take_call(
-        self: &Arc<Client>,
-        via: Via,
-        call: Called,
-        message: Vec<u8>,
-        wakes: &mut Wakes,
-    ) {
+    fn take_call(self: &Arc<Client>, via: Via, call: Called, message: Vec<u8>, wakes: &mut Wakes) {
         let run = Arc::new(Run {
             client: self.clone(),
             via,
