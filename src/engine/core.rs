@@ -259,7 +259,12 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        if self.guard.is_some() {
+        // Most calls leave nothing to do.
+        if self
+            .guard
+            .as_ref()
+            .is_some_and(|shared| shared.hub.has_effects())
+        {
             let shutdowns = self.settle();
             drop(self.guard.take());
             shut_down(shutdowns);

@@ -35,8 +35,14 @@ impl Core {
             shared = self.let_grow(shared);
             shared = match shared.hub.poll_dirty() {
                 Some(id) => {
+                    let mut links = vec![id];
+                    while links.len() < 16
+                        && let Some(id) = shared.hub.poll_dirty()
+                    {
+                        links.push(id);
+                    }
                     drop(shared);
-                    self.write_next(id);
+                    self.write_round(&links);
                     self.lock()
                 }
                 None => {

@@ -45,7 +45,37 @@ impl Core {
             .expect("a link with a chunk on its way has a stream");
         drop(shared);
         let (took, written) = write_chunk(&stream, &mut chunk, limit);
+        self.bring_back(self.lock(), id, chunk, took, written)
+    }
+
+    /// Writes the next chunks of several links, one of each.
+    pub(crate) fn write_round(self: &Arc<Core>, links: &[LinkId]) {
         let mut shared = self.lock();
+        let mut round = Vec::with_capacity(links.len());
+        for id in links {
+            if let Some(chunk) = shared.hub.poll_chunk(*id) {
+                let stream = shared.stream(*id).expect("it has a chunk");
+                round.push((*id, chunk, stream, (false, Written::Whole)));
+            }
+        }
+        drop(shared);
+        for (_, chunk, stream, written) in &mut round {
+            *written = write_chunk(stream, chunk, PATIENCE);
+        }
+        let mut shared = self.lock();
+        for (id, chunk, _, (took, written)) in round {
+            shared = self.bring_back(shared, id, chunk, took, written).0;
+        }
+    }
+
+    fn bring_back<'a>(
+        self: &'a Arc<Core>,
+        mut shared: Locked<'a>,
+        id: LinkId,
+        chunk: Chunk,
+        took: bool,
+        written: Written,
+    ) -> (Locked<'a>, Written) {
         let now = Instant::now();
         let was_drained = shared.hub.handle_back(now, id, chunk, took);
         let wants_drain = match written {

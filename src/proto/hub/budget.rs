@@ -55,6 +55,9 @@ impl Hub {
     /// A message of `len` bytes is to come in. Messages that were handed back, and that nobody
     /// has read, do not keep it out.
     pub(super) fn relieve_news(&mut self, len: usize) {
+        if self.news.bytes() == 0 {
+            return;
+        }
         // They keep an eighth of the budget, if the message leaves so much.
         let left = (self.config.memory_budget / 2).saturating_sub(len);
         let least = left.min(self.config.memory_budget / 8);

@@ -147,12 +147,20 @@ impl Hub {
         }
     }
 
+    /// Whether `take_effects` would give anything to do.
+    #[inline]
+    pub(crate) fn has_effects(&self) -> bool {
+        let effects = &self.effects;
+        effects.wake != Wake::default()
+            || !effects.shutdowns.is_empty()
+            || !effects.gone.is_empty()
+            || !effects.presences.is_empty()
+    }
+
     /// What is to be done since the last call of this.
     pub(crate) fn take_effects(&mut self) -> Option<Effects> {
-        if self.effects == Effects::default() {
-            return None;
-        }
-        Some(std::mem::take(&mut self.effects))
+        self.has_effects()
+            .then(|| std::mem::take(&mut self.effects))
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
