@@ -183,13 +183,13 @@ impl Socket {
     }
 
     fn take_any(&self) -> Result<Message, Error> {
-        let arrived = self.core().try_take()?;
-        Ok(hand_out(self.core(), arrived))
+        let (arrived, acks) = self.core().try_take()?;
+        Ok(hand_out(self.core(), arrived, acks))
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<Message, Error> {
-        let arrived = self.core().take(timeout.map(deadline_after))?;
-        Ok(hand_out(self.core(), arrived))
+        let (arrived, acks) = self.core().take(timeout.map(deadline_after))?;
+        Ok(hand_out(self.core(), arrived, acks))
     }
 
     /// Received messages, one after the other, until the socket is closed.

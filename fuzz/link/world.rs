@@ -72,7 +72,7 @@ impl World {
         let now = <Instant>::now();
         World {
             settings,
-            hub: Hub::new(now, settings.config(), word::who(ME), 7),
+            hub: Hub::new(now, settings.config(), word::who(ME), 7, 8),
             now,
             start: now,
             ends: BTreeMap::new(),

@@ -235,7 +235,9 @@ impl Client {
         subscriptions.values().for_each(end);
         let is_reader =
             |reader: &thread::JoinHandle<()>| reader.thread().id() == thread::current().id();
-        if let Some(reader) = reader.filter(|reader| !is_reader(reader)) {
+        // What a thread that hears lets go of may be the last handle: the reader waits for it then.
+        let reader = reader.filter(|reader| !is_reader(reader) && !self.hears_here());
+        if let Some(reader) = reader {
             // It ends with its socket; a panic of it was told when it happened.
             reader.join().ok();
         }

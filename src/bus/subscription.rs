@@ -39,7 +39,9 @@ impl Subscription {
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Note, Error> {
-        self.queue.try_take()
+        self.queue.try_take().inspect_err(|_| {
+            self.handle.client.recall_ear();
+        })
     }
 
     /// Messages, one after the other, until the bus is closed.

@@ -91,7 +91,7 @@ impl Core {
         config.check()?;
         let config = config.within_a_century();
         let me = config.identity.unwrap_or_else(random_identity);
-        let hub = Hub::new(Instant::now(), config.clone(), me, random());
+        let hub = Hub::new(Instant::now(), config.clone(), me, random(), random());
         let shelf = Arc::new(Shelf::new(&config));
         let core = Arc::new(Core {
             inbox: Inbox::new(&config),

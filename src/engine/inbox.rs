@@ -31,7 +31,7 @@ const PATIENT: Duration = Duration::from_millis(50);
 
 /// What comes out of the inbox.
 pub(crate) enum Taken {
-    Message(Arrived),
+    Message(Arrived, Acks),
     Presence(Identity, Presence),
 }
 

@@ -50,7 +50,7 @@ impl Core {
     }
 
     /// Waits for a message until the deadline, if there is one.
-    pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Arrived, Error> {
+    pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<(Arrived, Acks), Error> {
         loop {
             match self.inbox.try_take() {
                 Err(Error::Empty) => self.await_arrival(deadline)?,
@@ -59,7 +59,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+    pub(crate) fn try_take(&self) -> Result<(Arrived, Acks), Error> {
         self.inbox.try_take().inspect_err(|_| self.inbox.recall())
     }
 

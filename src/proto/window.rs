@@ -133,10 +133,15 @@ impl Window {
     pub(crate) fn handle_ack(&mut self, id: MessageId) -> Option<u64> {
         let (base, bit) = split(id);
         let index = self.lookup(base)?;
-        let block = &mut self.blocks[index as usize];
-        if block.in_hand & bit == 0 {
+        if self.blocks[index as usize].in_hand & bit == 0 {
             return None;
         }
+        if self.done_count == self.done_capacity {
+            self.forget_oldest();
+        }
+        // It may have moved.
+        let index = self.lookup(base)?;
+        let block = &mut self.blocks[index as usize];
         block.in_hand &= !bit;
         block.done |= bit;
         let link = block.link;
@@ -148,9 +153,6 @@ impl Window {
                 block: index,
                 ids: bit,
             }),
-        }
-        if self.done_count > self.done_capacity {
-            self.forget_oldest();
         }
         Some(link)
     }

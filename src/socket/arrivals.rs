@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Core;
 use crate::engine::core::deadline_after;
-use crate::engine::inbox::Taken;
+use crate::engine::inbox::{Acks, Taken};
 use crate::engine::shelf::is_worth_keeping;
 use crate::error::Error;
 use crate::message::{Identity, Message};
@@ -66,7 +66,7 @@ impl Arrivals {
 
     fn arrival(&self, taken: Taken) -> Arrival {
         match taken {
-            Taken::Message(arrived) => Arrival::Message(hand_out(&self.core, arrived)),
+            Taken::Message(arrived, acks) => Arrival::Message(hand_out(&self.core, arrived, acks)),
             Taken::Presence(peer, Presence::Up) => Arrival::Up(peer),
             Taken::Presence(peer, Presence::Down) => Arrival::Down(peer),
         }
@@ -88,7 +88,7 @@ impl fmt::Debug for Arrivals {
 }
 
 /// The application gets a message: from here on it is acknowledged, or will be.
-pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
+pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived, acks: Acks) -> Message {
     let Arrived { from, body, id } = arrived;
     let is_large = is_worth_keeping(body.len());
     let mut message = Message::new(from, body);
@@ -97,7 +97,7 @@ pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived) -> Message {
     }
     let Some(id) = id else { return message };
     if core.config.ack_mode == AckMode::OnRecv {
-        core.see_to(core.inbox.note_taken(from, id));
+        core.see_to(acks);
         return message;
     }
     let core = Arc::downgrade(core);

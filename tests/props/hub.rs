@@ -81,7 +81,7 @@ impl World {
             .max_resends(1_000);
         let now = Instant::now();
         World {
-            hub: Hub::new(now, config, who(100), 1),
+            hub: Hub::new(now, config, who(100), 1, 2),
             now,
             mode,
             peers: BTreeMap::new(),

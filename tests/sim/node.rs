@@ -141,7 +141,7 @@ impl Node {
         Node {
             id,
             me,
-            hub: Hub::new(now, config.clone(), me, seed),
+            hub: Hub::new(now, config.clone(), me, seed, !seed),
             lanes: Lanes::new(&config),
             config,
             state: State::Open,

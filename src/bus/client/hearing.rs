@@ -17,6 +17,9 @@ use crate::bus::wakes::{Wakes, Woken};
 use crate::bus::wire::{self, Frame, Malformed};
 use crate::socket::Arrival;
 
+/// More than a broker can have for one name: it would be believed, and room made for them.
+const MAX_PROVIDERS: usize = 65_536;
+
 /// What is said to a client; everything else is said to a table.
 pub(crate) fn is_for_client(message: &[u8]) -> bool {
     let end = message.iter().position(|byte| matches!(byte, b' ' | b'\n'));
@@ -86,7 +89,10 @@ impl Client {
             "ok" => self.hear_ok(via, id, frame, wakes),
             "error" => self.hear_error(id, frame, wakes)?,
             "many" => {
-                let count = frame.number(2)? as usize;
+                let count = usize::try_from(frame.number(2)?).map_err(|_| Malformed)?;
+                if count > MAX_PROVIDERS {
+                    return Err(Malformed);
+                }
                 if let Some(waiter) = self.waiter(id) {
                     waiter.handle_count(count, wakes);
                 }

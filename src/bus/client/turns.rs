@@ -5,6 +5,7 @@
 //! back; it takes the ear back when none did. Subscribers sleep while others hear.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::bus::client::Client;
@@ -41,6 +42,7 @@ pub(super) struct Turns {
 #[derive(Default)]
 struct Turn {
     loan: Loan<Box<Ear>>,
+    borrower: Option<ThreadId>,
     /// Threads that wait for something, and hear nothing.
     sleepers: usize,
 }
@@ -71,6 +73,7 @@ impl Borrowed<'_> {
         let mut turn = self.turns.lock();
         let ear = self.ear.take_if(|_| turn.sleepers == 0);
         if let Some(ear) = ear {
+            turn.borrower = None;
             turn.loan.offer(ear);
         }
     }
@@ -81,6 +84,7 @@ impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if let Some(ear) = self.ear.take() {
             let mut turn = self.turns.lock();
+            turn.borrower = None;
             self.turns.give_back(&mut turn, ear);
         }
     }
@@ -117,7 +121,15 @@ impl Turns {
             return None;
         }
         let ear = Some(turn.loan.borrow()?);
+        turn.borrower = Some(thread::current().id());
         Some(Borrowed { turns: self, ear })
+    }
+
+    /// An ear on offer is to be used by the bus's own thread.
+    fn recall(&self, turn: &mut Turn) {
+        if let Some(ear) = turn.loan.borrow() {
+            self.give_back(turn, ear);
+        }
     }
 
     fn give_back(&self, turn: &mut Turn, ear: Box<Ear>) {
@@ -140,13 +152,15 @@ impl Turns {
         // They find it on offer when they come back.
         wakes.wake();
         let mut turn = self.lock();
+        let mut offers = 0;
         loop {
-            let offers = turn.loan.offers();
-            let woken = self.returned.wait_timeout(turn, GRACE);
-            turn = woken.unwrap_or_else(PoisonError::into_inner).0;
+            // The first time: it may have come back while they were woken.
             if let Some(ear) = turn.loan.take_back(offers) {
                 return ear;
             }
+            offers = turn.loan.offers();
+            let woken = self.returned.wait_timeout(turn, GRACE);
+            turn = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -170,11 +184,19 @@ impl Client {
     /// For a thread that is about to wait, and that does not hear.
     pub(crate) fn let_hear(&self) -> Sleeper<'_> {
         let mut turn = self.turns.lock();
-        if let Some(ear) = turn.loan.borrow() {
-            self.turns.give_back(&mut turn, ear);
-        }
+        self.turns.recall(&mut turn);
         turn.sleepers += 1;
         Sleeper(&self.turns)
+    }
+
+    /// For a thread that looks now and then for what others are to hear.
+    pub(crate) fn recall_ear(&self) {
+        self.turns.recall(&mut self.turns.lock());
+    }
+
+    /// Whether the calling thread is the one that hears, and is not the bus's own.
+    pub(super) fn hears_here(&self) -> bool {
+        self.turns.lock().borrower == Some(thread::current().id())
     }
 
     fn take_turn(
@@ -185,8 +207,13 @@ impl Client {
     ) {
         while !is_there() {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = left.unwrap_or(QUIET).min(QUIET);
+            if left.is_zero() {
+                // What is there already could be heard for ever.
+                return;
+            }
             let ear = borrowed.ear();
-            match ear.arrivals.recv_timeout(left.unwrap_or(QUIET).min(QUIET)) {
+            match ear.arrivals.recv_timeout(left) {
                 Ok(Arrival::Message(message)) => {
                     let from = message.from();
                     self.handle_message(Some(from), message.into_body(), &mut ear.wakes);

@@ -62,11 +62,6 @@ impl Inbox {
         Some(Plain { from, body, acks })
     }
 
-    /// The application has taken a message that was no plain one.
-    pub(crate) fn note_taken(&self, from: Identity, id: MessageId) -> Acks {
-        note_taken(&mut self.front().taken, (from, id), self.left())
-    }
-
     /// What was taken since the last time.
     pub(crate) fn drain_taken(&self) -> Vec<(Identity, MessageId)> {
         let mut front = self.front();
@@ -75,34 +70,40 @@ impl Inbox {
     }
 
     /// A message; who comes and goes is passed over.
-    pub(crate) fn try_take(&self) -> Result<Arrived, Error> {
+    pub(crate) fn try_take(&self) -> Result<(Arrived, Acks), Error> {
         loop {
-            if let Taken::Message(arrived) = self.try_take_next()? {
-                return Ok(arrived);
+            if let Taken::Message(arrived, acks) = self.try_take_next()? {
+                return Ok((arrived, acks));
             }
         }
     }
 
     /// The next message of the batch that is being served, while its turn lasts.
-    fn serve(&self, delivery: &mut Option<Delivery>) -> Option<Arrived> {
-        let delivery = delivery.as_mut()?;
+    fn serve(&self, front: &mut Front) -> Option<Taken> {
+        let delivery = front.delivery.as_mut()?;
         if delivery.is_paused() {
             return None;
         }
         let arrived = delivery.next()?;
         self.left.store(delivery.left(), Ordering::Relaxed);
-        // Its sender is told nothing and sends it again.
-        let is_returned = arrived.id.is_some() && self.is_closed();
-        (!is_returned).then_some(arrived)
+        let acks = match arrived.id {
+            // Its sender is told nothing and sends it again.
+            Some(_) if self.is_closed() => return None,
+            Some(id) if self.acks_taken => {
+                note_taken(&mut front.taken, (arrived.from, id), delivery.left())
+            }
+            _ => Acks::Nothing,
+        };
+        Some(Taken::Message(arrived, acks))
     }
 
     pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
         let mut front = self.front();
-        let front = &mut front.delivery;
         loop {
-            if let Some(arrived) = self.serve(front) {
-                return Ok(Taken::Message(arrived));
+            if let Some(taken) = self.serve(&mut front) {
+                return Ok(taken);
             }
+            let front = &mut front.delivery;
             let Some(delivery) = front else {
                 // Asked first: what was put in before the close must not be missed.
                 let nothing = self.nothing();

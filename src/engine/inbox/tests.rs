@@ -32,7 +32,7 @@ fn inbox(hard_limit: usize) -> Inbox {
 }
 
 fn text(inbox: &Inbox) -> String {
-    let bodies = std::iter::from_fn(|| inbox.try_take().ok()).map(|one| one.body);
+    let bodies = std::iter::from_fn(|| inbox.try_take().ok()).map(|one| one.0.body);
     String::from_utf8(bodies.collect::<Vec<_>>().concat()).expect("it was text")
 }
 
@@ -50,7 +50,7 @@ fn a_peer_with_much_lets_one_with_little_have_its_turn() {
     let inbox = inbox(1_000_000);
     let much = "m".repeat(1_000);
     assert!(inbox.push(PEER, batch(&much)).is_ok());
-    assert_eq!(inbox.try_take().unwrap().body, b"m");
+    assert_eq!(inbox.try_take().unwrap().0.body, b"m");
     assert!(inbox.push(OTHER, batch("l")).is_ok());
     assert!(inbox.push(PEER, batch("n")).is_ok());
     let order = text(&inbox);
@@ -120,7 +120,7 @@ fn acks_of_what_is_taken_wait_for_the_end_of_the_batch_but_not_for_long() {
     let inbox = inbox(1_000_000);
     assert!(inbox.push(PEER, tracked(4)).is_ok());
     // The first one makes the batch the one that is served.
-    assert!(inbox.try_take().is_ok_and(|first| first.id.is_some()));
+    assert!(inbox.try_take().is_ok_and(|first| first.0.id.is_some()));
     let acks = || inbox.take_plain().map(|plain| plain.acks);
     assert_eq!(acks(), Some(Acks::Soon));
     assert_eq!(acks(), Some(Acks::Nothing));

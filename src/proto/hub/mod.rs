@@ -115,13 +115,14 @@ pub(crate) struct Wake {
 }
 
 impl Hub {
-    pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64) -> Hub {
-        let mut rng = Rng::new(seed);
-        let ledger = Ledger::new(rng.next(), config.resend_after, config.resend_max);
+    /// Peers see the nonce, and must not learn the seed from it: they could choose message ids
+    /// that collide.
+    pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64, nonce: u64) -> Hub {
+        let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
         Hub {
             config,
             me,
-            rng,
+            rng: Rng::new(seed),
             now,
             links: Vec::new(),
             free: Vec::new(),

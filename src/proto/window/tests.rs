@@ -166,11 +166,11 @@ impl Model {
 #[test]
 fn it_does_what_a_naive_model_does() {
     let mut rng = Rng::new(4);
-    for ids in [8, 64, 100, 400] {
+    for (ids, apart) in [(8, 1), (64, 1), (100, 1), (400, 1), (200, 40), (64, 64)] {
         let mut window = Window::new(20, 5);
         let mut model = Model::default();
         for _ in 0..50_000 {
-            let n = 1_000 + u128::from(rng.below(ids));
+            let n = 1_000 + u128::from(rng.below(ids) * apart);
             let link = rng.below(5);
             match rng.below(5) {
                 0 | 1 => assert_eq!(window.handle_arrival(id(n), link), model.arrival(n, link)),

@@ -28,7 +28,7 @@ fn peer(number: u32) -> Identity {
 impl Bare {
     fn new(config: Config) -> Bare {
         let now = <Instant>::now();
-        let hub = Hub::new(now, config, who(100), 7);
+        let hub = Hub::new(now, config, who(100), 7, 8);
         Bare { hub, now }
     }
 

@@ -70,7 +70,7 @@ impl Side {
     pub(super) fn named(n: u8, config: Config) -> Side {
         let now = <Instant>::now();
         Side {
-            hub: Hub::new(now, config, who(n), 7),
+            hub: Hub::new(now, config, who(n), 7, 8),
             me: who(n),
             now,
             events: Vec::new(),
