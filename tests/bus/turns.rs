@@ -1,8 +1,8 @@
 //! Turns at hearing: callers and workers hear for themselves, and nobody notices but by the time.
 
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Service};
 
@@ -63,6 +63,30 @@ fn a_caller_that_hears_has_its_deadline() {
             assert!(took >= limit && took < limit + SLACK, "{took:?}");
         }
     }
+}
+
+#[test]
+fn a_caller_that_hears_has_its_deadline_in_a_flood() {
+    let (_broker, there) = broker(Transport::Tcp);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = two.serve("echo", echo).expect("accepted");
+    let (_serving, _kept) = serve_never(&two);
+    let subscribe = |_| one.subscribe("flood").expect("accepted");
+    let _subscriptions: Vec<_> = (0..500).map(subscribe).collect();
+    warm_up(&one);
+    let (over, is_over) = mpsc::channel::<()>();
+    let flooding = thread::spawn(move || {
+        let began = Instant::now();
+        while began.elapsed() < 2 * SLACK && is_over.try_recv() == Err(TryRecvError::Empty) {
+            two.publish("flood", "x").expect("accepted");
+        }
+    });
+    let limit = Duration::from_millis(250);
+    let (result, took) = timed(|| one.call_timeout("never", "", limit));
+    drop(over);
+    flooding.join().expect("no panic");
+    assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
+    assert!(took < SLACK, "{took:?}");
 }
 
 #[test]

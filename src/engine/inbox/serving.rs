@@ -10,7 +10,7 @@ use crate::proto::delivery::{Arrived, Delivery};
 use crate::proto::frame::MessageId;
 
 /// So many messages that were taken are acknowledged together.
-const MANY: usize = 1024;
+const MANY: usize = 256;
 
 /// Spent buffers kept for the readers.
 const MAX_SPARE: usize = 2;
