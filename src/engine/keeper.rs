@@ -33,18 +33,8 @@ impl Core {
                 shared.hub.handle_timeout(now);
             }
             shared = self.let_grow(shared);
-            shared = match shared.hub.poll_dirty() {
-                Some(id) => {
-                    let mut links = vec![id];
-                    while links.len() < 16
-                        && let Some(id) = shared.hub.poll_dirty()
-                    {
-                        links.push(id);
-                    }
-                    drop(shared);
-                    self.write_round(&links);
-                    self.lock()
-                }
+            shared = match shared.hub.claim_next() {
+                Some(first) => self.write_round(shared, first),
                 None => {
                     let due = shared.hub.poll_timeout().into_iter();
                     let due = due.chain(shared.acks_due).min();

@@ -12,6 +12,9 @@ use crate::transport::Stream;
 /// A write that the kernel takes nothing of for this long returns; it rounds up to its ticks.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
 
+/// So many links are written to in one round.
+const ROUND: usize = 16;
+
 /// How a write ended.
 pub(crate) enum Written {
     /// All of it is with the kernel.
@@ -48,24 +51,38 @@ impl Core {
         self.bring_back(self.lock(), id, chunk, took, written)
     }
 
-    /// Writes the next chunks of several links, one of each.
-    pub(crate) fn write_round(self: &Arc<Core>, links: &[LinkId]) {
-        let mut shared = self.lock();
-        let mut round = Vec::with_capacity(links.len());
-        for id in links {
-            if let Some(chunk) = shared.hub.poll_chunk(*id) {
-                let stream = shared.stream(*id).expect("it has a chunk");
-                round.push((*id, chunk, stream, (false, Written::Whole)));
+    /// Writes this chunk and those of other links that the keeper was told to write, up to a number
+    /// of them. Senders want the lock for every message: it is taken once for all chunks together.
+    pub(crate) fn write_round<'a>(
+        self: &'a Arc<Core>,
+        mut shared: Locked<'a>,
+        first: (LinkId, Chunk),
+    ) -> Locked<'a> {
+        let mut round = vec![first];
+        let others = std::iter::from_fn(|| shared.hub.claim_next());
+        round.extend(others.take(ROUND - 1));
+        let streams: Vec<_> = round.iter().map(|(id, _)| shared.stream(*id)).collect();
+        drop(shared);
+        let mut outcomes = Vec::with_capacity(ROUND);
+        for ((_, chunk), stream) in round.iter_mut().zip(streams) {
+            let stream = stream.expect("a link with a chunk on its way has a stream");
+            outcomes.push(write_chunk(&stream, chunk, PATIENCE));
+            if let Some((_, Written::Stalled)) = outcomes.last() {
+                // That took its time: the others wait until the keeper has looked at the clock.
+                break;
             }
         }
-        drop(shared);
-        for (_, chunk, stream, written) in &mut round {
-            *written = write_chunk(stream, chunk, PATIENCE);
-        }
+        let mut outcomes = outcomes.into_iter();
         let mut shared = self.lock();
-        for (id, chunk, _, (took, written)) in round {
-            shared = self.bring_back(shared, id, chunk, took, written).0;
+        for (id, chunk) in round {
+            match outcomes.next() {
+                Some((took, written)) => {
+                    shared = self.bring_back(shared, id, chunk, took, written).0;
+                }
+                None => shared.hub.handle_unwritten(id, chunk),
+            }
         }
+        shared
     }
 
     fn bring_back<'a>(

@@ -133,6 +133,15 @@ impl Hub {
         was_drained
     }
 
+    /// A chunk is back that nobody tried to write.
+    pub(crate) fn handle_unwritten(&mut self, id: LinkId, chunk: Chunk) {
+        self.settle();
+        if let Some(link) = self.link_mut(id) {
+            link.outbox.handle_back(chunk);
+        }
+        self.after_write(id);
+    }
+
     /// A drain has nothing more to write for `id`.
     pub(crate) fn handle_caught_up(&mut self, id: LinkId) {
         self.settle();

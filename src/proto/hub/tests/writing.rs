@@ -147,3 +147,24 @@ fn heartbeats_are_written_ahead_of_messages() {
     assert_eq!(side.hub.poll_dirty(), Some(quiet));
     assert_eq!(side.hub.poll_dirty(), Some(busy));
 }
+
+#[test]
+fn what_nobody_tried_to_write_goes_out_in_its_place() {
+    for is_ended in [false, true] {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        side.send_all(&["a"]);
+        let chunk = side.hub.poll_chunk(link).expect("there is a message");
+        side.send_all(&["b"]);
+        if is_ended {
+            side.end(link, DownReason::Reset);
+        }
+        side.hub.handle_unwritten(link, chunk);
+        side.settle();
+        let next = match is_ended {
+            true => side.up(who(2)),
+            false => link,
+        };
+        assert_eq!(texts(&side.write(next)), ["a", "b"]);
+    }
+}
