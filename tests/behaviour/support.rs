@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{OnceLock, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,27 +96,12 @@ pub fn socket(config: Config) -> Socket {
     Socket::new(config).expect("the settings are valid")
 }
 
-/// How the sockets of a test program bind and connect, where it is not by the plain calls.
-pub struct Plug {
-    pub bind: fn(&Socket, &str) -> Result<Endpoint, Error>,
-    pub connect: fn(&Socket, &str) -> Result<(), Error>,
-}
-
-/// A program sets it before its first test, or never.
-pub static PLUG: OnceLock<Plug> = OnceLock::new();
-
 pub fn bind(socket: &Socket, here: &str) -> Result<Endpoint, Error> {
-    match PLUG.get() {
-        Some(plug) => (plug.bind)(socket, here),
-        None => socket.bind(here),
-    }
+    socket.bind(here)
 }
 
 pub fn connect(socket: &Socket, there: &str) -> Result<(), Error> {
-    match PLUG.get() {
-        Some(plug) => (plug.connect)(socket, there),
-        None => socket.connect(there),
-    }
+    socket.connect(there)
 }
 
 pub fn bound(config: Config, here: &str) -> Socket {

@@ -144,7 +144,6 @@ fn a_stream_that_panics_is_one_that_broke() {
 
 #[test]
 fn what_a_stream_knows_reaches_the_hook_of_each_side() {
-    masked::plug();
     let knows = |key: u8| {
         move |candidate: &jackfield::Candidate| {
             let credentials = candidate.credentials.as_ref();
@@ -207,7 +206,6 @@ fn plain_streams_are_shown_as_well() {
 
 #[test]
 fn streams_that_were_brought_are_peers_of_all_others() {
-    masked::plug();
     let hub = bound(quick(), &Transport::Unix.endpoint());
     let (plain, talking) = (Transport::Tcp.endpoint(), Transport::Tcp.endpoint());
     hub.bind(&plain).unwrap();

@@ -6,7 +6,6 @@ macro_rules! on_every_transport {
     ($($name:ident),+ $(,)?) => {
         mod masked {
             $(#[test] fn $name() {
-                crate::masked::plug();
                 crate::support::run(super::$name, crate::support::Transport::Unix)
             })+
         }
@@ -22,7 +21,6 @@ mod contract;
 mod doors;
 mod handshake;
 mod masked;
-#[path = "../behaviour/support.rs"]
 mod support;
 mod talker;
 #[path = "../raw/wire.rs"]

@@ -5,21 +5,17 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use jackfield::{Credentials, Duplex, RawStream};
-
-use crate::support::{PLUG, Plug};
+use jackfield::{Credentials, Duplex, Endpoint, Error, RawStream, Socket};
 
 /// It takes no more than this at once.
 const MOST: usize = 100_000;
 
-/// Every socket of this program talks in masked streams from now on.
-pub fn plug() {
-    PLUG.get_or_init(|| Plug {
-        bind: |socket, here| socket.bind_with(here, |raw, deadline| masked(raw, deadline, 1)),
-        connect: |socket, there| {
-            socket.connect_with(there, |raw, deadline| masked(raw, deadline, 2))
-        },
-    });
+pub fn bind(socket: &Socket, here: &str) -> Result<Endpoint, Error> {
+    socket.bind_with(here, |raw, deadline| masked(raw, deadline, 1))
+}
+
+pub fn connect(socket: &Socket, there: &str) -> Result<(), Error> {
+    socket.connect_with(there, |raw, deadline| masked(raw, deadline, 2))
 }
 
 struct Masked {
