@@ -21,8 +21,11 @@ mod contract;
 mod doors;
 mod handshake;
 mod masked;
+#[path = "../behaviour/plugged.rs"]
 mod support;
 mod talker;
 #[path = "../raw/wire.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod wire;
+
+use masked as plug;

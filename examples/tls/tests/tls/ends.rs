@@ -7,15 +7,6 @@ use jackfield_tls::{Identity, accepting, client, dialling, server};
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::certificates::{NAME, certificates};
-use crate::support::{PLUG, Plug};
-
-/// Every socket of the tests that are shared talks TLS from now on.
-pub fn plug() {
-    PLUG.get_or_init(|| Plug {
-        bind: |socket, here| bind(socket, here, false),
-        connect: |socket, there| connect(socket, there, None),
-    });
-}
 
 fn load(who: &str) -> Identity {
     let files = certificates();

@@ -8,7 +8,6 @@ macro_rules! on_every_transport {
     ($($name:ident),+ $(,)?) => {
         mod tls {
             $(#[test] fn $name() {
-                crate::ends::plug();
                 crate::support::run(super::$name, crate::support::Transport::Tcp)
             })+
         }
@@ -37,9 +36,24 @@ mod process;
 #[path = "../../../../tests/interop/python.rs"]
 mod python;
 mod sessions;
-#[path = "../../../../tests/behaviour/support.rs"]
+#[path = "../../../../tests/behaviour/plugged.rs"]
 mod support;
 mod tunnel;
 #[path = "../../../../tests/raw/wire.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod wire;
+
+/// How the sockets of the tests that are shared bind and connect.
+mod plug {
+    use jackfield::{Endpoint, Error, Socket};
+
+    use crate::ends;
+
+    pub fn bind(socket: &Socket, here: &str) -> Result<Endpoint, Error> {
+        ends::bind(socket, here, false)
+    }
+
+    pub fn connect(socket: &Socket, there: &str) -> Result<(), Error> {
+        ends::connect(socket, there, None)
+    }
+}

@@ -25,7 +25,6 @@ fn pattern(number: usize) -> Vec<u8> {
 
 #[test]
 fn sixty_four_mebibytes_go_both_ways_at_once() {
-    ends::plug();
     let (one, other) = pair(Transport::Tcp, quick(), quick());
     let flow = |from: Socket, to: Socket| {
         let sending = thread::spawn(move || (0..64).for_each(|it| send(&from, pattern(it))));
@@ -48,7 +47,6 @@ fn sixty_four_mebibytes_go_both_ways_at_once() {
 /// The writing side hangs in the network for half a second at a time.
 #[test]
 fn a_write_that_is_stalled_holds_up_no_read() {
-    ends::plug();
     let (stalled, busy) = pair(Transport::Tcp, quick(), quick().inbox(1, 1024));
     let count = fill(&stalled, 0);
     let begin = std::time::Instant::now();

@@ -1,11 +1,11 @@
-//! What all tests of the promises share, but for how sockets bind and connect: by masked streams.
+//! Support for a program whose sockets bind and connect in a way of their own, `crate::plug`.
 
-#[path = "../behaviour/support.rs"]
+#[path = "support.rs"]
 mod plain;
 
 use jackfield::{Config, Socket};
 
-pub use crate::masked::{bind, connect};
+pub use crate::plug::{bind, connect};
 pub use plain::*;
 
 pub fn bound(config: Config, here: &str) -> Socket {
