@@ -196,3 +196,32 @@ fn a_peer_is_not_read_while_too_many_acks_wait_for_it() {
     side.write(link);
     assert!(!side.hub.is_crowded_by_acks(link));
 }
+
+#[test]
+fn who_took_messages_writes_their_acks_unless_the_keeper_is_on_its_way() {
+    let mut side = Side::new(round_robin());
+    let links = [1, 2].map(|n| side.up(who(n)));
+    links.iter().for_each(|link| {
+        side.read(*link, &[job(1), job(2)]);
+        side.write(*link);
+    });
+    side.settle();
+    while side.hub.poll_dirty().is_some() {}
+    let (link, chunk) = side
+        .hub
+        .claim_acks(&[(who(1), id(1))])
+        .expect("all is quiet");
+    assert_eq!(link, links[0]);
+    assert!(!side.hub.has_effects(), "nobody is woken for it");
+    side.hub.handle_unwritten(link, chunk);
+    side.settle();
+    assert!(side.hub.claim_acks(&[(who(2), id(1))]).is_none());
+    assert_eq!(side.write(links[0]), [Frame::Ack(id(1))]);
+    assert_eq!(side.write(links[1]), [Frame::Ack(id(1))]);
+    assert!(
+        side.hub
+            .claim_acks(&[(who(1), id(2)), (who(2), id(2))])
+            .is_none()
+    );
+    assert_eq!(side.write(links[0]), [Frame::Ack(id(2))]);
+}
