@@ -155,10 +155,8 @@ impl Ledger {
         let count = FEWEST_SLOTS.max(2 * self.slots.len());
         let mut larger = Vec::new();
         larger.resize_with(count, || None);
-        for entry in std::mem::replace(&mut self.slots, larger)
-            .into_iter()
-            .flatten()
-        {
+        let former = std::mem::replace(&mut self.slots, larger);
+        for entry in former.into_iter().flatten() {
             let slot = self.slot(age_of(entry.id));
             self.slots[slot] = Some(entry);
         }

@@ -221,8 +221,8 @@ impl Hub {
             let (these, others) = rest.split_at(same.len());
             rest = others;
             let latest = Some(LinkId::from_token(same[0]));
-            let targets = [latest, current].into_iter().flatten();
-            if let Some(target) = targets.into_iter().find(|id| self.takes_acks(*id)) {
+            let mut targets = [latest, current].into_iter().flatten();
+            if let Some(target) = targets.find(|id| self.takes_acks(*id)) {
                 self.push_acks(target, these);
             }
         }
