@@ -12,6 +12,10 @@ use crate::proto::outbox::WORTH_SHARING;
 /// From so many peers on, a round of writes takes so long that it pays to wait for what comes next.
 const VERY_MANY: usize = 128;
 
+/// So many bytes are gathered for several peers: it takes longer until they have all been written
+/// to, so more comes meanwhile, and who is written to more at once is woken less.
+const FULL_FOR_SEVERAL: usize = 4 * FULL;
+
 /// Messages that no outbox has yet. Everybody whom they are for gets all of them, and has room.
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -20,6 +24,8 @@ pub(super) struct Gathered {
     links: Vec<LinkId>,
     /// How many more messages and bytes every outbox has room for.
     room: (usize, usize),
+    /// So many bytes of them are enough to be written.
+    full: usize,
     /// They are for the peers that were named, and not for whoever is there.
     is_named: bool,
     /// The peers that the last message was for which named any.
@@ -71,7 +77,7 @@ impl Gathered {
     }
 
     fn is_ripe_for(&self, len: usize) -> bool {
-        self.bytes.len() + len > FULL
+        self.messages > 0 && self.bytes.len() + len > self.full
     }
 }
 
@@ -144,6 +150,10 @@ impl Hub {
             true => self.config.outbox.but_a_quarter(),
         };
         self.gathered.room = self.common_room(&links, limit)?;
+        self.gathered.full = match links.len() {
+            1 => FULL,
+            _ => FULL_FOR_SEVERAL,
+        };
         self.gathered.links = links;
         self.gathered.is_named = is_named;
         Some(())
