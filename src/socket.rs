@@ -159,6 +159,7 @@ impl Socket {
     ///
     /// After a close it still gives the at-most-once messages that had arrived, then
     /// [`Error::Closed`].
+    #[inline]
     pub fn recv(&self) -> Result<Message, Error> {
         match self.core().take_plain() {
             Some(message) => Ok(message),
@@ -167,6 +168,7 @@ impl Socket {
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
+    #[inline]
     pub fn try_recv(&self) -> Result<Message, Error> {
         match self.core().take_plain() {
             Some(message) => Ok(message),
@@ -175,6 +177,7 @@ impl Socket {
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
+    #[inline]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, Error> {
         match self.core().take_plain() {
             Some(message) => Ok(message),

@@ -88,7 +88,10 @@ fn each_ready(sockets: &[Socket], mut take: impl FnMut(usize, &[u8]) -> io::Resu
     loop {
         let mut is_idle = true;
         for (index, socket) in sockets.iter().enumerate() {
-            for message in std::iter::from_fn(|| socket.try_recv().ok()).take(TURN) {
+            for _ in 0..TURN {
+                let Ok(message) = socket.try_recv() else {
+                    break;
+                };
                 take(index, message.body())?;
                 is_idle = false;
             }
