@@ -114,7 +114,9 @@ fn feed(decoder: &mut Decoder, mut stream: &[u8], piece: usize) -> Outcome<u32> 
             return Err(format!("the decoder found {violation:?}").into());
         }
         frames += reading.frames;
-        decoder.recycle(reading.batch.bytes);
+        if let Some(spent) = reading.batch.into_spent() {
+            decoder.adopt(spent);
+        }
     }
     Ok(frames)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Signal};
 use crate::engine::inbox::Pushed;
+use crate::engine::spent;
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
@@ -199,13 +200,22 @@ impl Reader {
 
     /// Nothing, if what came was a notice, or nothing in time.
     fn read(&mut self, core: &Core) -> Result<Option<Reading>, DownReason> {
-        let wanted = self.decoder.wants();
-        if let Some(spent) = wanted.and_then(|size| core.shelf.take(size)) {
-            self.decoder.adopt(spent);
+        let lacking = self.decoder.lacks_large();
+        if let Some(spent) = lacking.and_then(|size| core.shelf.take(size)) {
+            self.decoder.adopt_large(spent);
         }
         match self.stream.read(self.decoder.space()) {
             Ok(0) => Err(DownReason::Closed),
-            Ok(count) => Ok(Some(self.decoder.handle_read(count))),
+            Ok(count) => {
+                if let Some(spent) = self.decoder.lacks(count).and_then(spent::take) {
+                    self.decoder.adopt(spent);
+                }
+                let reading = self.decoder.handle_read(count);
+                if let Some(surplus) = self.decoder.surplus() {
+                    spent::put(surplus);
+                }
+                Ok(Some(reading))
+            }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.handle_notice(core);
@@ -261,11 +271,7 @@ impl Reader {
     /// Hands the messages of a reading over.
     fn deliver(&mut self, core: &Core, peer: Identity, batch: Batch, next: Next) -> Due {
         if batch.spans.is_empty() {
-            self.decoder.recycle(batch.bytes);
             return self.due_next(next);
-        }
-        if let Some(spent) = core.inbox.spare() {
-            self.decoder.recycle(spent);
         }
         match core.inbox.push(peer, batch) {
             Ok(Pushed::Awaited) if self.may_lend && next == Next::ReadOn => Due::Lend,

@@ -78,7 +78,6 @@ struct Back {
     patient: usize,
     loan: Loan<Box<Reader>>,
     watchers: Vec<Arc<Watcher>>,
-    spare: Vec<Vec<u8>>,
 }
 
 impl Inbox {
@@ -94,7 +93,6 @@ impl Inbox {
                 patient: 0,
                 loan: Loan::default(),
                 watchers: Vec::new(),
-                spare: Vec::new(),
             }),
             arrived: Condvar::new(),
             returned: Condvar::new(),
@@ -193,11 +191,6 @@ impl Inbox {
         let mut back = self.back();
         back.lanes.end(peer);
         back.wake();
-    }
-
-    /// A spent buffer for a reader to read into.
-    pub(crate) fn spare(&self) -> Option<Vec<u8>> {
-        self.back().spare.pop()
     }
 
     /// Waits until there may be something to take, or to read, until the deadline, if there is one.

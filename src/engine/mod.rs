@@ -10,6 +10,7 @@ mod keeper;
 mod receiver;
 pub(crate) mod shelf;
 mod shutdown;
+mod spent;
 mod threads;
 pub(crate) mod watcher;
 pub(crate) mod writer;

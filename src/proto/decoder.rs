@@ -12,14 +12,9 @@ use crate::proto::frame::{
     kind, sixteen,
 };
 
-/// The buffer of a peer that says little, so that thousands of idle peers stay cheap.
-const SMALL_BUFFER: usize = 4 * 1024;
-
-/// The buffer of a peer that fills whatever it gets.
-const FULL_BUFFER: usize = 256 * 1024;
-
-/// A buffer that a read filled is replaced by one this many times as long.
-const GROWTH: usize = 8;
+/// How long the buffer is: short for a peer that says little, so that thousands of idle peers stay
+/// cheap; the next size when a read filled it, the size before when one left nearly all of it empty.
+const SIZES: [usize; 3] = [4 * 1024, 32 * 1024, 128 * 1024];
 
 /// Messages that fill less than this, or less than an eighth of the buffer, are copied out of it.
 const WORTH_HANDING_OVER: usize = 8 * 1024;
@@ -58,8 +53,8 @@ pub(crate) struct Decoder {
     /// Bytes still to come of a frame of which nothing more is kept.
     skip: usize,
     large: Option<LargeFrame>,
-    /// A buffer that came back, as long as the current one, or empty.
-    spare: Vec<u8>,
+    /// A spent batch, or nothing.
+    spare: Batch,
     violation: Option<Violation>,
 }
 
@@ -69,11 +64,11 @@ impl Decoder {
         Decoder {
             max_envelope: max_message.saturating_add((1 + ID) as u32),
             greeted: false,
-            buffer: vec![0; SMALL_BUFFER],
+            buffer: vec![0; SIZES[0]],
             filled: 0,
             skip: 0,
             large: None,
-            spare: Vec::new(),
+            spare: Batch::default(),
             violation: None,
         }
     }
@@ -108,6 +103,9 @@ impl Decoder {
             }
             return reading;
         }
+        if self.is_worth_handing_over(self.filled + n) {
+            reading.batch.spans = mem::take(&mut self.spare.spans);
+        }
         self.filled += n;
         if let Some(from) = self.begin(&mut reading) {
             let at = self.scan(from, &mut reading);
@@ -131,20 +129,34 @@ impl Decoder {
         reading.batch.append(&others);
     }
 
-    /// Takes the spent bytes of a batch back, so that the next buffer need not be zeroed again.
-    pub(crate) fn recycle(&mut self, bytes: Vec<u8>) {
-        if bytes.len() == self.buffer.len() {
-            self.spare = bytes;
+    /// How long the bytes of a spent batch have to be that the next `n` bytes have a use for.
+    pub(crate) fn lacks(&self, n: usize) -> Option<usize> {
+        if self.large.is_some() {
+            return None;
         }
+        let (size, filled) = (self.buffer.len(), self.filled + n);
+        let next = next_size(size, filled);
+        let is_replaced = next != size || self.is_worth_handing_over(filled);
+        (is_replaced && next > SIZES[0]).then_some(next)
+    }
+
+    /// Such a batch: what is read next needs no new memory, and none of it is zeroed again.
+    pub(crate) fn adopt(&mut self, spent: Batch) {
+        self.spare = spent;
+    }
+
+    /// A spent batch that there is no use for.
+    pub(crate) fn surplus(&mut self) -> Option<Batch> {
+        mem::take(&mut self.spare).into_spent()
     }
 
     /// A large frame has begun, and an allocation of so many bytes would do for all of it.
-    pub(crate) fn wants(&self) -> Option<usize> {
-        self.large.as_ref().and_then(LargeFrame::wants)
+    pub(crate) fn lacks_large(&self) -> Option<usize> {
+        self.large.as_ref().and_then(LargeFrame::lacks)
     }
 
     /// Such an allocation: no other is made, and none of it is zeroed again.
-    pub(crate) fn adopt(&mut self, spent: Vec<u8>) {
+    pub(crate) fn adopt_large(&mut self, spent: Vec<u8>) {
         if let Some(large) = &mut self.large {
             large.adopt(spent);
         }
@@ -237,11 +249,18 @@ impl Decoder {
             None => self.filled - unfinished.len()..self.filled,
         };
 
-        let size = self.next_size(keep.len());
+        let size = match self.large {
+            // The next is likely large too: read little more than its head.
+            Some(_) => SIZES[0],
+            None => next_size(self.buffer.len(), self.filled),
+        };
         let end = reading.batch.spans.last().map_or(0, |it| it.range().end);
-        let hand_over = end >= WORTH_HANDING_OVER.max(self.buffer.len() / 8);
+        let hand_over = self.is_worth_handing_over(end);
         if !hand_over {
             reading.batch.bytes = self.buffer[..end].to_vec();
+        }
+        if end == 0 {
+            self.spare.spans = mem::take(&mut reading.batch.spans);
         }
         self.filled = keep.len();
         if !hand_over && size == self.buffer.len() {
@@ -251,33 +270,49 @@ impl Decoder {
         let mut fresh = self.fresh_buffer(size);
         fresh[..keep.len()].copy_from_slice(&self.buffer[keep]);
         let spent = mem::replace(&mut self.buffer, fresh);
-        if hand_over {
-            reading.batch.bytes = spent;
+        match hand_over {
+            true => reading.batch.bytes = spent,
+            false => self.spare.bytes = spent,
         }
     }
 
-    fn next_size(&self, kept: usize) -> usize {
-        let size = self.buffer.len();
-        let sparse = self.filled < size / 16;
-        // Behind a large frame the next is likely large too: read little more than its header.
-        if self.large.is_some() || (sparse && kept <= SMALL_BUFFER / 2) {
-            SMALL_BUFFER
-        } else if sparse {
-            size.min(SMALL_BUFFER * GROWTH)
-        } else if self.filled == size {
-            FULL_BUFFER.min(size * GROWTH)
-        } else {
-            size
-        }
+    /// Messages that come to so many bytes go to the application in the buffer itself.
+    fn is_worth_handing_over(&self, bytes: usize) -> bool {
+        bytes >= WORTH_HANDING_OVER.max(self.buffer.len() / 8)
     }
 
     fn fresh_buffer(&mut self, size: usize) -> Vec<u8> {
-        let spare = mem::take(&mut self.spare);
-        if spare.len() == size {
-            spare
-        } else {
-            vec![0; size]
+        match self.spare.bytes.len() == size {
+            true => mem::take(&mut self.spare.bytes),
+            false => vec![0; size],
         }
+    }
+}
+
+/// How long the buffer is to be behind a read that left so many bytes in one of `size`. They fit.
+fn next_size(size: usize, filled: usize) -> usize {
+    let sizes = SIZES.iter().copied();
+    if filled == size {
+        sizes.filter(|other| *other > size).min().unwrap_or(size)
+    } else if filled < size / 16 {
+        sizes.filter(|other| *other < size).max().unwrap_or(size)
+    } else {
+        size
+    }
+}
+
+impl Batch {
+    /// Without its messages, if its bytes are a buffer that can be read into again.
+    pub(crate) fn into_spent(mut self) -> Option<Batch> {
+        let size = self.bytes.len();
+        if !SIZES[1..].contains(&size) {
+            return None;
+        }
+        self.spans.clear();
+        if self.memory() > 2 * size + size_of::<Batch>() {
+            self.spans = Vec::new();
+        }
+        Some(self)
     }
 }
 

@@ -123,8 +123,8 @@ impl Delivery {
         bytes
     }
 
-    /// The buffer, spent.
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
-        self.batch.bytes
+    /// The batch, spent.
+    pub(crate) fn into_batch(self) -> Batch {
+        self.batch
     }
 }

@@ -48,7 +48,9 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
         let messages = batch.spans.iter();
         let messages = messages.map(|span| (batch.id(*span), batch.payload(*span).to_vec()));
         meaning.messages.extend(messages);
-        decoder.recycle(reading.batch.bytes);
+        if let Some(spent) = reading.batch.into_spent() {
+            decoder.adopt(spent);
+        }
     }
     meaning
 }

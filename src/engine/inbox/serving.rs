@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::atomic::Ordering;
 
 use super::{Inbox, Taken};
+use crate::engine::spent;
 use crate::error::Error;
 use crate::message::Identity;
 use crate::proto::delivery::{Arrived, Delivery};
@@ -11,12 +12,6 @@ use crate::proto::frame::MessageId;
 
 /// So many messages that were taken are acknowledged together.
 const MANY: usize = 256;
-
-/// Spent buffers kept for the readers.
-const MAX_SPARE: usize = 2;
-
-/// Smaller buffers are not worth keeping.
-const WORTH_KEEPING: usize = 16 * 1024;
 
 #[derive(Default)]
 pub(super) struct Front {
@@ -120,8 +115,8 @@ impl Inbox {
                 continue;
             }
             if delivery.left() == 0 {
-                let spent = front.take().map(Delivery::into_buffer);
-                self.keep_spare(spent);
+                let spent = front.take().map(Delivery::into_batch);
+                spent.into_iter().for_each(spent::put);
             }
         }
     }
@@ -147,16 +142,6 @@ impl Inbox {
             self.arrived.notify_one();
         }
         Some(delivery)
-    }
-
-    fn keep_spare(&self, spent: Option<Vec<u8>>) {
-        let Some(spent) = spent.filter(|spent| spent.len() >= WORTH_KEEPING) else {
-            return;
-        };
-        let mut back = self.back();
-        if back.spare.len() < MAX_SPARE {
-            back.spare.push(spent);
-        }
     }
 }
 

@@ -48,7 +48,7 @@ impl LargeFrame {
     }
 
     /// What its allocation has to hold, while it does not.
-    pub(super) fn wants(&self) -> Option<usize> {
+    pub(super) fn lacks(&self) -> Option<usize> {
         let end = self.len + BEHIND;
         (self.body.capacity() < end).then_some(end)
     }

@@ -86,13 +86,13 @@ fn a_large_frame_goes_on_in_an_allocation_that_it_is_given() {
         for length in [0, 10, bytes.len() / 2, bytes.len() + 500] {
             let mut decoder = greeted(MAX);
             feed(&mut decoder, &bytes[..begun], || 1_000);
-            if decoder.wants().is_none() {
+            if decoder.lacks_large().is_none() {
                 continue;
             }
             let mut spent = vec![9; length];
             spent.reserve_exact(bytes.len() + 500 - length);
-            decoder.adopt(spent);
-            assert_eq!(decoder.wants(), None);
+            decoder.adopt_large(spent);
+            assert_eq!(decoder.lacks_large(), None);
             let rest = [&bytes[begun..], &message(None, b"next")].concat();
             let seen = feed(&mut decoder, &rest, || 50_000);
             let expected = [(Some(ID), body.clone()), (None, b"next".to_vec())];

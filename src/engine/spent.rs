@@ -1,0 +1,106 @@
+//! Spent: what batches were in that the application is done with, to be read into again.
+//!
+//! They belong to the process and not to a socket: where many sockets read, each is spent only now
+//! and then, and what one of them gives is what another needs next.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::proto::batch::Batch;
+
+/// Bytes that are kept, in all.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// A leaf among the locks: nothing is waited for, and nothing is freed, under it.
+static SPENT: Mutex<Spent> = Mutex::new(Spent {
+    batches: Vec::new(),
+    held: 0,
+});
+
+/// Keeps what can be read into again, if there is room for it.
+pub(crate) fn put(batch: Batch) {
+    if let Some(batch) = batch.into_spent() {
+        let refused = lock().put(batch);
+        drop(refused);
+    }
+}
+
+/// The latest one with so many bytes: the processor knows it best.
+pub(crate) fn take(len: usize) -> Option<Batch> {
+    lock().take(len)
+}
+
+fn lock() -> MutexGuard<'static, Spent> {
+    SPENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Spent {
+    batches: Vec<Batch>,
+    /// Bytes of memory that they take.
+    held: usize,
+}
+
+impl Spent {
+    /// Gives it back if there is no room.
+    fn put(&mut self, batch: Batch) -> Option<Batch> {
+        let memory = batch.memory();
+        if self.held + memory > MAX_BYTES {
+            return Some(batch);
+        }
+        self.held += memory;
+        self.batches.push(batch);
+        None
+    }
+
+    fn take(&mut self, len: usize) -> Option<Batch> {
+        let index = self
+            .batches
+            .iter()
+            .rposition(|batch| batch.bytes.len() == len)?;
+        let batch = self.batches.remove(index);
+        self.held -= batch.memory();
+        Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(len: usize, mark: u8) -> Batch {
+        Batch {
+            bytes: vec![mark; len],
+            spans: Vec::new(),
+        }
+    }
+
+    fn spent() -> Spent {
+        Spent {
+            batches: Vec::new(),
+            held: 0,
+        }
+    }
+
+    #[test]
+    fn the_latest_of_the_right_length_is_taken() {
+        let mut spent = spent();
+        for (len, mark) in [(32, 1), (64, 2), (32, 3), (64, 4)] {
+            assert!(spent.put(batch(len, mark)).is_none());
+        }
+        assert_eq!(spent.take(32).map(|taken| taken.bytes[0]), Some(3));
+        assert_eq!(spent.take(32).map(|taken| taken.bytes[0]), Some(1));
+        assert!(spent.take(32).is_none());
+        assert_eq!(spent.take(64).map(|taken| taken.bytes[0]), Some(4));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut spent = spent();
+        let kept = (0..1_000)
+            .filter(|_| spent.put(batch(100_000, 0)).is_none())
+            .count();
+        assert!((30..=41).contains(&kept), "{kept} kept");
+        assert!(spent.held <= MAX_BYTES);
+        while spent.take(100_000).is_some() {}
+        assert_eq!(spent.held, 0);
+    }
+}
