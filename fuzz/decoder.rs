@@ -161,8 +161,8 @@ fn write_again(stream: &Stream, ends: &[usize]) {
             rest = &rest[count..];
             put_reading(&mut again, &reading);
             if let Some(spent) = reading.batch.into_spent() {
-            decoder.adopt(spent);
-        }
+                decoder.adopt(spent);
+            }
         }
         check_same(bytes, &again);
         start = *end;

@@ -271,6 +271,7 @@ impl Reader {
     /// Hands the messages of a reading over.
     fn deliver(&mut self, core: &Core, peer: Identity, batch: Batch, next: Next) -> Due {
         if batch.spans.is_empty() {
+            spent::put(batch);
             return self.due_next(next);
         }
         match core.inbox.push(peer, batch) {

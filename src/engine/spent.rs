@@ -3,6 +3,7 @@
 //! They belong to the process and not to a socket: where many sockets read, each is spent only now
 //! and then, and what one of them gives is what another needs next.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::proto::batch::Batch;
@@ -12,15 +13,15 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A leaf among the locks: nothing is waited for, and nothing is freed, under it.
 static SPENT: Mutex<Spent> = Mutex::new(Spent {
-    batches: Vec::new(),
+    batches: VecDeque::new(),
     held: 0,
 });
 
-/// Keeps what can be read into again, if there is room for it.
+/// Keeps what can be read into again; the oldest give way to it.
 pub(crate) fn put(batch: Batch) {
     if let Some(batch) = batch.into_spent() {
-        let refused = lock().put(batch);
-        drop(refused);
+        let freed = lock().put(batch);
+        drop(freed);
     }
 }
 
@@ -34,29 +35,29 @@ fn lock() -> MutexGuard<'static, Spent> {
 }
 
 struct Spent {
-    batches: Vec<Batch>,
+    batches: VecDeque<Batch>,
     /// Bytes of memory that they take.
     held: usize,
 }
 
 impl Spent {
-    /// Gives it back if there is no room.
-    fn put(&mut self, batch: Batch) -> Option<Batch> {
-        let memory = batch.memory();
-        if self.held + memory > MAX_BYTES {
-            return Some(batch);
+    /// Gives back what is to be freed for it.
+    fn put(&mut self, batch: Batch) -> Vec<Batch> {
+        self.held += batch.memory();
+        self.batches.push_back(batch);
+        let mut freed = Vec::new();
+        while self.held > MAX_BYTES {
+            let oldest = self.batches.pop_front().expect("something is held");
+            self.held -= oldest.memory();
+            freed.push(oldest);
         }
-        self.held += memory;
-        self.batches.push(batch);
-        None
+        freed
     }
 
     fn take(&mut self, len: usize) -> Option<Batch> {
-        let index = self
-            .batches
-            .iter()
-            .rposition(|batch| batch.bytes.len() == len)?;
-        let batch = self.batches.remove(index);
+        let fits = |batch: &Batch| batch.bytes.len() == len;
+        let index = self.batches.iter().rposition(fits)?;
+        let batch = self.batches.remove(index)?;
         self.held -= batch.memory();
         Some(batch)
     }
@@ -75,7 +76,7 @@ mod tests {
 
     fn spent() -> Spent {
         Spent {
-            batches: Vec::new(),
+            batches: VecDeque::new(),
             held: 0,
         }
     }
@@ -84,7 +85,7 @@ mod tests {
     fn the_latest_of_the_right_length_is_taken() {
         let mut spent = spent();
         for (len, mark) in [(32, 1), (64, 2), (32, 3), (64, 4)] {
-            assert!(spent.put(batch(len, mark)).is_none());
+            assert!(spent.put(batch(len, mark)).is_empty());
         }
         assert_eq!(spent.take(32).map(|taken| taken.bytes[0]), Some(3));
         assert_eq!(spent.take(32).map(|taken| taken.bytes[0]), Some(1));
@@ -93,13 +94,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn what_is_kept_is_bounded_and_the_oldest_give_way() {
         let mut spent = spent();
-        let kept = (0..1_000)
-            .filter(|_| spent.put(batch(100_000, 0)).is_none())
-            .count();
-        assert!((30..=41).contains(&kept), "{kept} kept");
+        (0..100).for_each(|_| drop(spent.put(batch(100_000, 0))));
         assert!(spent.held <= MAX_BYTES);
+        assert!(spent.held > MAX_BYTES - 101_000);
+        let freed = spent.put(batch(200_000, 1));
+        assert!(freed.iter().all(|batch| batch.bytes.len() == 100_000));
+        assert!(
+            spent.take(200_000).is_some(),
+            "another length has its place"
+        );
         while spent.take(100_000).is_some() {}
         assert_eq!(spent.held, 0);
     }

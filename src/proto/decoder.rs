@@ -259,8 +259,11 @@ impl Decoder {
         if !hand_over {
             reading.batch.bytes = self.buffer[..end].to_vec();
         }
-        if end == 0 {
-            self.spare.spans = mem::take(&mut reading.batch.spans);
+        if !hand_over && !self.spare.bytes.is_empty() {
+            // The spans are those of a spent batch that is not needed, and may be far too many.
+            let few = reading.batch.spans.as_slice().to_vec();
+            self.spare.spans = mem::replace(&mut reading.batch.spans, few);
+            self.spare.spans.clear();
         }
         self.filled = keep.len();
         if !hand_over && size == self.buffer.len() {

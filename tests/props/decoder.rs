@@ -4,6 +4,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use crate::message::Identity;
+use crate::proto::batch::Batch;
 use crate::proto::decoder::Decoder;
 use crate::proto::frame::{self, MessageId, Violation};
 
@@ -25,6 +26,8 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
     let mut decoder = Decoder::new(MAX);
     let mut meaning = Meaning::default();
     let (mut at, mut turns) = (0, cuts.iter().cycle());
+    // Of the latest batch, for the next that has a use for it.
+    let mut spent = None;
     while at < bytes.len() && meaning.violation.is_none() {
         let cut = *turns.next().expect("there is a cut");
         let space = decoder.space();
@@ -32,8 +35,15 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
         let count = cut.clamp(1, space.len()).min(bytes.len() - at);
         space[..count].copy_from_slice(&bytes[at..at + count]);
         at += count;
+        let lacking = decoder.lacks(count);
+        if let Some(spent) = spent.take_if(|it: &mut Batch| lacking == Some(it.bytes.len())) {
+            decoder.adopt(spent);
+        }
         let reading = decoder.handle_read(count);
-        let bound = 2 * at + 2 * 256 * 1024 + 64 * 1024;
+        if let Some(surplus) = decoder.surplus() {
+            spent = Some(surplus);
+        }
+        let bound = 2 * at + 2 * 128 * 1024 + 64 * 1024;
         assert!(
             decoder.held() <= bound,
             "{} held after {at}",
@@ -48,9 +58,10 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
         let messages = batch.spans.iter();
         let messages = messages.map(|span| (batch.id(*span), batch.payload(*span).to_vec()));
         meaning.messages.extend(messages);
-        if let Some(spent) = reading.batch.into_spent() {
-            decoder.adopt(spent);
-        }
+        let needed = 2 * reading.batch.spans.len().max(8);
+        let is_handed_over = reading.batch.bytes.len() >= 32 * 1024;
+        assert!(is_handed_over || reading.batch.spans.capacity() <= needed);
+        spent = reading.batch.into_spent().or(spent);
     }
     meaning
 }

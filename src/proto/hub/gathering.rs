@@ -81,6 +81,12 @@ impl Gathered {
     }
 }
 
+/// What is gathered at once is a small part of an outbox of this limit. While it is on its way out
+/// it cannot give way to newer messages, and its room comes back as a whole.
+fn is_long(limit: Limit) -> bool {
+    limit.messages >= 16 * 1024 && limit.bytes >= 16 * FULL_FOR_SEVERAL
+}
+
 impl Hub {
     /// Takes a message for everybody on the roster, if it is small and they all have room.
     pub(super) fn gather(&mut self, body: &[u8]) -> Option<Sent> {
@@ -150,9 +156,9 @@ impl Hub {
             true => self.config.outbox.but_a_quarter(),
         };
         self.gathered.room = self.common_room(&links, limit)?;
-        self.gathered.full = match links.len() {
-            1 => FULL,
-            _ => FULL_FOR_SEVERAL,
+        self.gathered.full = match links.len() > 1 && is_long(limit) {
+            true => FULL_FOR_SEVERAL,
+            false => FULL,
         };
         self.gathered.links = links;
         self.gathered.is_named = is_named;

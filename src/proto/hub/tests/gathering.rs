@@ -26,6 +26,34 @@ fn a_long_run_of_small_messages_reaches_everybody_in_order() {
     assert_eq!(side.hub.stats().written, 9_000);
 }
 
+/// How long the chunks are that a long run becomes, for two peers or for one.
+fn chunks_of_a_run(config: Config, peers: u8) -> Vec<usize> {
+    let mut side = Side::new(config);
+    let links: Vec<LinkId> = (1..=peers).map(|n| side.up(who(n))).collect();
+    for _ in 0..900 {
+        side.send(&"x".repeat(995)).unwrap();
+    }
+    let mut chunks = Vec::new();
+    while let Some(mut chunk) = side.hub.poll_chunk(links[0]) {
+        chunks.push(chunk.len() / 1_000);
+        chunk.handle_taken(chunk.len());
+        let now = side.now;
+        side.hub.handle_back(now, links[0], chunk, true);
+        if side.hub.queued_for(links[0]) == 0 {
+            break;
+        }
+    }
+    chunks
+}
+
+#[test]
+fn several_get_more_at_once_than_one_if_their_outboxes_are_long() {
+    assert_eq!(chunks_of_a_run(publish(), 2)[..3], [262, 262, 262]);
+    assert!(chunks_of_a_run(publish(), 1).iter().all(|kb| *kb < 70));
+    let short = publish().outbox(10_000, 1024 * 1024);
+    assert_eq!(chunks_of_a_run(short, 2)[..3], [65, 65, 65]);
+}
+
 #[test]
 fn what_is_sent_to_one_comes_behind_what_was_published_before() {
     let (mut side, links) = side_of_three(publish());
