@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::event::DownReason;
-use crate::proto::chunk::Chunk;
+use crate::policy::SendMode;
+use crate::proto::chunk::{Chunk, FULL};
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::{Link, LinkId, Phase};
 
@@ -17,6 +18,14 @@ const SMALL: usize = 16 * 1024;
 /// Before the keeper writes to very many it naps so long for each of them, a hundredth of what the
 /// writes will take: who has just begun to publish is through by then, and one round does for all.
 const NAP: Duration = Duration::from_nanos(200);
+
+/// So many messages for one of several links: their sender will soon have filled chunks for all of
+/// them, and writes those itself.
+const FLOOD: usize = 32;
+
+/// Until then the keeper rests so long. It would write little to each, and wake all of their
+/// readers for it, over and over.
+const REST: Duration = Duration::from_micros(500);
 
 /// How long a link whose write failed is still read, and the least that a farewell may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -240,11 +249,19 @@ impl Hub {
         }
         let first = self.dirty.front().and_then(|id| self.link(*id));
         let queued = first.map_or(0, |link| link.outbox.queued_bytes()) + self.gathered.bytes();
-        let nap = match first {
-            Some(_) => Duration::ZERO,
-            None => NAP * self.gathered.round() as u32,
+        let (enough, nap) = match first {
+            Some(link) if self.is_flooded(link) => (FULL, REST),
+            Some(_) => (SMALL, Duration::ZERO),
+            None => (SMALL, NAP * self.gathered.round() as u32),
         };
-        (queued > 0 && queued < SMALL).then_some(Moment { queued, nap })
+        (queued > 0 && queued < enough).then_some(Moment { queued, nap })
+    }
+
+    /// Somebody sends small messages to several peers in their turn, as fast as it can.
+    fn is_flooded(&self, first: &Link) -> bool {
+        let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
+        let are_several = self.router.roster().len() > 1 && self.dirty.len() > 1;
+        is_in_turn && are_several && first.outbox.messages() >= FLOOD
     }
 
     /// Everything written: shows the peer the end.

@@ -1,5 +1,7 @@
 //! Bytes to the kernel: stalls, bursts, drains, and writes that fail.
 
+use std::time::Duration;
+
 use super::side::{Frame, Side, at_least_once, data, millis, round_robin, texts, who};
 use crate::event::DownReason;
 
@@ -60,6 +62,24 @@ fn a_burst_is_left_to_the_keeper() {
     let now = side.now;
     assert!(side.hub.claim(link, true, || now).is_none());
     assert_eq!(side.hub.poll_dirty(), Some(link));
+}
+
+#[test]
+fn the_keeper_rests_while_somebody_floods_several_in_turn() {
+    let nap = |peers: u8, messages: usize, body: &str| {
+        let mut side = Side::new(round_robin());
+        let links: Vec<_> = (1..=peers).map(|n| side.up(who(n))).collect();
+        for _ in 0..messages {
+            side.send(body).unwrap();
+        }
+        links.iter().for_each(|link| side.hub.mark_dirty(*link));
+        side.hub.moment_before_writing().map(|moment| moment.nap)
+    };
+    assert_eq!(nap(3, 3 * 31, "little"), Some(Duration::ZERO));
+    assert!(nap(3, 3 * 33, "little") > Some(Duration::ZERO));
+    assert_eq!(nap(1, 200, "little"), Some(Duration::ZERO), "it is alone");
+    let long = "x".repeat(3_000);
+    assert_eq!(nap(3, 3 * 33, &long), None, "there is enough to write");
 }
 
 #[test]
