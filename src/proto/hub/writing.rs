@@ -25,7 +25,7 @@ const FLOOD: usize = 32;
 
 /// Until then the keeper rests so long. It would write little to each, and wake all of their
 /// readers for it, over and over.
-const REST: Duration = Duration::from_micros(500);
+const REST: Duration = Duration::from_micros(200);
 
 /// How long a link whose write failed is still read, and the least that a farewell may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
