@@ -103,7 +103,11 @@ impl Socket {
     /// for the socket's [`send_timeout`](Config::send_timeout); a publish does not wait but drops
     /// the message for the peers that have none.
     pub fn send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        self.dispatch(None, body.as_ref(), self.default_patience())
+        let body = body.as_ref();
+        match self.core().send_on(body) {
+            Some(queued) => Ok(Receipt { queued, dropped: 0 }),
+            None => self.dispatch(None, body, self.default_patience()),
+        }
     }
 
     /// As [`send`](Socket::send), but answers [`Error::Full`] instead of waiting.
@@ -159,7 +163,6 @@ impl Socket {
     ///
     /// After a close it still gives the at-most-once messages that had arrived, then
     /// [`Error::Closed`].
-    #[inline]
     pub fn recv(&self) -> Result<Message, Error> {
         match self.core().take_plain() {
             Some(message) => Ok(message),
@@ -168,7 +171,6 @@ impl Socket {
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Empty`] instead of waiting.
-    #[inline]
     pub fn try_recv(&self) -> Result<Message, Error> {
         match self.core().take_plain() {
             Some(message) => Ok(message),
@@ -177,7 +179,6 @@ impl Socket {
     }
 
     /// As [`recv`](Socket::recv), but answers [`Error::Timeout`] after `timeout`.
-    #[inline]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, Error> {
         match self.core().take_plain() {
             Some(message) => Ok(message),
