@@ -22,6 +22,23 @@ pub(crate) struct Sent {
     pub(crate) dropped: usize,
 }
 
+impl Sent {
+    /// For the caller to write.
+    fn on(link: LinkId) -> Sent {
+        Sent {
+            link: Some(link),
+            ..Sent::to(1)
+        }
+    }
+
+    fn to(queued: usize) -> Sent {
+        Sent {
+            queued,
+            ..Sent::default()
+        }
+    }
+}
+
 /// Why a message was not accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
@@ -34,6 +51,9 @@ pub(crate) enum Refusal {
 impl Hub {
     /// Accepts a message for whoever the send mode says.
     pub(crate) fn send(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        if let Some(queued) = self.gather_on(body) {
+            return Ok(Sent::to(queued));
+        }
         self.relieve_news(body.len());
         match self.config.send_mode {
             SendMode::RoundRobin => self.send_to_next(body),
@@ -53,11 +73,7 @@ impl Hub {
             }
             self.stats.accepted += 1;
             self.queue_new(link, true, body);
-            return Ok(Sent {
-                link: Some(link),
-                queued: 1,
-                dropped: 0,
-            });
+            return Ok(Sent::on(link));
         }
         // Its handshake is not through: it waits with what came back for the same peer.
         let has_room = peer.waiting.has_room(self.config.outbox, body.len());
@@ -68,11 +84,7 @@ impl Hub {
         let item = self.new_item(Some(to), body);
         self.queued_bytes += item.memory();
         self.peer_mut(to).waiting.push_back(item);
-        Ok(Sent {
-            link: None,
-            queued: 1,
-            dropped: 0,
-        })
+        Ok(Sent::to(1))
     }
 
     /// A link of `peer` that has not ended yet is full, and all of that may come back.
@@ -101,11 +113,7 @@ impl Hub {
         if let Some(link) = next.flatten() {
             self.stats.accepted += 1;
             self.queue_new(link, false, body);
-            return Ok(Sent {
-                link: Some(link),
-                queued: 1,
-                dropped: 0,
-            });
+            return Ok(Sent::on(link));
         }
         if self.router.roster().is_empty() {
             return self.wait_for_peer(body);
@@ -119,11 +127,7 @@ impl Hub {
         }
         self.stats.accepted += 1;
         self.queue_new(next, false, body);
-        Ok(Sent {
-            link: Some(next),
-            queued: 1,
-            dropped: 0,
-        })
+        Ok(Sent::on(next))
     }
 
     /// Peers are there but full, and older messages wait for them already.
@@ -229,9 +233,8 @@ impl Hub {
         self.stats.accepted += 1;
         self.drop_messages(peer, reason, 1);
         Sent {
-            link: None,
-            queued: 0,
             dropped: 1,
+            ..Sent::default()
         }
     }
 

@@ -145,6 +145,28 @@ fn a_burst_to_the_only_peer_is_gathered_and_stays_in_order() {
 }
 
 #[test]
+fn a_message_joins_a_burst_only_if_that_changes_nothing_else() {
+    let (mut side, link) = side_of_one();
+    assert_eq!(side.hub.gather_on(b"alone"), None);
+    side.send_all(&["a"]);
+    assert_eq!(side.hub.gather_on(b"b"), Some(1));
+    assert_eq!(side.hub.gather_on(&[0; 40_000]), None, "it is long");
+    assert_eq!(side.hub.stats().accepted, 4);
+    assert_eq!(texts(&side.write(link)), ["second", "a", "b"]);
+    assert_eq!(side.hub.gather_on(b"alone again"), None);
+}
+
+#[test]
+fn a_burst_for_named_peers_is_not_joined() {
+    let (mut side, _) = side_of_three(round_robin());
+    for text in ["a", "b", "c"] {
+        side.hub.send_to_each(&[who(1), who(3)], text.as_bytes());
+    }
+    assert!(side.hub.gathered.copies().0 > 0);
+    assert_eq!(side.hub.gather_on(b"for one of all"), None);
+}
+
+#[test]
 fn what_fills_a_chunk_for_the_only_peer_is_written_by_its_sender() {
     let (mut side, link) = side_of_one();
     let text = "x".repeat(1_000);
