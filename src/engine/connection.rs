@@ -206,16 +206,7 @@ impl Reader {
         }
         match self.stream.read(self.decoder.space()) {
             Ok(0) => Err(DownReason::Closed),
-            Ok(count) => {
-                if let Some(spent) = self.decoder.lacks(count).and_then(spent::take) {
-                    self.decoder.adopt(spent);
-                }
-                let reading = self.decoder.handle_read(count);
-                if let Some(surplus) = self.decoder.surplus() {
-                    spent::put(surplus);
-                }
-                Ok(Some(reading))
-            }
+            Ok(count) => Ok(Some(self.decode(count))),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.handle_notice(core);
@@ -227,6 +218,17 @@ impl Reader {
                 _ => Err(DownReason::Reset),
             },
         }
+    }
+
+    fn decode(&mut self, count: usize) -> Reading {
+        if let Some(spent) = self.decoder.lacks(count).and_then(spent::take) {
+            self.decoder.adopt(spent);
+        }
+        let reading = self.decoder.handle_read(count);
+        if let Some(surplus) = self.decoder.surplus() {
+            spent::put(surplus);
+        }
+        reading
     }
 
     fn handle_notice(&self, core: &Core) {

@@ -114,9 +114,8 @@ impl Inbox {
                 *front = front.take().and_then(|delivery| self.give_way(delivery));
                 continue;
             }
-            if delivery.left() == 0 {
-                let spent = front.take().map(Delivery::into_batch);
-                spent.into_iter().for_each(spent::put);
+            if let Some(served) = front.take_if(|delivery| delivery.left() == 0) {
+                spent::put(served.into_batch());
             }
         }
     }
