@@ -308,7 +308,7 @@ impl Socket {
     ) -> Result<Sent, Error> {
         let core = self.core();
         core.check_length(body)?;
-        let mut shared = core.lock();
+        let mut shared = core.lock_to_send();
         loop {
             if shared.life != Life::Open {
                 return Err(Error::Closed);

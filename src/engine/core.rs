@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::Shutdown;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
+use std::{hint, thread};
 
 use crate::config::Config;
 use crate::endpoint::Endpoint;
@@ -42,6 +43,11 @@ pub(crate) enum Signal {
     /// The end of a thread.
     Threads,
 }
+
+/// Who finds the hub's lock taken tries again so many times, then offers the processor to others so
+/// many times, before it falls asleep.
+const TRIES: usize = 20;
+const OFFERS: usize = 50;
 
 const SIGNALS: usize = Signal::Threads as usize + 1;
 
@@ -125,14 +131,55 @@ impl Core {
         }
     }
 
+    /// The same for whoever sends.
+    pub(crate) fn lock_to_send(&self) -> Locked<'_> {
+        Locked {
+            core: self,
+            guard: Some(self.enter()),
+        }
+    }
+
+    #[inline(always)]
+    fn enter(&self) -> MutexGuard<'_, Shared> {
+        match self.try_enter() {
+            Some(guard) => guard,
+            None => self.enter_crowd(),
+        }
+    }
+
+    #[inline(always)]
+    fn try_enter(&self) -> Option<MutexGuard<'_, Shared>> {
+        match self.shared.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Threads that flood one socket side by side meet here all the time, and each holds the lock
+    /// for much less time than it takes to fall asleep and to be woken.
+    #[cold]
+    fn enter_crowd(&self) -> MutexGuard<'_, Shared> {
+        for turn in 0..TRIES + OFFERS {
+            match turn < TRIES {
+                true => hint::spin_loop(),
+                false => thread::yield_now(),
+            }
+            if let Some(guard) = self.try_enter() {
+                return guard;
+            }
+        }
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sends a message of a burst as nearly all of them are: it joins those before it, and there is
     /// nothing else to do. Says how many get it. Kept apart from all that may be slow, so that it
     /// comes to a few instructions.
     #[inline(always)]
     pub(crate) fn send_on(&self, body: &[u8]) -> Option<usize> {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.enter();
         match shared.life == Life::Open && body.len() <= self.config.max_message {
-            true => shared.hub.gather_on(body),
+            true => shared.hub.join(body),
             false => None,
         }
     }

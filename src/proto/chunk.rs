@@ -79,6 +79,12 @@ impl Chunk {
         is_own && !self.is_control() && self.body.is_none() && self.bytes.len() < FULL
     }
 
+    /// A message of that length may follow, and another one behind it.
+    #[inline]
+    pub(crate) fn has_room_behind(&self, len: usize) -> bool {
+        self.has_room() && self.bytes.len() + DATA_REQ_HEADER + len < FULL
+    }
+
     /// It carries no message.
     pub(crate) fn is_control(&self) -> bool {
         self.messages == 0 && !self.bytes.is_empty()

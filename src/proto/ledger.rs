@@ -104,6 +104,18 @@ impl Ledger {
         self.insert(target, kept)
     }
 
+    /// The same for one that goes to `link` at once. Gives the memory it takes as well.
+    pub(crate) fn assign_copy(
+        &mut self,
+        link: LinkId,
+        peer: Identity,
+        payload: &[u8],
+    ) -> (MessageId, usize) {
+        let id = self.insert_copy(None, payload);
+        self.handle_assigned(id, link, peer);
+        (id, payload.len() + OVERHEAD)
+    }
+
     pub(crate) fn insert(&mut self, target: Option<Identity>, body: impl Into<Kept>) -> MessageId {
         let body = body.into();
         if self.count * 4 >= self.slots.len() * 3 {

@@ -105,6 +105,26 @@ impl Outbox {
         grown
     }
 
+    /// A message of that length fits into the newest chunk, and leaves it room for more.
+    #[inline]
+    pub(crate) fn has_room_in_chunk(&self, len: usize) -> bool {
+        self.chunks
+            .back()
+            .is_some_and(|chunk| chunk.has_room_behind(len))
+    }
+
+    /// Queues a message in the newest chunk and returns the bytes it takes.
+    #[inline]
+    pub(crate) fn append(&mut self, id: Option<MessageId>, body: &[u8]) -> usize {
+        let chunk = self.chunks.back_mut().expect("it has room");
+        let before = chunk.len();
+        chunk.push(id, false, body);
+        let grown = chunk.len() - before;
+        self.messages += 1;
+        self.bytes += grown;
+        grown
+    }
+
     /// Queues messages that all outboxes get, encoded as they are.
     pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize, direct: bool) {
         match bytes.len() < WORTH_SHARING {

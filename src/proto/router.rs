@@ -31,6 +31,21 @@ impl Router {
         }
     }
 
+    /// Whose turn it is.
+    #[inline]
+    pub(crate) fn upcoming(&self) -> Option<LinkId> {
+        self.roster.get(self.next).copied()
+    }
+
+    /// That link has had its turn.
+    #[inline]
+    pub(crate) fn pass(&mut self) {
+        self.next += 1;
+        if self.next == self.roster.len() {
+            self.next = 0;
+        }
+    }
+
     /// The next link in turn that has room; the turn passes on behind it.
     pub(crate) fn pick(&mut self, mut has_room: impl FnMut(LinkId) -> bool) -> Option<LinkId> {
         let count = self.roster.len();

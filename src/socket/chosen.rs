@@ -35,7 +35,7 @@ impl Socket {
     fn cast(&self, peers: &[Identity], body: &[u8]) -> Result<Vec<Identity>, Error> {
         let core = self.core();
         core.check_length(body)?;
-        let mut shared = core.lock();
+        let mut shared = core.lock_to_send();
         if shared.life != Life::Open {
             return Err(Error::Closed);
         }

@@ -6,7 +6,7 @@ use crate::proto::chunk::FULL;
 use crate::proto::frame;
 use crate::proto::hub::Hub;
 use crate::proto::hub::sending::Sent;
-use crate::proto::link::LinkId;
+use crate::proto::link::{Link, LinkId};
 use crate::proto::outbox::WORTH_SHARING;
 
 /// From so many peers on, a round of writes takes so long that it pays to wait for what comes next.
@@ -39,6 +39,10 @@ impl Gathered {
     pub(super) fn copies(&self) -> (usize, usize) {
         let links = self.links.len();
         (links * self.messages, links * self.bytes.len())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages == 0
     }
 
     /// Bytes of them, for each peer.
@@ -98,14 +102,14 @@ fn is_long(limit: Limit) -> bool {
 
 impl Hub {
     /// Adds a message to those for everybody on the roster, if they are being gathered and it
-    /// changes nothing else: so it is with nearly all messages of a burst. Says how many get it.
+    /// changes nothing else. Says how many get it.
     #[inline(always)]
-    pub(crate) fn gather_on(&mut self, body: &[u8]) -> Option<usize> {
+    pub(super) fn gather_on(&mut self, body: &[u8]) -> Option<usize> {
         let gathered = &mut self.gathered;
         let len = frame::DATA_HEADER + body.len();
         let is_going_on = gathered.messages > 0 && !gathered.is_named && 2 * len <= FULL;
         let fits = gathered.has_room(len) && !gathered.is_ripe_for(len);
-        if !is_going_on || !fits || !self.router.waiting.is_empty() || self.news.bytes() > 0 {
+        if !is_going_on || !fits {
             return None;
         }
         gathered.add(body);
@@ -170,9 +174,10 @@ impl Hub {
             false => links.extend_from_slice(self.router.roster()),
             true => self.find_named(&mut links)?,
         }
-        // One message for one peer is written at once; from the second on, the keeper is on its way.
+        // One message for one peer is written at once; from the second on, somebody is at it.
         if let [only] = *links {
-            self.link(only).filter(|link| link.is_dirty)?;
+            let is_busy = |link: &&Link| link.is_dirty || link.outbox.is_writing();
+            self.link(only).filter(is_busy)?;
         }
         let limit = match is_named {
             false => self.config.outbox,

@@ -7,6 +7,7 @@ mod closing;
 mod dialing;
 mod ending;
 mod gathering;
+mod joining;
 mod links;
 mod multicast;
 mod receiving;

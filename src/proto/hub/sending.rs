@@ -51,7 +51,7 @@ pub(crate) enum Refusal {
 impl Hub {
     /// Accepts a message for whoever the send mode says.
     pub(crate) fn send(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
-        if let Some(queued) = self.gather_on(body) {
+        if let Some(queued) = self.join(body) {
             return Ok(Sent::to(queued));
         }
         self.relieve_news(body.len());

@@ -10,6 +10,7 @@ mod duplicates;
 mod ending;
 mod gathering;
 mod handshake;
+mod joining;
 mod liveness;
 mod overflow;
 mod resends;

@@ -125,10 +125,10 @@ fn side_of_one() -> (Side, LinkId) {
     side.send_all(&["first"]);
     let now = side.now;
     let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
-    side.send_all(&["second"]);
-    assert!(side.hub.claim(link, true, || now).is_none());
     chunk.handle_taken(chunk.len());
     side.hub.handle_back(now, link, chunk, true);
+    side.send_all(&["second"]);
+    assert!(side.hub.claim(link, true, || now).is_none());
     (side, link)
 }
 
@@ -145,25 +145,20 @@ fn a_burst_to_the_only_peer_is_gathered_and_stays_in_order() {
 }
 
 #[test]
-fn a_message_joins_a_burst_only_if_that_changes_nothing_else() {
-    let (mut side, link) = side_of_one();
-    assert_eq!(side.hub.gather_on(b"alone"), None);
-    side.send_all(&["a"]);
-    assert_eq!(side.hub.gather_on(b"b"), Some(1));
-    assert_eq!(side.hub.gather_on(&[0; 40_000]), None, "it is long");
-    assert_eq!(side.hub.stats().accepted, 4);
-    assert_eq!(texts(&side.write(link)), ["second", "a", "b"]);
-    assert_eq!(side.hub.gather_on(b"alone again"), None);
-}
-
-#[test]
-fn a_burst_for_named_peers_is_not_joined() {
-    let (mut side, _) = side_of_three(round_robin());
-    for text in ["a", "b", "c"] {
-        side.hub.send_to_each(&[who(1), who(3)], text.as_bytes());
-    }
-    assert!(side.hub.gathered.copies().0 > 0);
-    assert_eq!(side.hub.gather_on(b"for one of all"), None);
+fn what_comes_while_the_only_peer_is_written_is_gathered() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(1));
+    assert_eq!(side.hub.poll_dirty(), None);
+    side.send_all(&["first"]);
+    let now = side.now;
+    let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
+    side.send_all(&["a", "b"]);
+    assert_eq!(side.hub.gathered.copies(), (2, 12));
+    chunk.handle_taken(chunk.len());
+    side.hub.handle_back(now, link, chunk, true);
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+    assert_eq!(texts(&side.write(link)), ["a", "b"]);
 }
 
 #[test]
