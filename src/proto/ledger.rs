@@ -1,41 +1,44 @@
 //! Ledger: at-least-once messages until they are acknowledged, and when each is sent again.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::message::Identity;
 use crate::proto::frame::MessageId;
 use crate::proto::kept::{Kept, Spares};
 use crate::proto::link::LinkId;
+use crate::proto::resends::{Resends, Run};
 
-/// Pauses after this many doublings are all the same.
-const MAX_DOUBLINGS: usize = 16;
-
-/// A message that was accepted and not yet acknowledged.
+/// A message that was accepted and not yet acknowledged. It is one line of the cache, because three
+/// threads look at it in turn.
+#[repr(align(64))]
 pub(crate) struct Entry {
-    pub(crate) id: MessageId,
+    age: u64,
     pub(crate) body: Kept,
-    /// The one identity that it is for, or whoever is next.
-    pub(crate) target: Option<Identity>,
     /// The link that has it now.
-    pub(crate) holder: Option<(LinkId, Identity)>,
-    /// Links that ended after it was written to them.
-    pub(crate) lost: u32,
+    pub(crate) holder: Option<LinkId>,
+    /// The number of the run that says when it is due, or zero if none does.
+    run: u64,
+    past: Option<Box<Past>>,
     /// Resends to a link that lives.
     pub(crate) repeats: u32,
     /// Given to the kernel on the holder's link.
     is_written: bool,
-    due: Option<Instant>,
+}
+
+/// What few messages have.
+#[derive(Default)]
+struct Past {
+    /// The one identity that it is for; others are for whoever is next.
+    target: Option<Identity>,
+    /// Links that ended after it was written to them.
+    lost: u32,
+    /// Whose they were.
     earlier: Vec<Identity>,
 }
 
-struct Due {
-    at: Instant,
-    id: MessageId,
-}
-
-/// What an entry takes beside its payload: its slot, its resend times, and what the allocator adds.
-const OVERHEAD: usize = size_of::<Option<Entry>>() + 2 * size_of::<Due>() + 32;
+/// What an entry takes beside its payload: its slot, its past and resend times, and what the
+/// allocator adds.
+const OVERHEAD: usize = size_of::<Option<Entry>>() + size_of::<Past>() + 2 * size_of::<Run>() + 32;
 
 /// The slots of a table that holds anything at all.
 const FEWEST_SLOTS: usize = 16;
@@ -51,10 +54,34 @@ impl Entry {
         self.is_written
     }
 
-    /// Who had it last.
+    /// The one identity that it is for, or whoever is next.
+    pub(crate) fn target(&self) -> Option<Identity> {
+        self.past.as_ref()?.target
+    }
+
+    /// Links that ended after it was written to them.
+    pub(crate) fn lost(&self) -> u32 {
+        self.past.as_ref().map_or(0, |past| past.lost)
+    }
+
+    /// Who had it before its holder, last of all, or whom it is for.
     pub(crate) fn last_peer(&self) -> Option<Identity> {
-        let holder = self.holder.map(|(_, peer)| peer);
-        holder.or(self.earlier.last().copied()).or(self.target)
+        let past = self.past.as_ref()?;
+        past.earlier.last().copied().or(past.target)
+    }
+
+    fn was_at(&self, peer: Identity) -> bool {
+        let past = self.past.as_ref();
+        past.is_some_and(|past| past.earlier.contains(&peer))
+    }
+
+    /// Its link ended.
+    fn lose(&mut self, peer: Identity) {
+        let past = self.past.get_or_insert_default();
+        past.lost += 1;
+        if !past.earlier.contains(&peer) {
+            past.earlier.push(peer);
+        }
     }
 }
 
@@ -68,10 +95,7 @@ pub(crate) struct Ledger {
     count: usize,
     pub(crate) spares: Spares,
     bytes: usize,
-    /// Resends by their pause: within one queue all pauses are equal, so its front is its earliest.
-    due: Vec<VecDeque<Due>>,
-    first: Duration,
-    max: Duration,
+    resends: Resends,
 }
 
 impl Ledger {
@@ -84,9 +108,7 @@ impl Ledger {
             count: 0,
             spares: Spares::default(),
             bytes: 0,
-            due: Vec::new(),
-            first,
-            max,
+            resends: Resends::new(first, max),
         }
     }
 
@@ -104,20 +126,25 @@ impl Ledger {
         self.insert(target, kept)
     }
 
-    /// The same for one that goes to `link` at once. Gives the memory it takes as well.
-    pub(crate) fn assign_copy(
-        &mut self,
-        link: LinkId,
-        peer: Identity,
-        payload: &[u8],
-    ) -> (MessageId, usize) {
-        let id = self.insert_copy(None, payload);
-        self.handle_assigned(id, link, peer);
+    /// The same for one that `link` gets at once. Gives the memory that it takes as well.
+    pub(crate) fn assign_copy(&mut self, link: LinkId, payload: &[u8]) -> (MessageId, usize) {
+        let kept = self.spares.keep(payload);
+        let id = self.put(kept, Some(link), None);
         (id, payload.len() + OVERHEAD)
     }
 
     pub(crate) fn insert(&mut self, target: Option<Identity>, body: impl Into<Kept>) -> MessageId {
-        let body = body.into();
+        let past = target.map(|_| {
+            Box::new(Past {
+                target,
+                ..Past::default()
+            })
+        });
+        self.put(body.into(), None, past)
+    }
+
+    #[inline]
+    fn put(&mut self, body: Kept, holder: Option<LinkId>, past: Option<Box<Past>>) -> MessageId {
         if self.count * 4 >= self.slots.len() * 3 {
             self.grow();
         }
@@ -125,39 +152,46 @@ impl Ledger {
         while self.slots[self.slot(self.latest)].is_some() {
             self.latest += 1;
         }
-        let id = self.make_id(self.latest);
-        let slot = self.slot(self.latest);
+        let age = self.latest;
+        let slot = self.slot(age);
         self.bytes += body.len() + OVERHEAD;
         self.count += 1;
         self.slots[slot] = Some(Entry {
-            id,
+            age,
             body,
-            target,
-            holder: None,
-            lost: 0,
+            holder,
+            run: 0,
+            past,
             repeats: 0,
             is_written: false,
-            due: None,
-            earlier: Vec::new(),
         });
-        id
+        self.id(age)
     }
 
     pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
-        let entry = self.slots.get(self.slot(age_of(id)))?.as_ref();
-        entry.filter(|entry| entry.id == id)
+        self.at(self.age(id)?)
     }
 
     fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
-        let slot = self.slot(age_of(id));
+        self.at_mut(self.age(id)?)
+    }
+
+    fn at(&self, age: u64) -> Option<&Entry> {
+        let entry = self.slots.get(self.slot(age))?.as_ref();
+        entry.filter(|entry| entry.age == age)
+    }
+
+    fn at_mut(&mut self, age: u64) -> Option<&mut Entry> {
+        let slot = self.slot(age);
         let entry = self.slots.get_mut(slot)?.as_mut();
-        entry.filter(|entry| entry.id == id)
+        entry.filter(|entry| entry.age == age)
     }
 
     pub(crate) fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        let slot = self.slot(age_of(id));
+        let age = self.age(id)?;
+        let slot = self.slot(age);
         let entry = self.slots.get_mut(slot)?;
-        let entry = entry.take_if(|entry| entry.id == id)?;
+        let entry = entry.take_if(|entry| entry.age == age)?;
         self.count -= 1;
         self.bytes -= entry.memory();
         Some(entry)
@@ -169,7 +203,7 @@ impl Ledger {
         larger.resize_with(count, || None);
         let former = std::mem::replace(&mut self.slots, larger);
         for entry in former.into_iter().flatten() {
-            let slot = self.slot(age_of(entry.id));
+            let slot = self.slot(entry.age);
             self.slots[slot] = Some(entry);
         }
     }
@@ -178,7 +212,7 @@ impl Ledger {
     pub(crate) fn shrink(&mut self) {
         if self.count == 0 {
             self.slots = Vec::new();
-            self.due = Vec::new();
+            self.resends.clear();
             self.spares.shrink();
         }
     }
@@ -189,9 +223,9 @@ impl Ledger {
     }
 
     /// `id` was queued on a link.
-    pub(crate) fn handle_assigned(&mut self, id: MessageId, link: LinkId, peer: Identity) {
+    pub(crate) fn handle_assigned(&mut self, id: MessageId, link: LinkId) {
         if let Some(entry) = self.get_mut(id) {
-            entry.holder = Some((link, peer));
+            entry.holder = Some(link);
         }
     }
 
@@ -203,33 +237,23 @@ impl Ledger {
         }
     }
 
-    /// An ACK from `peer`: gives the entry, unless that peer never had the message.
-    pub(crate) fn handle_ack(&mut self, id: MessageId, peer: Identity) -> Option<Entry> {
-        let entry = self.get(id)?;
-        let has_it = entry.holder.is_some_and(|(_, holder)| holder == peer);
-        if has_it || entry.earlier.contains(&peer) {
-            return self.remove(id);
-        }
-        None
+    /// An ACK from `peer`: gives the entry, unless that peer neither has the message nor had it.
+    pub(crate) fn handle_ack(
+        &mut self,
+        id: MessageId,
+        peer: Identity,
+        has_it: bool,
+    ) -> Option<Entry> {
+        let knows_it = has_it || self.get(id)?.was_at(peer);
+        knows_it.then(|| self.remove(id)).flatten()
     }
 
     /// A message whose acknowledgement is late; it is the caller's to send again or to postpone.
     pub(crate) fn poll_due(&mut self, now: Instant) -> Option<MessageId> {
-        for doublings in 0..self.due.len() {
-            while let Some(front) = self.due[doublings].front() {
-                let (at, id) = (front.at, front.id);
-                let is_current = self.get(id).is_some_and(|entry| entry.due == Some(at));
-                if is_current && at > now {
-                    break;
-                }
-                self.due[doublings].pop_front();
-                if let Some(entry) = self.get_mut(id).filter(|_| is_current) {
-                    entry.due = None;
-                    return Some(id);
-                }
-            }
-        }
-        None
+        let slots = &self.slots;
+        let age = self.resends.poll(now, |age, run| is_in(slots, age, run))?;
+        self.at_mut(age)?.run = 0;
+        Some(self.id(age))
     }
 
     /// A resend goes out to the link that has the message.
@@ -241,85 +265,79 @@ impl Ledger {
 
     /// A resend was due but the link takes nothing now: ask again after the same pause.
     pub(crate) fn postpone(&mut self, now: Instant, id: MessageId) {
-        let (first, max) = (self.first, self.max);
-        let Some(entry) = self.get_mut(id) else {
+        let Some(age) = self.age(id) else { return };
+        let slot = self.slot(age);
+        let entry = self.slots.get_mut(slot).and_then(Option::as_mut);
+        let Some(entry) = entry.filter(|entry| entry.age == age) else {
             return;
         };
-        let doublings = (entry.repeats as usize).min(MAX_DOUBLINGS);
-        let at = now + first.saturating_mul(1 << doublings).min(max);
-        entry.due = Some(at);
-        if self.due.len() <= doublings {
-            self.due.resize_with(doublings + 1, VecDeque::new);
+        entry.run = self.resends.put(now, entry.repeats, age);
+        // Their number stays proportional to what lives, at a constant cost per message.
+        if self.resends.runs() > 2 * self.count + 1_024 {
+            let slots = &self.slots;
+            self.resends.tidy(|age, run| is_in(slots, age, run));
         }
-        self.due[doublings].push_back(Due { at, id });
-        self.forget_acknowledged(doublings);
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.due
-            .iter()
-            .filter_map(|queue| Some(queue.front()?.at))
-            .min()
+        self.resends.next()
     }
 
     /// As `next_due`, slowly, and without those that are late no more.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn audit_due(&self) -> Option<Instant> {
         let entries = self.slots.iter().flatten();
-        entries.filter_map(|entry| entry.due).min()
+        entries
+            .filter_map(|entry| self.resends.time_of(entry.run))
+            .min()
     }
 
-    /// A link ended: the messages it held, oldest first, now held by nobody.
-    pub(crate) fn release(&mut self, link: LinkId) -> Vec<MessageId> {
-        let mut held: Vec<(u64, MessageId)> = Vec::new();
+    /// A link to `peer` ended: the messages it held, oldest first, now held by nobody.
+    pub(crate) fn release(&mut self, link: LinkId, peer: Identity) -> Vec<MessageId> {
+        let mut held: Vec<u64> = Vec::new();
         for entry in self.slots.iter_mut().flatten() {
-            let Some((_, peer)) = entry.holder.take_if(|(holder, _)| *holder == link) else {
+            if entry.holder.take_if(|holder| *holder == link).is_none() {
                 continue;
-            };
-            held.push((age_of(entry.id), entry.id));
-            entry.lost += u32::from(entry.is_written);
-            if entry.is_written && !entry.earlier.contains(&peer) {
-                entry.earlier.push(peer);
             }
-            (entry.is_written, entry.due, entry.repeats) = (false, None, 0);
+            held.push(entry.age);
+            if entry.is_written {
+                entry.lose(peer);
+            }
+            (entry.is_written, entry.run, entry.repeats) = (false, 0, 0);
         }
         held.sort_unstable();
-        held.into_iter().map(|(_, id)| id).collect()
+        held.into_iter().map(|age| self.id(age)).collect()
     }
 
     /// Everything that was never acknowledged, oldest first; the ledger is empty then.
     pub(crate) fn drain(&mut self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = self.slots.drain(..).flatten().collect();
-        entries.sort_unstable_by_key(|entry| age_of(entry.id));
+        entries.sort_unstable_by_key(|entry| entry.age);
         self.count = 0;
-        self.due.clear();
+        self.resends.clear();
         self.bytes = 0;
         entries
     }
 
-    /// Keeps a queue proportional to what lives, at a constant cost per message.
-    fn forget_acknowledged(&mut self, doublings: usize) {
-        if self.due[doublings].len() <= 2 * self.len() + 1_024 {
-            return;
-        }
-        let mut queue = std::mem::take(&mut self.due[doublings]);
-        queue.retain(|due| {
-            self.get(due.id)
-                .is_some_and(|entry| entry.due == Some(due.at))
-        });
-        self.due[doublings] = queue;
-    }
-
     /// Never the same twice, and neighbours in sequence: found without a search, and remembered
     /// by a peer together.
-    fn make_id(&self, age: u64) -> MessageId {
+    fn id(&self, age: u64) -> MessageId {
         let id = u128::from(self.nonce) << 64 | u128::from(age);
         MessageId(id.to_be_bytes())
     }
+
+    /// The age of the message that has this id, if it is one of ours.
+    fn age(&self, id: MessageId) -> Option<u64> {
+        let id = u128::from_be_bytes(id.0);
+        ((id >> 64) as u64 == self.nonce).then_some(id as u64)
+    }
 }
 
-fn age_of(id: MessageId) -> u64 {
-    u128::from_be_bytes(id.0) as u64
+/// The message of that age is due when that run is.
+fn is_in(slots: &[Option<Entry>], age: u64, run: u64) -> bool {
+    let slot = age as usize & slots.len().wrapping_sub(1);
+    let entry = slots.get(slot).and_then(Option::as_ref);
+    entry.is_some_and(|entry| entry.age == age && entry.run == run)
 }
 
 #[cfg(test)]

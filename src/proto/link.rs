@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Remote;
@@ -13,28 +14,29 @@ use crate::proto::outbox::Outbox;
 /// Names a link; never used again for another one. A slot, then a serial number: one word, because
 /// it is passed on with every message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LinkId(u64);
+pub(crate) struct LinkId(NonZeroU64);
 
 impl LinkId {
+    /// Serial numbers begin with one.
     pub(crate) fn new(slot: u32, serial: u32) -> LinkId {
-        LinkId(u64::from(slot) << 32 | u64::from(serial))
+        LinkId::from_token(u64::from(slot) << 32 | u64::from(serial))
     }
 
     pub(crate) fn slot(self) -> usize {
-        (self.0 >> 32) as usize
+        (self.0.get() >> 32) as usize
     }
 
     pub(crate) fn serial(self) -> u32 {
-        self.0 as u32
+        self.0.get() as u32
     }
 
     /// The same name as a number, for the window.
     pub(crate) fn token(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     pub(crate) fn from_token(token: u64) -> LinkId {
-        LinkId(token)
+        LinkId(NonZeroU64::new(token).expect("serial numbers begin with one"))
     }
 }
 

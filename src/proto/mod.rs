@@ -15,5 +15,6 @@ pub(crate) mod link;
 pub(crate) mod news;
 pub(crate) mod outbox;
 pub(crate) mod peer;
+pub(crate) mod resends;
 pub(crate) mod router;
 pub(crate) mod window;

@@ -69,7 +69,7 @@ mod tests {
 
     fn router(links: u32) -> Router {
         let mut router = Router::default();
-        (0..links).for_each(|slot| router.add(LinkId::new(slot, 0)));
+        (0..links).for_each(|slot| router.add(LinkId::new(slot, 1)));
         router
     }
 
@@ -96,9 +96,9 @@ mod tests {
     fn removing_a_link_leaves_the_turn_of_the_others() {
         let mut router = router(4);
         turns(&mut router, 2);
-        router.remove(LinkId::new(0, 0));
+        router.remove(LinkId::new(0, 1));
         assert_eq!(turns(&mut router, 3), [2, 3, 1]);
-        router.remove(LinkId::new(3, 0));
+        router.remove(LinkId::new(3, 1));
         assert_eq!(turns(&mut router, 2), [2, 1]);
     }
 }

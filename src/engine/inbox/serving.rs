@@ -11,7 +11,7 @@ use crate::proto::delivery::{Arrived, Delivery};
 use crate::proto::frame::MessageId;
 
 /// So many messages that were taken are acknowledged together.
-const MANY: usize = 256;
+const MANY: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Front {

@@ -68,6 +68,12 @@ impl Hub {
             let is_watched = link.phase == Phase::Ended || self.next_timeout.is_some();
             assert!(is_watched, "nobody watches {id:?}: {:?}", link.phase);
         }
+        let only = self.gathered.only().and_then(|id| self.link(id));
+        let is_seen_to = |link: &Link| link.is_dirty || link.outbox.is_writing();
+        assert!(
+            only.is_none_or(is_seen_to),
+            "nobody writes what was gathered"
+        );
         let dirty = self.links.iter().flatten().filter(|link| link.is_dirty);
         // The keeper may have one of them in hand.
         assert!(dirty.count() <= self.dirty_links() + 1, "for the keeper");

@@ -135,7 +135,7 @@ impl Hub {
             self.handle_gone(self.now, id, DownReason::Disconnected);
         }
         for entry in self.ledger.drain() {
-            let list = match entry.lost > 0 || entry.is_written() {
+            let list = match entry.lost() > 0 || entry.is_written() {
                 true => &mut remains.unacknowledged,
                 false => &mut remains.unsent,
             };

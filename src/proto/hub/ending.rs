@@ -166,8 +166,8 @@ impl Hub {
                 .filter(|one| one.written)
                 .filter_map(|one| one.id);
             written.for_each(|message| self.ledger.handle_written(self.now, message));
-            if link.unacknowledged > 0 {
-                self.take_back_tracked(id);
+            if let Some(peer) = link.peer.filter(|_| link.unacknowledged > 0) {
+                self.take_back_tracked(id, peer);
             }
             return 0;
         }
@@ -199,18 +199,18 @@ impl Hub {
         );
     }
 
-    fn take_back_tracked(&mut self, link: LinkId) {
+    fn take_back_tracked(&mut self, link: LinkId, peer: Identity) {
         let max = self.config.max_resends;
         let is_lost = |hub: &Hub, id: &MessageId| {
             let entry = hub.ledger.get(*id);
-            entry.is_some_and(|entry| entry.lost > max)
+            entry.is_some_and(|entry| entry.lost() > max)
         };
-        let held = self.ledger.release(link).into_iter();
+        let held = self.ledger.release(link, peer).into_iter();
         let (lost, kept): (Vec<_>, Vec<_>) = held.partition(|id| is_lost(self, id));
         lost.into_iter().for_each(|id| self.give_up(id));
         for id in kept.into_iter().rev() {
             if let Some(entry) = self.ledger.get(id) {
-                let (target, body) = (entry.target, entry.body.share());
+                let (target, body) = (entry.target(), entry.body.share());
                 let expires = None;
                 self.wait_again(
                     target,
@@ -248,7 +248,7 @@ impl Hub {
 
     /// The link that has a message need not have it acknowledged any more.
     pub(super) fn settle_with_holder(&mut self, entry: &Entry) {
-        if let Some(link) = entry.holder.and_then(|(link, _)| self.link_mut(link)) {
+        if let Some(link) = entry.holder.and_then(|link| self.link_mut(link)) {
             link.unacknowledged -= 1;
             link.unacknowledged_bytes -= entry.memory();
         }
@@ -262,7 +262,8 @@ impl Hub {
 
     fn hand_back(&mut self, entry: Entry) {
         self.stats.handed_back += 1;
-        let peer = entry.last_peer();
+        let holder = entry.holder.and_then(|link| self.peer_of(link));
+        let peer = holder.or(entry.last_peer());
         let message = entry.body.to_vec();
         self.tell(Event::GaveUp { peer, message });
     }

@@ -41,6 +41,13 @@ impl Gathered {
         (links * self.messages, links * self.bytes.len())
     }
 
+    /// Whom they are for, if it is one peer.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn only(&self) -> Option<LinkId> {
+        let only = self.links.first().filter(|_| self.links.len() == 1);
+        only.filter(|_| !self.is_empty()).copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.messages == 0
     }
@@ -152,7 +159,8 @@ impl Hub {
         if !gathered.has_room(len) {
             return None;
         }
-        self.effects.wake.keeper |= gathered.messages == 0;
+        // Who writes to the only peer, or is about to, finds it by itself.
+        self.effects.wake.keeper |= gathered.messages == 0 && gathered.links.len() > 1;
         gathered.add(body);
         let queued = gathered.links.len();
         self.queued_bytes += len * queued;

@@ -39,8 +39,7 @@ impl Hub {
         if !has_room || !is_seen_to || !link.outbox.has_room_in_chunk(body.len()) {
             return None;
         }
-        let peer = link.peer?;
-        let message = is_tracked.then(|| self.ledger.assign_copy(id, peer, body));
+        let message = is_tracked.then(|| self.ledger.assign_copy(id, body));
         if let Some((_, memory)) = message {
             link.unacknowledged += 1;
             link.unacknowledged_bytes += memory;

@@ -244,8 +244,9 @@ impl Hub {
             self.links.len() as u32 - 1
         });
         self.links[slot as usize] = Some(link);
-        self.serials[slot as usize] += 1;
-        LinkId::new(slot, self.serials[slot as usize])
+        let serial = &mut self.serials[slot as usize];
+        *serial = serial.checked_add(1).unwrap_or(1);
+        LinkId::new(slot, *serial)
     }
 
     fn remove_link(&mut self, id: LinkId) -> Option<Link> {

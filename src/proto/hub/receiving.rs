@@ -160,7 +160,9 @@ impl Hub {
     }
 
     fn handle_ack(&mut self, id: MessageId, peer: Identity) {
-        let Some(entry) = self.ledger.handle_ack(id, peer) else {
+        let holder = self.ledger.get(id).and_then(|entry| entry.holder);
+        let has_it = holder.is_some_and(|link| self.peer_of(link) == Some(peer));
+        let Some(entry) = self.ledger.handle_ack(id, peer, has_it) else {
             self.stats.stray_acks += 1;
             return;
         };
@@ -176,7 +178,7 @@ impl Hub {
     }
 
     fn stop_waiting(&mut self, id: MessageId, entry: &Entry) {
-        let waiting = match entry.target {
+        let waiting = match entry.target() {
             None => &mut self.router.waiting,
             Some(identity) => &mut self.peer_mut(identity).waiting,
         };

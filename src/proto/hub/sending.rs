@@ -383,15 +383,13 @@ impl Hub {
             return;
         };
         let grown = link.outbox.push(id, direct, payload);
-        let peer = link.peer;
         self.queued_bytes += grown;
-        let entry = id.and_then(|id| self.ledger.get(id));
-        let (Some(entry), Some(peer)) = (entry, peer) else {
+        let Some((id, entry)) = id.and_then(|id| Some((id, self.ledger.get(id)?))) else {
             return;
         };
-        let (id, memory, was_lost) = (entry.id, entry.memory(), entry.lost > 0);
+        let (memory, was_lost) = (entry.memory(), entry.lost() > 0);
         self.stats.resent += u64::from(was_lost);
-        self.ledger.handle_assigned(id, to, peer);
+        self.ledger.handle_assigned(id, to);
         if let Some(link) = self.link_mut(to) {
             link.unacknowledged += 1;
             link.unacknowledged_bytes += memory;

@@ -151,13 +151,13 @@ impl Hub {
             let Some(entry) = self.ledger.get(id) else {
                 continue;
             };
-            let (holder, target, body) = (entry.holder, entry.target, entry.body.share());
-            let tries = entry.repeats + entry.lost;
+            let (holder, target, body) = (entry.holder, entry.target(), entry.body.share());
+            let tries = entry.repeats + entry.lost();
             if self.config.count_live_resends && tries >= self.config.max_resends {
                 self.give_up(id);
                 continue;
             }
-            let Some((link_id, _)) = holder else { continue };
+            let Some(link_id) = holder else { continue };
             let limit = self.config.outbox;
             let Some(link) = self.link_mut(link_id).filter(|link| link.is_up()) else {
                 continue;

@@ -19,8 +19,7 @@ const SMALL: usize = 16 * 1024;
 /// writes will take: who has just begun to publish is through by then, and one round does for all.
 const NAP: Duration = Duration::from_nanos(200);
 
-/// So many messages for one of several links: their sender will soon have filled chunks for all of
-/// them, and writes those itself.
+/// So many messages wait: their sender will soon have filled whole chunks, and writes those itself.
 const FLOOD: usize = 32;
 
 /// Until then the keeper rests so long. It would write little to each, and wake all of their
@@ -203,6 +202,8 @@ impl Hub {
             _ => {}
         }
         self.mark_dirty(id);
+        // It came while the link was being written.
+        self.effects.wake.keeper |= !self.gathered.is_empty();
     }
 
     /// Tells the keeper to write `id`, if there is something to write and nobody else will.
@@ -257,11 +258,12 @@ impl Hub {
         (queued > 0 && queued < enough).then_some(Moment { queued, nap })
     }
 
-    /// Somebody sends small messages to several peers in their turn, as fast as it can.
+    /// Somebody sends small messages as fast as it can, to several peers in their turn, or tracked.
     fn is_flooded(&self, first: &Link) -> bool {
         let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
         let are_several = self.router.roster().len() > 1 && self.dirty.len() > 1;
-        is_in_turn && are_several && first.outbox.messages() >= FLOOD
+        let is_worth_it = are_several || self.is_tracked();
+        is_in_turn && is_worth_it && first.outbox.messages() >= FLOOD
     }
 
     /// Everything written: shows the peer the end.

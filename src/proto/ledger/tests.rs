@@ -6,13 +6,17 @@ const PEER: Identity = Identity::new([1; 16]);
 const OTHER: Identity = Identity::new([2; 16]);
 const FIRST: Duration = Duration::from_secs(5);
 
+fn link() -> LinkId {
+    LinkId::new(0, 1)
+}
+
 fn ledger() -> Ledger {
     Ledger::new(9, FIRST, Duration::from_secs(60))
 }
 
 fn written(ledger: &mut Ledger, now: Instant) -> MessageId {
     let id = ledger.insert_copy(None, b"x");
-    ledger.handle_assigned(id, LinkId::new(0, 1), PEER);
+    ledger.handle_assigned(id, link());
     ledger.handle_written(now, id);
     id
 }
@@ -21,9 +25,9 @@ fn written(ledger: &mut Ledger, now: Instant) -> MessageId {
 fn only_a_peer_that_had_the_message_acknowledges_it() {
     let mut ledger = ledger();
     let id = written(&mut ledger, Instant::now());
-    assert!(ledger.handle_ack(id, OTHER).is_none());
-    assert!(ledger.handle_ack(id, PEER).is_some());
-    assert!(ledger.handle_ack(id, PEER).is_none());
+    assert!(ledger.handle_ack(id, OTHER, false).is_none());
+    assert!(ledger.handle_ack(id, PEER, true).is_some());
+    assert!(ledger.handle_ack(id, PEER, true).is_none());
     assert_eq!((ledger.len(), ledger.bytes()), (0, 0));
 }
 
@@ -31,9 +35,9 @@ fn only_a_peer_that_had_the_message_acknowledges_it() {
 fn a_late_ack_of_an_earlier_holder_counts() {
     let mut ledger = ledger();
     let id = written(&mut ledger, Instant::now());
-    ledger.release(LinkId::new(0, 1));
-    ledger.handle_assigned(id, LinkId::new(1, 1), OTHER);
-    assert!(ledger.handle_ack(id, PEER).is_some());
+    ledger.release(link(), PEER);
+    ledger.handle_assigned(id, LinkId::new(1, 1));
+    assert!(ledger.handle_ack(id, PEER, false).is_some());
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn an_acknowledged_message_is_never_due() {
     let mut ledger = ledger();
     let start = Instant::now();
     let id = written(&mut ledger, start);
-    ledger.handle_ack(id, PEER);
+    ledger.handle_ack(id, PEER, true);
     let next = written(&mut ledger, start);
     assert_eq!(ledger.poll_due(start + FIRST), Some(next));
     assert_eq!(ledger.poll_due(start + FIRST), None);
@@ -84,11 +88,11 @@ fn a_link_that_ends_gives_its_messages_back_oldest_first() {
     let now = Instant::now();
     let first = written(&mut ledger, now);
     let second = written(&mut ledger, now);
-    ledger.handle_ack(first, PEER);
+    ledger.handle_ack(first, PEER, true);
     let third = written(&mut ledger, now);
-    assert_eq!(ledger.release(LinkId::new(0, 1)), [second, third]);
-    assert_eq!(ledger.get(third).unwrap().lost, 1);
-    assert_eq!(ledger.release(LinkId::new(0, 1)), []);
+    assert_eq!(ledger.release(link(), PEER), [second, third]);
+    assert_eq!(ledger.get(third).unwrap().lost(), 1);
+    assert_eq!(ledger.release(link(), PEER), []);
 }
 
 #[test]
@@ -103,14 +107,18 @@ fn a_message_keeps_its_place_while_others_come_and_go() {
             held.push(written(&mut ledger, now));
         } else if !held.is_empty() {
             let id = held.swap_remove(rng.below(held.len() as u64) as usize);
-            assert!(ledger.handle_ack(id, PEER).is_some_and(|it| it.id == id));
+            assert!(
+                ledger
+                    .handle_ack(id, PEER, true)
+                    .is_some_and(|it| ledger.id(it.age) == id)
+            );
             assert!(ledger.get(id).is_none());
         }
         assert_eq!(ledger.len(), held.len());
     }
     assert!(held.iter().all(|id| ledger.get(*id).is_some()));
     held.sort_unstable();
-    assert_eq!(ledger.release(LinkId::new(0, 1)), held);
+    assert_eq!(ledger.release(link(), PEER), held);
 }
 
 #[test]
@@ -119,10 +127,10 @@ fn ids_from_outside_find_nothing() {
     assert!(ledger.get(MessageId([255; 16])).is_none());
     let MessageId(mut bytes) = written(&mut ledger, Instant::now());
     bytes[0] ^= 1;
-    assert!(ledger.handle_ack(MessageId(bytes), PEER).is_none());
+    assert!(ledger.handle_ack(MessageId(bytes), PEER, true).is_none());
     bytes[0] ^= 1;
     bytes[8] ^= 1;
-    assert!(ledger.handle_ack(MessageId(bytes), PEER).is_none());
+    assert!(ledger.handle_ack(MessageId(bytes), PEER, true).is_none());
     assert_eq!(ledger.len(), 1);
 }
 
@@ -133,8 +141,8 @@ fn what_was_acknowledged_takes_no_memory() {
     let stuck = written(&mut ledger, now);
     for _ in 0..100_000 {
         let id = written(&mut ledger, now);
-        ledger.handle_ack(id, PEER);
+        ledger.handle_ack(id, PEER, true);
     }
-    assert!(ledger.due[0].len() < 3_000 && ledger.slots.len() <= FEWEST_SLOTS);
+    assert!(ledger.resends.runs() < 3_000 && ledger.slots.len() <= FEWEST_SLOTS);
     assert!(ledger.get(stuck).is_some());
 }

@@ -153,10 +153,15 @@ fn what_comes_while_the_only_peer_is_written_is_gathered() {
     side.send_all(&["first"]);
     let now = side.now;
     let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
-    side.send_all(&["a", "b"]);
+    for body in [b"a", b"b"] {
+        side.hub.send(body).expect("there is room");
+    }
     assert_eq!(side.hub.gathered.copies(), (2, 12));
+    assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
     chunk.handle_taken(chunk.len());
     side.hub.handle_back(now, link, chunk, true);
+    let effects = side.hub.take_effects();
+    assert!(effects.is_some_and(|effects| effects.wake.keeper));
     assert_eq!(side.hub.poll_dirty(), Some(link));
     assert_eq!(texts(&side.write(link)), ["a", "b"]);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::side::{Frame, Side, at_least_once, data, millis, round_robin, texts, who};
+use crate::config::Config;
 use crate::event::DownReason;
 
 #[test]
@@ -65,9 +66,9 @@ fn a_burst_is_left_to_the_keeper() {
 }
 
 #[test]
-fn the_keeper_rests_while_somebody_floods_several_in_turn() {
-    let nap = |peers: u8, messages: usize, body: &str| {
-        let mut side = Side::new(round_robin());
+fn the_keeper_rests_while_somebody_floods_several_in_turn_or_what_is_tracked() {
+    let nap_of = |config: &Config, peers: u8, messages: usize, body: &str| {
+        let mut side = Side::new(config.clone());
         let links: Vec<_> = (1..=peers).map(|n| side.up(who(n))).collect();
         for _ in 0..messages {
             side.send(body).unwrap();
@@ -75,9 +76,13 @@ fn the_keeper_rests_while_somebody_floods_several_in_turn() {
         links.iter().for_each(|link| side.hub.mark_dirty(*link));
         side.hub.moment_before_writing().map(|moment| moment.nap)
     };
+    let nap = |peers, messages, body| nap_of(&round_robin(), peers, messages, body);
     assert_eq!(nap(3, 3 * 31, "little"), Some(Duration::ZERO));
     assert!(nap(3, 3 * 33, "little") > Some(Duration::ZERO));
     assert_eq!(nap(1, 200, "little"), Some(Duration::ZERO), "it is alone");
+    let nap_of_one = |messages| nap_of(&at_least_once(), 1, messages, "little");
+    assert_eq!(nap_of_one(31), Some(Duration::ZERO));
+    assert!(nap_of_one(33) > Some(Duration::ZERO));
     let long = "x".repeat(3_000);
     assert_eq!(nap(3, 3 * 33, &long), None, "there is enough to write");
 }

@@ -1,0 +1,203 @@
+//! Resends: when messages are sent again that nobody has acknowledged.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Pauses after this many doublings are all the same.
+const MAX_DOUBLINGS: usize = 16;
+
+/// Messages that were written together, one after the other, and are due together. A message is
+/// still in it if it bears its number: others were acknowledged, or put off.
+pub(crate) struct Run {
+    at: Instant,
+    number: u64,
+    /// The ages of its messages, from the first that has not been looked at.
+    first: u64,
+    count: u64,
+}
+
+pub(crate) struct Resends {
+    /// By pause: within one queue all pauses are equal, so its front is its earliest.
+    queues: Vec<VecDeque<Run>>,
+    /// The number of the latest run; none has number zero.
+    latest: u64,
+    first: Duration,
+    max: Duration,
+}
+
+impl Resends {
+    pub(crate) fn new(first: Duration, max: Duration) -> Resends {
+        Resends {
+            queues: Vec::new(),
+            latest: 0,
+            first,
+            max,
+        }
+    }
+
+    /// The message of that age, resent so often, is due after its pause. Gives its run's number.
+    pub(crate) fn put(&mut self, now: Instant, repeats: u32, age: u64) -> u64 {
+        let doublings = (repeats as usize).min(MAX_DOUBLINGS);
+        let pause = self.first.saturating_mul(1 << doublings).min(self.max);
+        let at = now + pause;
+        if self.queues.len() <= doublings {
+            self.queues.resize_with(doublings + 1, VecDeque::new);
+        }
+        let queue = &mut self.queues[doublings];
+        let last = queue.back_mut();
+        if let Some(run) = last.filter(|run| run.at == at && run.first + run.count == age) {
+            run.count += 1;
+            return run.number;
+        }
+        self.latest += 1;
+        queue.push_back(Run {
+            at,
+            number: self.latest,
+            first: age,
+            count: 1,
+        });
+        self.latest
+    }
+
+    /// The age of a message that is due by `now`; it is in no run any more.
+    pub(crate) fn poll(&mut self, now: Instant, is_in: impl Fn(u64, u64) -> bool) -> Option<u64> {
+        for queue in &mut self.queues {
+            while let Some(run) = queue.front_mut() {
+                run.pass_others(&is_in);
+                if run.count == 0 {
+                    queue.pop_front();
+                    continue;
+                }
+                if run.at > now {
+                    break;
+                }
+                let age = run.first;
+                run.pass();
+                if run.count == 0 {
+                    queue.pop_front();
+                }
+                return Some(age);
+            }
+        }
+        None
+    }
+
+    /// When to poll next, or earlier.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let fronts = self.queues.iter().filter_map(VecDeque::front);
+        fronts.map(|run| run.at).min()
+    }
+
+    /// When the messages in this run are due.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn time_of(&self, number: u64) -> Option<Instant> {
+        let mut runs = self.queues.iter().flatten();
+        runs.find(|run| run.number == number).map(|run| run.at)
+    }
+
+    pub(crate) fn runs(&self) -> usize {
+        self.queues.iter().map(VecDeque::len).sum()
+    }
+
+    /// Gives up runs that no message is in.
+    pub(crate) fn tidy(&mut self, is_in: impl Fn(u64, u64) -> bool) {
+        for queue in &mut self.queues {
+            queue.retain_mut(|run| {
+                run.pass_others(&is_in);
+                run.count > 0
+            });
+        }
+    }
+
+    /// Nothing is due any more.
+    pub(crate) fn clear(&mut self) {
+        self.queues = Vec::new();
+    }
+}
+
+impl Run {
+    /// Goes on to the first message that is still in it.
+    fn pass_others(&mut self, is_in: impl Fn(u64, u64) -> bool) {
+        while self.count > 0 && !is_in(self.first, self.number) {
+            self.pass();
+        }
+    }
+
+    fn pass(&mut self) {
+        self.first += 1;
+        self.count -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Duration = Duration::from_secs(5);
+
+    fn resends() -> Resends {
+        Resends::new(FIRST, Duration::from_secs(60))
+    }
+
+    #[test]
+    fn messages_that_were_written_together_are_one_run() {
+        let (mut resends, now) = (resends(), Instant::now());
+        let numbers: Vec<u64> = [1, 2, 3, 5].map(|age| resends.put(now, 0, age)).into();
+        assert_eq!(numbers, [1, 1, 1, 2]);
+        let later = now + Duration::from_millis(1);
+        assert_eq!(resends.put(later, 0, 6), 3);
+        assert_eq!(resends.put(later, 1, 7), 4, "its pause is longer");
+        assert_eq!(resends.runs(), 4);
+    }
+
+    #[test]
+    fn each_is_due_after_its_pause_and_only_while_it_is_in_its_run() {
+        let (mut resends, now) = (resends(), Instant::now());
+        for age in 1..=4 {
+            resends.put(now, 0, age);
+        }
+        let is_in = |age: u64, _: u64| age != 1 && age != 3;
+        assert_eq!(resends.poll(now, is_in), None);
+        assert_eq!(resends.next(), Some(now + FIRST));
+        let due: Vec<u64> = std::iter::from_fn(|| resends.poll(now + FIRST, is_in)).collect();
+        assert_eq!(due, [2, 4]);
+        assert_eq!((resends.runs(), resends.next()), (0, None));
+    }
+
+    #[test]
+    fn a_run_that_was_begun_does_not_hide_what_is_put_behind_it() {
+        let (mut resends, now) = (resends(), Instant::now());
+        (1..=2).for_each(|age| _ = resends.put(now, 0, age));
+        assert_eq!(resends.poll(now + FIRST, |_, _| true), Some(1));
+        resends.put(now, 0, 3);
+        assert_eq!(resends.poll(now + FIRST, |_, _| true), Some(2));
+        assert_eq!(resends.poll(now + FIRST, |_, _| true), Some(3));
+    }
+
+    #[test]
+    fn tidying_leaves_the_runs_that_messages_are_in() {
+        let (mut resends, now) = (resends(), Instant::now());
+        for age in 0..100 {
+            resends.put(now + Duration::from_millis(age), 0, age);
+        }
+        resends.tidy(|age, _| age % 10 == 0);
+        assert_eq!(resends.runs(), 10);
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let (mut resends, now) = (resends(), Instant::now());
+        let mut pause = |repeats| {
+            let number = resends.put(now, repeats, 1);
+            resends.time_of(number).unwrap() - now
+        };
+        assert_eq!(
+            [0, 1, 2, 3].map(&mut pause).map(|it| it.as_secs()),
+            [5, 10, 20, 40]
+        );
+        assert_eq!(
+            [4, 5, 1_000].map(&mut pause).map(|it| it.as_secs()),
+            [60; 3]
+        );
+    }
+}
