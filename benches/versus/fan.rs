@@ -89,10 +89,10 @@ fn each_ready(sockets: &[Socket], mut take: impl FnMut(usize, &[u8]) -> io::Resu
         let mut is_idle = true;
         for (index, socket) in sockets.iter().enumerate() {
             for _ in 0..TURN {
-                let Ok(message) = socket.try_recv() else {
-                    break;
-                };
-                take(index, message.body())?;
+                match &socket.try_recv() {
+                    Ok(message) => take(index, message.body())?,
+                    Err(_) => break,
+                }
                 is_idle = false;
             }
         }
