@@ -42,7 +42,6 @@ impl Gathered {
     }
 
     /// Whom they are for, if it is one peer.
-    #[cfg(any(test, fuzzing))]
     pub(super) fn only(&self) -> Option<LinkId> {
         let only = self.links.first().filter(|_| self.links.len() == 1);
         only.filter(|_| !self.is_empty()).copied()

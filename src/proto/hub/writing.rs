@@ -201,9 +201,11 @@ impl Hub {
             _ if !self.router.waiting.is_empty() => self.pump(),
             _ => {}
         }
+        if self.gathered.only() == Some(id) {
+            // It came while the link was being written.
+            self.settle();
+        }
         self.mark_dirty(id);
-        // It came while the link was being written.
-        self.effects.wake.keeper |= !self.gathered.is_empty();
     }
 
     /// Tells the keeper to write `id`, if there is something to write and nobody else will.
