@@ -287,9 +287,11 @@ impl Ledger {
     #[cfg(any(test, fuzzing))]
     pub(crate) fn audit_due(&self) -> Option<Instant> {
         let entries = self.slots.iter().flatten();
-        entries
-            .filter_map(|entry| self.resends.time_of(entry.run))
-            .min()
+        let due = entries.filter(|entry| entry.run != 0).map(|entry| {
+            let time = self.resends.time_of(entry.age, entry.run);
+            time.expect("its run has it")
+        });
+        due.min()
     }
 
     /// A link to `peer` ended: the messages it held, oldest first, now held by nobody.

@@ -88,11 +88,13 @@ impl Resends {
         fronts.map(|run| run.at).min()
     }
 
-    /// When the messages in this run are due.
+    /// When the message of that age is due, if that run has it.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn time_of(&self, number: u64) -> Option<Instant> {
+    pub(crate) fn time_of(&self, age: u64, number: u64) -> Option<Instant> {
         let mut runs = self.queues.iter().flatten();
-        runs.find(|run| run.number == number).map(|run| run.at)
+        let run = runs.find(|run| run.number == number)?;
+        let has_it = (run.first..run.first + run.count).contains(&age);
+        has_it.then_some(run.at)
     }
 
     pub(crate) fn runs(&self) -> usize {
@@ -189,7 +191,7 @@ mod tests {
         let (mut resends, now) = (resends(), Instant::now());
         let mut pause = |repeats| {
             let number = resends.put(now, repeats, 1);
-            resends.time_of(number).unwrap() - now
+            resends.time_of(1, number).unwrap() - now
         };
         assert_eq!(
             [0, 1, 2, 3].map(&mut pause).map(|it| it.as_secs()),

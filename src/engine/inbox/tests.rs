@@ -103,14 +103,14 @@ fn what_finds_no_room_goes_in_when_the_socket_closes() {
 }
 
 /// Messages without a payload that want an ACK, with the ids from 0 on.
-fn tracked(count: u8) -> Batch {
-    let span = |n: u8| Span {
-        start: 16 * (u32::from(n) + 1),
+fn tracked(count: u32) -> Batch {
+    let span = |n: u32| Span {
+        start: 16 * (n + 1),
         len: 0,
         wants_ack: true,
     };
     Batch {
-        bytes: (0..count).flat_map(|n| [n; 16]).collect(),
+        bytes: (0..count).flat_map(|n| [n as u8; 16]).collect(),
         spans: (0..count).map(span).collect(),
     }
 }
@@ -129,6 +129,17 @@ fn acks_of_what_is_taken_wait_for_the_end_of_the_batch_but_not_for_long() {
     let taken = inbox.drain_taken();
     assert!(taken.iter().map(|(_, id)| id.0[0]).eq(0..=3));
     assert!(inbox.drain_taken().is_empty());
+}
+
+#[test]
+fn acks_do_not_wait_for_the_end_of_a_long_batch() {
+    let inbox = inbox(1_000_000);
+    assert!(inbox.push(PEER, tracked(3_000)).is_ok());
+    let acks = || inbox.try_take().expect("there are more").1;
+    assert_eq!(acks(), Acks::Soon);
+    let waiting = (0..3_000).take_while(|_| acks() == Acks::Nothing).count();
+    assert_eq!(waiting, 1_022);
+    assert_eq!(inbox.drain_taken().len(), 1_024);
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Hub {
             assert!(is_watched, "nobody watches {id:?}: {:?}", link.phase);
         }
         let only = self.gathered.only().and_then(|id| self.link(id));
-        let is_seen_to = |link: &Link| link.is_dirty || link.outbox.is_writing();
+        let is_seen_to = |link: &Link| link.is_dirty || link.is_drained || link.outbox.is_writing();
         assert!(
             only.is_none_or(is_seen_to),
             "nobody writes what was gathered"

@@ -265,7 +265,10 @@ impl Hub {
         let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
         let are_several = self.router.roster().len() > 1 && self.dirty.len() > 1;
         let is_worth_it = are_several || self.is_tracked();
-        is_in_turn && is_worth_it && first.outbox.messages() >= FLOOD
+        // A sender that waits for room adds nothing.
+        let has_room = first.outbox.has_room(self.config.outbox, 0)
+            && first.unacknowledged < self.config.unacknowledged_or_default();
+        is_in_turn && is_worth_it && has_room && first.outbox.messages() >= FLOOD
     }
 
     /// Everything written: shows the peer the end.

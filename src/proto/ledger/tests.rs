@@ -41,6 +41,25 @@ fn a_late_ack_of_an_earlier_holder_counts() {
 }
 
 #[test]
+fn an_entry_is_one_line_of_the_cache() {
+    assert_eq!(size_of::<Option<Entry>>(), 64);
+}
+
+#[test]
+fn a_message_that_moved_to_another_link_is_due_when_that_one_is_late() {
+    let mut ledger = ledger();
+    let start = Instant::now();
+    let id = written(&mut ledger, start);
+    ledger.release(link(), PEER);
+    ledger.handle_assigned(id, LinkId::new(1, 1));
+    let later = start + Duration::from_secs(3);
+    ledger.handle_written(later, id);
+    assert_eq!(ledger.poll_due(start + FIRST), None);
+    assert_eq!(ledger.audit_due(), Some(later + FIRST));
+    assert_eq!(ledger.poll_due(later + FIRST), Some(id));
+}
+
+#[test]
 fn a_resend_is_due_after_five_seconds_then_ten() {
     let mut ledger = ledger();
     let start = Instant::now();

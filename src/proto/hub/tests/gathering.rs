@@ -160,6 +160,7 @@ fn what_comes_while_the_only_peer_is_written_is_gathered() {
     assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
     chunk.handle_taken(chunk.len());
     side.hub.handle_back(now, link, chunk, true);
+    assert!(side.hub.gathered.is_empty(), "the outbox has it");
     let effects = side.hub.take_effects();
     assert!(effects.is_some_and(|effects| effects.wake.keeper));
     assert_eq!(side.hub.poll_dirty(), Some(link));

@@ -73,9 +73,9 @@ fn nobody_joins_a_peer_that_nobody_is_about_to_write() {
 
 #[test]
 fn nobody_joins_ahead_of_what_waits() {
-    let mut side = Side::new(at_least_once().outbox(100, 100_000));
+    let mut side = Side::new(at_least_once().outbox(100, 20_000));
     let links = [1, 2].map(|n| side.up(who(n)));
-    let long = "x".repeat(15_000);
+    let long = "x".repeat(3_000);
     side.send_all(&[long.as_str(); 12]);
     side.hub.mark_dirty(links[0]);
     side.hub.mark_dirty(links[1]);

@@ -83,6 +83,12 @@ fn the_keeper_rests_while_somebody_floods_several_in_turn_or_what_is_tracked() {
     let nap_of_one = |messages| nap_of(&at_least_once(), 1, messages, "little");
     assert_eq!(nap_of_one(31), Some(Duration::ZERO));
     assert!(nap_of_one(33) > Some(Duration::ZERO));
+    let config = at_least_once().unacknowledged(40);
+    assert_eq!(
+        nap_of(&config, 1, 40, "little"),
+        Some(Duration::ZERO),
+        "no more can come"
+    );
     let long = "x".repeat(3_000);
     assert_eq!(nap(3, 3 * 33, &long), None, "there is enough to write");
 }
