@@ -79,9 +79,8 @@ impl Entry {
     fn lose(&mut self, peer: Identity) {
         let past = self.past.get_or_insert_default();
         past.lost += 1;
-        if !past.earlier.contains(&peer) {
-            past.earlier.push(peer);
-        }
+        past.earlier.retain(|earlier| *earlier != peer);
+        past.earlier.push(peer);
     }
 }
 
@@ -149,11 +148,11 @@ impl Ledger {
             self.grow();
         }
         self.latest += 1;
-        while self.slots[self.slot(self.latest)].is_some() {
+        while self.slots[slot_of(&self.slots, self.latest)].is_some() {
             self.latest += 1;
         }
         let age = self.latest;
-        let slot = self.slot(age);
+        let slot = slot_of(&self.slots, age);
         self.bytes += body.len() + OVERHEAD;
         self.count += 1;
         self.slots[slot] = Some(Entry {
@@ -169,27 +168,17 @@ impl Ledger {
     }
 
     pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
-        self.at(self.age(id)?)
+        find(&self.slots, self.age(id)?)
     }
 
     fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
-        self.at_mut(self.age(id)?)
-    }
-
-    fn at(&self, age: u64) -> Option<&Entry> {
-        let entry = self.slots.get(self.slot(age))?.as_ref();
-        entry.filter(|entry| entry.age == age)
-    }
-
-    fn at_mut(&mut self, age: u64) -> Option<&mut Entry> {
-        let slot = self.slot(age);
-        let entry = self.slots.get_mut(slot)?.as_mut();
-        entry.filter(|entry| entry.age == age)
+        let age = self.age(id)?;
+        find_mut(&mut self.slots, age)
     }
 
     pub(crate) fn remove(&mut self, id: MessageId) -> Option<Entry> {
         let age = self.age(id)?;
-        let slot = self.slot(age);
+        let slot = slot_of(&self.slots, age);
         let entry = self.slots.get_mut(slot)?;
         let entry = entry.take_if(|entry| entry.age == age)?;
         self.count -= 1;
@@ -203,7 +192,7 @@ impl Ledger {
         larger.resize_with(count, || None);
         let former = std::mem::replace(&mut self.slots, larger);
         for entry in former.into_iter().flatten() {
-            let slot = self.slot(entry.age);
+            let slot = slot_of(&self.slots, entry.age);
             self.slots[slot] = Some(entry);
         }
     }
@@ -215,11 +204,6 @@ impl Ledger {
             self.resends.clear();
             self.spares.shrink();
         }
-    }
-
-    /// The slot of an age. There may be none at all.
-    fn slot(&self, age: u64) -> usize {
-        age as usize & self.slots.len().wrapping_sub(1)
     }
 
     /// `id` was queued on a link.
@@ -252,7 +236,7 @@ impl Ledger {
     pub(crate) fn poll_due(&mut self, now: Instant) -> Option<MessageId> {
         let slots = &self.slots;
         let age = self.resends.poll(now, |age, run| is_in(slots, age, run))?;
-        self.at_mut(age)?.run = 0;
+        find_mut(&mut self.slots, age)?.run = 0;
         Some(self.id(age))
     }
 
@@ -266,9 +250,7 @@ impl Ledger {
     /// A resend was due but the link takes nothing now: ask again after the same pause.
     pub(crate) fn postpone(&mut self, now: Instant, id: MessageId) {
         let Some(age) = self.age(id) else { return };
-        let slot = self.slot(age);
-        let entry = self.slots.get_mut(slot).and_then(Option::as_mut);
-        let Some(entry) = entry.filter(|entry| entry.age == age) else {
+        let Some(entry) = find_mut(&mut self.slots, age) else {
             return;
         };
         entry.run = self.resends.put(now, entry.repeats, age);
@@ -335,11 +317,25 @@ impl Ledger {
     }
 }
 
+/// The slot of an age. There may be none at all.
+fn slot_of(slots: &[Option<Entry>], age: u64) -> usize {
+    age as usize & slots.len().wrapping_sub(1)
+}
+
+fn find(slots: &[Option<Entry>], age: u64) -> Option<&Entry> {
+    let entry = slots.get(slot_of(slots, age))?.as_ref();
+    entry.filter(|entry| entry.age == age)
+}
+
+fn find_mut(slots: &mut [Option<Entry>], age: u64) -> Option<&mut Entry> {
+    let slot = slot_of(slots, age);
+    let entry = slots.get_mut(slot)?.as_mut();
+    entry.filter(|entry| entry.age == age)
+}
+
 /// The message of that age is due when that run is.
 fn is_in(slots: &[Option<Entry>], age: u64, run: u64) -> bool {
-    let slot = age as usize & slots.len().wrapping_sub(1);
-    let entry = slots.get(slot).and_then(Option::as_ref);
-    entry.is_some_and(|entry| entry.age == age && entry.run == run)
+    find(slots, age).is_some_and(|entry| entry.run == run)
 }
 
 #[cfg(test)]

@@ -60,6 +60,21 @@ fn a_message_that_moved_to_another_link_is_due_when_that_one_is_late() {
 }
 
 #[test]
+fn who_had_a_message_last_is_named_even_if_it_had_it_before() {
+    let mut ledger = ledger();
+    let now = Instant::now();
+    let id = written(&mut ledger, now);
+    for (serial, peer) in [(1, PEER), (2, OTHER), (3, PEER)] {
+        let link = LinkId::new(0, serial);
+        ledger.handle_assigned(id, link);
+        ledger.handle_written(now, id);
+        ledger.release(link, peer);
+    }
+    let entry = ledger.get(id).expect("nobody acknowledged it");
+    assert_eq!((entry.last_peer(), entry.lost()), (Some(PEER), 3));
+}
+
+#[test]
 fn a_resend_is_due_after_five_seconds_then_ten() {
     let mut ledger = ledger();
     let start = Instant::now();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::side::{Side, data, millis, publish, round_robin, texts, who};
 use crate::config::Config;
 use crate::event::DownReason;
+use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
 
 fn side_of_three(config: Config) -> (Side, [LinkId; 3]) {
@@ -116,8 +117,8 @@ fn a_run_that_nobody_writes_ends_at_the_memory_budget() {
     assert!(side.hub.stats().dropped_memory_budget > 0);
 }
 
-/// A side whose keeper is on its way to the only peer, so that more for it is gathered.
-fn side_of_one() -> (Side, LinkId) {
+/// A side with one peer that somebody is writing a message to, and all of it taken.
+fn side_that_writes() -> (Side, LinkId, Chunk) {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.pass(millis(1));
@@ -126,6 +127,13 @@ fn side_of_one() -> (Side, LinkId) {
     let now = side.now;
     let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
     chunk.handle_taken(chunk.len());
+    (side, link, chunk)
+}
+
+/// A side whose keeper is on its way to the only peer, so that more for it is gathered.
+fn side_of_one() -> (Side, LinkId) {
+    let (mut side, link, chunk) = side_that_writes();
+    let now = side.now;
     side.hub.handle_back(now, link, chunk, true);
     side.send_all(&["second"]);
     assert!(side.hub.claim(link, true, || now).is_none());
@@ -146,20 +154,13 @@ fn a_burst_to_the_only_peer_is_gathered_and_stays_in_order() {
 
 #[test]
 fn what_comes_while_the_only_peer_is_written_is_gathered() {
-    let mut side = Side::new(round_robin());
-    let link = side.up(who(1));
-    side.pass(millis(1));
-    assert_eq!(side.hub.poll_dirty(), None);
-    side.send_all(&["first"]);
-    let now = side.now;
-    let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
+    let (mut side, link, chunk) = side_that_writes();
     for body in [b"a", b"b"] {
         side.hub.send(body).expect("there is room");
     }
     assert_eq!(side.hub.gathered.copies(), (2, 12));
     assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
-    chunk.handle_taken(chunk.len());
-    side.hub.handle_back(now, link, chunk, true);
+    side.hub.handle_back(side.now, link, chunk, true);
     assert!(side.hub.gathered.is_empty(), "the outbox has it");
     let effects = side.hub.take_effects();
     assert!(effects.is_some_and(|effects| effects.wake.keeper));
