@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::engine::Core;
 use crate::engine::core::{Life, Signal, deadline_after};
-use crate::engine::writer::PATIENCE;
 use crate::error::{Error, SendError};
 use crate::message::{Identity, Message};
 use crate::proto::hub::{Hub, Refusal, Sent};
@@ -319,7 +318,7 @@ impl Socket {
                         Some((link, shared.hub.claim(link, to.is_none(), Instant::now)?))
                     });
                     if let Some((link, chunk)) = claimed {
-                        core.carry(shared, link, chunk, PATIENCE);
+                        core.carry_on(shared, link, chunk);
                     }
                     return Ok(sent);
                 }
@@ -327,7 +326,7 @@ impl Socket {
                 Err(Refusal::Full) => {
                     let deadline = patience.deadline()?;
                     shared = match shared.hub.claim_next() {
-                        Some((link, chunk)) => core.carry(shared, link, chunk, PATIENCE).0,
+                        Some((link, chunk)) => core.carry_on(shared, link, chunk),
                         None => shared.wait(Signal::Room, deadline),
                     };
                 }

@@ -19,6 +19,12 @@ const SIZES: [(usize, &str); 6] = [
     (1_024 * 1_024, "1 MiB"),
 ];
 
+/// So many messages go in front of one that is answered.
+const BURST: u32 = 300;
+
+/// What such a message begins with.
+const ASKS: u8 = 1;
+
 /// How long a peer may take to come up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,7 +41,11 @@ pub fn run(run: &Run) -> Outcome {
             plan.repeat(|| throughput(&endpoint, 64, Delivery::AtLeastOnce, plan.budget))
         })?;
         run.times(&format!("{kind}, round trip, 64 B"), |plan| {
-            plan.repeat(|| round_trips(&endpoint, plan))
+            plan.repeat(|| round_trips(&endpoint, 64, 0, plan))
+        })?;
+        let name = format!("{kind}, {BURST} x 1 KiB and an answer");
+        run.times(&name, |plan| {
+            plan.repeat(|| round_trips(&endpoint, 1_024, BURST, plan))
         })?;
     }
     Ok(())
@@ -110,17 +120,23 @@ fn throughput(endpoint: &str, size: usize, delivery: Delivery, budget: Duration)
     Ok(rate)
 }
 
-fn round_trips(endpoint: &str, plan: &Plan) -> Outcome<Vec<Duration>> {
+/// From the first of a burst of messages to the answer to what comes behind it.
+fn round_trips(endpoint: &str, size: usize, burst: u32, plan: &Plan) -> Outcome<Vec<Duration>> {
     let (server, client) = pair(endpoint, Config::default())?;
     let echo = server.clone();
     let echoing = thread::spawn(move || {
-        for message in echo.messages() {
+        let asking = echo.messages().filter(|message| message.body()[0] == ASKS);
+        for message in asking {
             // The client is gone at the end.
             echo.send_to(message.from(), &message).ok();
         }
     });
+    let (body, question) = (vec![0; size], [ASKS; 64]);
     let round = || {
-        client.send([7; 64])?;
+        for _ in 0..burst {
+            client.send(&body)?;
+        }
+        client.send(question)?;
         client.recv()?;
         Ok(())
     };

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::Shutdown;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
@@ -42,6 +43,8 @@ pub(crate) enum Signal {
     Accept,
     /// The end of a thread.
     Threads,
+    /// The end of the keeper's rest, before its time.
+    Rest,
 }
 
 /// Who finds the hub's lock taken tries again so many times, then offers the processor to others so
@@ -49,7 +52,7 @@ pub(crate) enum Signal {
 const TRIES: usize = 20;
 const OFFERS: usize = 50;
 
-const SIGNALS: usize = Signal::Threads as usize + 1;
+const SIGNALS: usize = Signal::Rest as usize + 1;
 
 pub(crate) struct Core {
     pub(crate) config: Config,
@@ -58,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) shelf: Arc<Shelf>,
     /// The way to that shelf, for messages.
     pub(crate) home: Home,
+    /// The keeper leaves writing to those who send, or did when it last looked.
+    pub(crate) rests: AtomicBool,
     shared: Mutex<Shared>,
     signals: [Condvar; SIGNALS],
 }
@@ -71,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) stalled: VecDeque<LinkId>,
     pub(crate) drains: usize,
     pub(crate) idle_drains: usize,
+    /// Somebody has begun to wait for what may be an answer: the keeper is to write what there is.
+    pub(crate) is_hurried: bool,
     /// When the keeper acknowledges what was taken.
     pub(crate) acks_due: Option<Instant>,
     /// Our threads that hold this core.
@@ -105,6 +112,7 @@ impl Core {
             shelf,
             config,
             me,
+            rests: AtomicBool::new(false),
             shared: Mutex::new(Shared {
                 hub,
                 life: Life::Open,
@@ -112,6 +120,7 @@ impl Core {
                 stalled: VecDeque::new(),
                 drains: 0,
                 idle_drains: 0,
+                is_hurried: false,
                 acks_due: None,
                 threads: 0,
                 streams: Vec::new(),

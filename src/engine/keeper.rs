@@ -1,6 +1,8 @@
 //! Keeper: the one thread of a socket that writes what bursts left and keeps the time.
 
+use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,7 +37,10 @@ impl Core {
             shared = self.let_grow(shared);
             shared = match shared.hub.claim_next() {
                 Some(first) => self.write_round(shared, first),
+                // More is about to come that nobody will tell of.
+                None if shared.hub.moment_before_writing(now).is_some() => shared,
                 None => {
+                    self.rests.store(false, Ordering::Relaxed);
                     let due = shared.hub.poll_timeout().into_iter();
                     let due = due.chain(shared.acks_due).min();
                     shared.wait(Signal::Keeper, due)
@@ -47,7 +52,11 @@ impl Core {
     /// Gives senders that are in the middle of a burst a chance to add to a small chunk.
     fn let_grow<'a>(&'a self, mut shared: Locked<'a>) -> Locked<'a> {
         for _ in 0..OFFERS {
-            let Some(moment) = shared.hub.moment_before_writing() else {
+            if mem::take(&mut shared.is_hurried) {
+                break;
+            }
+            let now = Instant::now();
+            let Some(moment) = shared.hub.moment_before_writing(now) else {
                 break;
             };
             shared = match moment.nap {
@@ -56,9 +65,12 @@ impl Core {
                     thread::yield_now();
                     self.lock()
                 }
-                nap => shared.wait(Signal::Keeper, Some(Instant::now() + nap)),
+                nap => {
+                    self.rests.store(true, Ordering::Relaxed);
+                    shared.wait(Signal::Rest, Some(now + nap))
+                }
             };
-            if shared.hub.moment_before_writing() == Some(moment) {
+            if shared.hub.moment_before_writing(now) == Some(moment) {
                 break;
             }
         }

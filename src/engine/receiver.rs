@@ -1,6 +1,7 @@
 //! Receiver: a thread of the application that waits for what arrives.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Signal};
@@ -51,12 +52,7 @@ impl Core {
 
     /// Waits for a message until the deadline, if there is one.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<(Arrived, Acks), Error> {
-        loop {
-            match self.inbox.try_take() {
-                Err(Error::Empty) => self.await_arrival(deadline)?,
-                result => return result,
-            }
-        }
+        self.wait_for(deadline, || self.inbox.try_take())
     }
 
     pub(crate) fn try_take(&self) -> Result<(Arrived, Acks), Error> {
@@ -71,11 +67,31 @@ impl Core {
 
     /// As `take`, and tells who comes and goes as well.
     pub(crate) fn take_next(&self, deadline: Option<Instant>) -> Result<Taken, Error> {
-        loop {
-            match self.inbox.try_take_next() {
-                Err(Error::Empty) => self.await_arrival(deadline)?,
-                result => return result,
-            }
+        self.wait_for(deadline, || self.inbox.try_take_next())
+    }
+
+    fn wait_for<T>(
+        &self,
+        deadline: Option<Instant>,
+        try_take: impl Fn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut taken = try_take();
+        if let Err(Error::Empty) = taken {
+            self.hurry_keeper();
+        }
+        while let Err(Error::Empty) = taken {
+            self.await_arrival(deadline)?;
+            taken = try_take();
+        }
+        taken
+    }
+
+    /// Whoever waits now may wait for the answer to something that is still here.
+    fn hurry_keeper(&self) {
+        if self.rests.load(Ordering::Relaxed) {
+            let mut shared = self.lock();
+            shared.is_hurried = true;
+            self.wake(&shared, Signal::Rest);
         }
     }
 

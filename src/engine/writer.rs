@@ -51,6 +51,20 @@ impl Core {
         self.bring_back(self.lock(), id, chunk, took, written)
     }
 
+    /// The same for a sender, which takes another one along.
+    pub(crate) fn carry_on<'a>(
+        self: &'a Arc<Core>,
+        shared: Locked<'a>,
+        id: LinkId,
+        chunk: Chunk,
+    ) -> Locked<'a> {
+        let (mut shared, _) = self.carry(shared, id, chunk, PATIENCE);
+        match shared.hub.claim_another(id) {
+            Some(another) => self.carry(shared, id, another, PATIENCE).0,
+            None => shared,
+        }
+    }
+
     /// Writes this chunk and those of other links that the keeper was told to write, up to a number
     /// of them. Senders want the lock for every message: it is taken once for all chunks together.
     pub(crate) fn write_round<'a>(

@@ -6,6 +6,7 @@ pub(crate) mod chunk;
 pub(crate) mod decoder;
 pub(crate) mod delivery;
 pub(crate) mod dial;
+pub(crate) mod flood;
 pub(crate) mod frame;
 pub(crate) mod hub;
 pub(crate) mod kept;

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use crate::engine::core::Life;
-use crate::engine::writer::PATIENCE;
 use crate::error::{Error, SendError};
 use crate::message::Identity;
 use crate::socket::Socket;
@@ -44,7 +43,7 @@ impl Socket {
             .link
             .and_then(|link| Some((link, shared.hub.claim(link, false, Instant::now)?)));
         if let Some((link, chunk)) = claimed {
-            core.carry(shared, link, chunk, PATIENCE);
+            core.carry_on(shared, link, chunk);
         }
         Ok(cast.missed)
     }

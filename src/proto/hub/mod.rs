@@ -27,6 +27,7 @@ use crate::policy::Delivery;
 use crate::proto::backoff::Rng;
 use crate::proto::delivery::Presence;
 use crate::proto::dial::{Dial, DialId};
+use crate::proto::flood::Flood;
 use crate::proto::ledger::Ledger;
 use crate::proto::link::{Link, LinkId};
 use crate::proto::news::News;
@@ -62,6 +63,7 @@ pub(crate) struct Hub {
     dirty: VecDeque<LinkId>,
     /// When a write last ended, or a message of a burst was queued.
     busy_until: Instant,
+    flood: Flood,
     news: News,
     drops: BTreeMap<(Option<Identity>, DropReason), u64>,
     /// When they are told, one event for many.
@@ -136,6 +138,7 @@ impl Hub {
             gathered: Gathered::default(),
             dirty: VecDeque::new(),
             busy_until: now,
+            flood: Flood::new(now),
             news: News::default(),
             drops: BTreeMap::new(),
             drops_due: None,

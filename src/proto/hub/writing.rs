@@ -19,11 +19,11 @@ const SMALL: usize = 16 * 1024;
 /// writes will take: who has just begun to publish is through by then, and one round does for all.
 const NAP: Duration = Duration::from_nanos(200);
 
-/// So many messages wait: their sender will soon have filled whole chunks, and writes those itself.
-const FLOOD: usize = 32;
+/// So many messages wait: their sender will soon have filled whole chunks.
+const MANY: usize = 32;
 
-/// Until then the keeper rests so long. It would write little to each, and wake all of their
-/// readers for it, over and over.
+/// While somebody fills whole chunks, and writes those itself, the keeper rests so long. It would
+/// write little, wake readers for it over and over, and make that sender wait for its turn.
 const REST: Duration = Duration::from_micros(200);
 
 /// How long a link whose write failed is still read, and the least that a farewell may take.
@@ -56,9 +56,8 @@ impl Hub {
         if !link.is_writable() || link.is_drained {
             return None;
         }
-        let is_ripe = link.outbox.is_ripe();
         let is_open = link.is_open();
-        if is_ripe {
+        if link.outbox.is_ripe() {
             return link.outbox.poll_chunk(is_open);
         }
         if !is_busy && !link.is_dirty {
@@ -71,6 +70,15 @@ impl Hub {
         }
         self.mark_dirty(id);
         None
+    }
+
+    /// Another chunk of `id` for a caller that has written one, if it is there as a whole. Who
+    /// floods a link takes two for one, or what was once queued would never get less.
+    pub(crate) fn claim_another(&mut self, id: LinkId) -> Option<Chunk> {
+        let link = self.link_mut(id)?;
+        let is_open = link.is_open();
+        let may_write = link.is_writable() && !link.is_drained && link.outbox.is_ripe();
+        may_write.then(|| link.outbox.poll_chunk(is_open)).flatten()
     }
 
     /// The next chunk of `id` for the thread that has been told to write it.
@@ -112,6 +120,7 @@ impl Hub {
             return false;
         };
         let is_done = chunk.is_done();
+        let is_whole = is_done && chunk.len() >= FULL / 2;
         let was_crowded = link.outbox.is_crowded_by_acks();
         let (messages, bytes) = link.outbox.handle_back(chunk);
         let is_relieved = was_crowded && !link.outbox.is_crowded_by_acks();
@@ -130,6 +139,9 @@ impl Hub {
             self.stats.written += messages as u64;
         }
         self.busy_until = now;
+        if is_whole {
+            self.flood.handle_chunk(now);
+        }
         self.queued_bytes -= bytes;
         self.effects.wake.room |= messages > 0;
         self.effects.wake.readers |= is_relieved;
@@ -201,19 +213,17 @@ impl Hub {
             _ if !self.router.waiting.is_empty() => self.pump(),
             _ => {}
         }
-        if self.gathered.only() == Some(id) {
-            // It came while the link was being written.
-            self.settle();
-        }
         self.mark_dirty(id);
     }
 
     /// Tells the keeper to write `id`, if there is something to write and nobody else will.
     pub(super) fn mark_dirty(&mut self, id: LinkId) {
+        // What is gathered for it alone may have come while it was being written.
+        let is_awaited = self.gathered.only() == Some(id);
         let Some(link) = self.link_mut(id) else {
             return;
         };
-        if link.is_dirty || link.is_drained || !link.is_writable() {
+        if link.is_dirty || link.is_drained || !(is_awaited || link.is_writable()) {
             return;
         }
         link.is_dirty = true;
@@ -224,7 +234,7 @@ impl Hub {
     /// A link for the keeper to write.
     pub(crate) fn poll_dirty(&mut self) -> Option<LinkId> {
         loop {
-            if self.dirty.is_empty() {
+            if self.dirty.is_empty() || self.gathered.only().is_some() {
                 self.settle();
             }
             let id = self.dirty.pop_front()?;
@@ -245,30 +255,40 @@ impl Hub {
         Some((id, self.poll_chunk(id)?))
     }
 
-    /// What the keeper would write first is so little that a moment's patience pays.
-    pub(crate) fn moment_before_writing(&self) -> Option<Moment> {
+    /// What the keeper does first, if a moment's patience pays.
+    pub(crate) fn moment_before_writing(&self, now: Instant) -> Option<Moment> {
         if self.gathered.is_going_out() {
             return None;
         }
         let first = self.dirty.front().and_then(|id| self.link(*id));
         let queued = first.map_or(0, |link| link.outbox.queued_bytes()) + self.gathered.bytes();
-        let (enough, nap) = match first {
-            Some(link) if self.is_flooded(link) => (FULL, REST),
-            Some(_) => (SMALL, Duration::ZERO),
-            None => (SMALL, NAP * self.gathered.round() as u32),
+        if self.is_flooded(now, first) {
+            return Some(Moment { queued, nap: REST });
+        }
+        let nap = match first {
+            Some(_) => Duration::ZERO,
+            None => NAP * self.gathered.round() as u32,
         };
-        (queued > 0 && queued < enough).then_some(Moment { queued, nap })
+        (queued > 0 && queued < SMALL).then_some(Moment { queued, nap })
     }
 
-    /// Somebody sends small messages as fast as it can, to several peers in their turn, or tracked.
-    fn is_flooded(&self, first: &Link) -> bool {
+    /// Somebody sends to peers in their turn as fast as it can, and writes itself what it fills.
+    fn is_flooded(&self, now: Instant, first: Option<&Link>) -> bool {
         let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
-        let are_several = self.router.roster().len() > 1 && self.dirty.len() > 1;
-        let is_worth_it = are_several || self.is_tracked();
         // A sender that waits for room adds nothing.
-        let has_room = first.outbox.has_room(self.config.outbox, 0)
-            && first.unacknowledged < self.config.unacknowledged_or_default();
-        is_in_turn && is_worth_it && has_room && first.outbox.messages() >= FLOOD
+        let has_room = first.is_none_or(|link| {
+            link.outbox.has_room(self.config.outbox, 0)
+                && link.unacknowledged < self.config.unacknowledged_or_default()
+        });
+        let begins = first.is_some_and(|link| self.is_filling(link));
+        is_in_turn && has_room && (begins || self.flood.lasts(now))
+    }
+
+    /// Small messages come to it so fast, in turn with others or tracked, that it is soon full.
+    fn is_filling(&self, link: &Link) -> bool {
+        let are_several = self.router.roster().len() > 1 && self.dirty.len() > 1;
+        let is_slow = are_several || self.is_tracked();
+        is_slow && link.outbox.messages() >= MANY && link.outbox.queued_bytes() < FULL
     }
 
     /// Everything written: shows the peer the end.

@@ -161,11 +161,13 @@ fn what_comes_while_the_only_peer_is_written_is_gathered() {
     assert_eq!(side.hub.gathered.copies(), (2, 12));
     assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
     side.hub.handle_back(side.now, link, chunk, true);
-    assert!(side.hub.gathered.is_empty(), "the outbox has it");
     let effects = side.hub.take_effects();
     assert!(effects.is_some_and(|effects| effects.wake.keeper));
+    side.hub.send(b"c").expect("there is room");
+    assert_eq!(side.hub.gathered.copies(), (3, 18), "all leave together");
     assert_eq!(side.hub.poll_dirty(), Some(link));
-    assert_eq!(texts(&side.write(link)), ["a", "b"]);
+    assert!(side.hub.gathered.is_empty(), "the outbox has it");
+    assert_eq!(texts(&side.write(link)), ["a", "b", "c"]);
 }
 
 #[test]
@@ -270,13 +272,13 @@ fn the_keeper_writes_what_was_gathered_while_others_wrote_the_rest() {
 fn the_keeper_waits_for_more_before_a_round_of_writes_and_not_within_it() {
     let (mut side, links) = side_of_three(publish());
     side.send_all(&["a"]);
-    assert!(side.hub.moment_before_writing().is_some());
+    assert!(side.hub.moment_before_writing(side.now).is_some());
     for link in links {
         assert_eq!(side.hub.poll_dirty(), Some(link));
         let is_last = link == links[2];
         // What comes meanwhile is for the next round.
         side.send_all(&["b"]);
-        assert_eq!(side.hub.moment_before_writing().is_some(), is_last);
+        assert_eq!(side.hub.moment_before_writing(side.now).is_some(), is_last);
     }
 }
 
@@ -288,10 +290,13 @@ fn before_it_writes_to_very_many_the_keeper_naps() {
     }
     while side.hub.poll_dirty().is_some() {}
     side.send_all(&["a"]);
-    let moment = side.hub.moment_before_writing().expect("there is little");
+    let moment = side
+        .hub
+        .moment_before_writing(side.now)
+        .expect("there is little");
     assert!(moment.nap > Duration::from_micros(10));
     assert!(side.hub.poll_dirty().is_some());
-    assert_eq!(side.hub.moment_before_writing(), None);
+    assert_eq!(side.hub.moment_before_writing(side.now), None);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::side::{Frame, Side, at_least_once, data, millis, round_robin, texts, who};
 use crate::config::Config;
 use crate::event::DownReason;
+use crate::proto::chunk::Chunk;
+use crate::proto::link::LinkId;
 
 #[test]
 fn a_heartbeat_that_stalls_does_no_harm_to_a_message_behind_it() {
@@ -74,7 +76,9 @@ fn the_keeper_rests_while_somebody_floods_several_in_turn_or_what_is_tracked() {
             side.send(body).unwrap();
         }
         links.iter().for_each(|link| side.hub.mark_dirty(*link));
-        side.hub.moment_before_writing().map(|moment| moment.nap)
+        side.hub
+            .moment_before_writing(side.now)
+            .map(|moment| moment.nap)
     };
     let nap = |peers, messages, body| nap_of(&round_robin(), peers, messages, body);
     assert_eq!(nap(3, 3 * 31, "little"), Some(Duration::ZERO));
@@ -91,6 +95,70 @@ fn the_keeper_rests_while_somebody_floods_several_in_turn_or_what_is_tracked() {
     );
     let long = "x".repeat(3_000);
     assert_eq!(nap(3, 3 * 33, &long), None, "there is enough to write");
+}
+
+/// A chunk of full length is sent by a caller, who writes it; so long after that it is through.
+fn flood(side: &mut Side, link: LinkId, time: Duration) {
+    let text = "x".repeat(1_000);
+    let mut claimed = None;
+    while claimed.is_none() {
+        let now = side.now;
+        let sent = side.send(&text).expect("there is room");
+        claimed = sent.link.and_then(|id| side.hub.claim(id, true, || now));
+    }
+    let mut chunk = claimed.expect("it was claimed");
+    chunk.handle_taken(chunk.len());
+    side.pass(time);
+    side.hub.handle_back(side.now, link, chunk, true);
+}
+
+#[test]
+fn the_keeper_rests_while_somebody_fills_whole_chunks() {
+    let nap = |side: &Side| {
+        let moment = side.hub.moment_before_writing(side.now);
+        moment.map_or(Duration::ZERO, |moment| moment.nap)
+    };
+    for (time, is_flood) in [(100, true), (500, false)] {
+        let mut side = Side::new(round_robin());
+        let link = side.up(who(1));
+        side.pass(millis(1));
+        for _ in 0..8 {
+            flood(&mut side, link, Duration::from_micros(time));
+            assert_eq!(nap(&side), Duration::ZERO, "it has just begun");
+        }
+        for _ in 0..4 {
+            flood(&mut side, link, Duration::from_micros(time));
+        }
+        assert_eq!(nap(&side) > Duration::ZERO, is_flood, "{time} µs");
+        side.pass(millis(1));
+        assert_eq!(nap(&side), Duration::ZERO, "it is over");
+    }
+}
+
+#[test]
+fn who_floods_a_link_writes_two_chunks_for_one() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    let write = |side: &mut Side, chunk: Option<Chunk>| {
+        let mut chunk = chunk.expect("there is one");
+        assert!(chunk.len() > 32_000);
+        chunk.handle_taken(chunk.len());
+        side.hub.handle_back(side.now, link, chunk, true);
+    };
+    side.send_all(&["a"]);
+    side.write(link);
+    let text = "x".repeat(1_000);
+    for _ in 0..150 {
+        side.send(&text).expect("there is room");
+    }
+    let now = side.now;
+    let chunk = side.hub.claim(link, true, || now);
+    write(&mut side, chunk);
+    let chunk = side.hub.claim_another(link);
+    write(&mut side, chunk);
+    assert!(side.hub.claim_another(link).is_none(), "it is not full");
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+    assert!(!side.write(link).is_empty(), "the keeper writes the rest");
 }
 
 #[test]

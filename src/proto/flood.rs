@@ -1,0 +1,81 @@
+//! Flood: somebody sends as fast as it can, so that whole chunks leave close behind one another.
+
+use std::time::{Duration, Instant};
+
+/// Chunks that leave within this of each other belong to one flood.
+const CLOSE: Duration = Duration::from_micros(400);
+
+/// What lasts no longer is a burst, whose end somebody may wait for.
+const BURST: Duration = Duration::from_millis(1);
+
+/// The latest chunks that left whole.
+pub(crate) struct Flood {
+    since: Instant,
+    last: Instant,
+}
+
+impl Flood {
+    pub(crate) fn new(now: Instant) -> Flood {
+        Flood {
+            since: now,
+            last: now,
+        }
+    }
+
+    /// A chunk of a chunk's full length, or nearly, has left.
+    pub(crate) fn handle_chunk(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.last) >= CLOSE {
+            self.since = now;
+        }
+        self.last = now;
+    }
+
+    /// More is likely to come.
+    pub(crate) fn lasts(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) < CLOSE
+            && self.last.saturating_duration_since(self.since) >= BURST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_micros(100);
+
+    /// A flood of chunks that leave at these ticks, and when it began to count.
+    fn flood_of(ticks: impl IntoIterator<Item = u32>) -> (Flood, Instant) {
+        let start = Instant::now();
+        let mut flood = Flood::new(start);
+        for tick in ticks {
+            flood.handle_chunk(start + TICK * tick);
+        }
+        (flood, start)
+    }
+
+    #[test]
+    fn a_flood_lasts_until_no_chunk_has_left_for_a_while() {
+        let (flood, start) = flood_of(50..=60);
+        assert!(flood.lasts(start + TICK * 63));
+        assert!(!flood.lasts(start + TICK * 64));
+    }
+
+    #[test]
+    fn a_burst_is_no_flood() {
+        let (flood, start) = flood_of(50..60);
+        assert!(!flood.lasts(start + TICK * 61));
+    }
+
+    #[test]
+    fn chunks_far_apart_are_no_flood() {
+        let (flood, start) = flood_of((0..20).map(|n| n * 4));
+        assert!(!flood.lasts(start + TICK * 76));
+    }
+
+    #[test]
+    fn nothing_is_no_flood() {
+        let (flood, start) = flood_of([]);
+        assert!(!flood.lasts(start));
+        assert!(!flood.lasts(start + TICK * 20));
+    }
+}
