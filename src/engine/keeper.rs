@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Life, Locked, Signal};
+use crate::engine::spent;
 use crate::engine::threads::SMALL_STACK;
 use crate::error::Error;
 
@@ -25,8 +26,15 @@ impl Core {
 
     fn keep(self: &Arc<Core>) {
         let mut shared = self.lock();
+        let mut looked = Instant::now();
         while shared.life < Life::Stopped {
             let now = Instant::now();
+            if now.saturating_duration_since(looked) >= spent::IDLE {
+                looked = now;
+                drop(shared);
+                spent::age(now);
+                shared = self.lock();
+            }
             if shared.acks_due.is_some_and(|due| due <= now) {
                 shared.acks_due = None;
                 shared.acknowledge_taken();
@@ -43,10 +51,13 @@ impl Core {
                     self.rests.store(false, Ordering::Relaxed);
                     let due = shared.hub.poll_timeout().into_iter();
                     let due = due.chain(shared.acks_due).min();
+                    let due = due.or_else(|| spent::next_look(now));
                     shared.wait(Signal::Keeper, due)
                 }
             };
         }
+        drop(shared);
+        spent::clear();
     }
 
     /// Gives senders that are in the middle of a burst a chance to add to a small chunk.
