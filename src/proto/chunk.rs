@@ -90,6 +90,7 @@ impl Chunk {
         self.messages == 0 && !self.bytes.is_empty()
     }
 
+    #[inline(always)]
     pub(crate) fn push(&mut self, id: Option<MessageId>, direct: bool, payload: &[u8]) {
         self.begin(id, direct, payload.len());
         self.bytes.own().extend_from_slice(payload);
@@ -106,11 +107,13 @@ impl Chunk {
         self.body = Some(body);
     }
 
+    #[inline(always)]
     fn begin(&mut self, id: Option<MessageId>, direct: bool, len: usize) {
         self.count(1, direct);
         frame::put_data_head(self.bytes.own(), id, len);
     }
 
+    #[inline(always)]
     fn count(&mut self, messages: usize, direct: bool) {
         let was_direct = self.turns.len() % 2 == 1;
         if direct != was_direct {

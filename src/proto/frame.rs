@@ -61,7 +61,9 @@ pub(crate) fn put_ack(out: &mut Vec<u8>, id: MessageId) {
     out.extend_from_slice(&id.0);
 }
 
-/// The header of a DATA (no id) or DATA_REQ frame around a payload of `len` bytes.
+/// The header of a DATA (no id) or DATA_REQ frame around a payload of `len` bytes. Inlined as far as
+/// to where an id is made, so that the id stays in registers on its way.
+#[inline(always)]
 pub(crate) fn put_data_head(out: &mut Vec<u8>, id: Option<MessageId>, len: usize) {
     match id {
         None => put_head(out, kind::DATA, len),
@@ -72,6 +74,7 @@ pub(crate) fn put_data_head(out: &mut Vec<u8>, id: Option<MessageId>, len: usize
     }
 }
 
+#[inline(always)]
 fn put_head(out: &mut Vec<u8>, kind: u8, body: usize) {
     let envelope = u32::try_from(1 + body).expect("max_message keeps envelopes below 4 GiB");
     let [a, b, c, d] = envelope.to_be_bytes();

@@ -126,6 +126,7 @@ impl Ledger {
     }
 
     /// The same for one that `link` gets at once. Gives the memory that it takes as well.
+    #[inline(always)]
     pub(crate) fn assign_copy(&mut self, link: LinkId, payload: &[u8]) -> (MessageId, usize) {
         let kept = self.spares.keep(payload);
         let id = self.put(kept, Some(link), None);
@@ -142,7 +143,7 @@ impl Ledger {
         self.put(body.into(), None, past)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, body: Kept, holder: Option<LinkId>, past: Option<Box<Past>>) -> MessageId {
         if self.count * 4 >= self.slots.len() * 3 {
             self.grow();

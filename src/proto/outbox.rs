@@ -114,7 +114,7 @@ impl Outbox {
     }
 
     /// Queues a message in the newest chunk and returns the bytes it takes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, id: Option<MessageId>, body: &[u8]) -> usize {
         let chunk = self.chunks.back_mut().expect("it has room");
         let before = chunk.len();

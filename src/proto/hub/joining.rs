@@ -39,12 +39,15 @@ impl Hub {
         if !has_room || !is_seen_to || !link.outbox.has_room_in_chunk(body.len()) {
             return None;
         }
-        let message = is_tracked.then(|| self.ledger.assign_copy(id, body));
-        if let Some((_, memory)) = message {
-            link.unacknowledged += 1;
-            link.unacknowledged_bytes += memory;
-        }
-        self.queued_bytes += link.outbox.append(message.map(|(id, _)| id), body);
+        self.queued_bytes += match is_tracked {
+            true => {
+                let (id, memory) = self.ledger.assign_copy(id, body);
+                link.unacknowledged += 1;
+                link.unacknowledged_bytes += memory;
+                link.outbox.append(Some(id), body)
+            }
+            false => link.outbox.append(None, body),
+        };
         self.stats.accepted += 1;
         self.router.pass();
         Some(1)
