@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) home: Home,
     /// The keeper leaves writing to those who send, or did when it last looked.
     pub(crate) rests: AtomicBool,
+    /// Somebody has begun to wait for what may be an answer: the keeper is to write what there is.
+    pub(crate) is_hurried: AtomicBool,
     shared: Mutex<Shared>,
     signals: [Condvar; SIGNALS],
 }
@@ -76,8 +78,6 @@ pub(crate) struct Shared {
     pub(crate) stalled: VecDeque<LinkId>,
     pub(crate) drains: usize,
     pub(crate) idle_drains: usize,
-    /// Somebody has begun to wait for what may be an answer: the keeper is to write what there is.
-    pub(crate) is_hurried: bool,
     /// When the keeper acknowledges what was taken.
     pub(crate) acks_due: Option<Instant>,
     /// Our threads that hold this core.
@@ -113,6 +113,7 @@ impl Core {
             config,
             me,
             rests: AtomicBool::new(false),
+            is_hurried: AtomicBool::new(false),
             shared: Mutex::new(Shared {
                 hub,
                 life: Life::Open,
@@ -120,7 +121,6 @@ impl Core {
                 stalled: VecDeque::new(),
                 drains: 0,
                 idle_drains: 0,
-                is_hurried: false,
                 acks_due: None,
                 threads: 0,
                 streams: Vec::new(),

@@ -1,6 +1,5 @@
 //! Keeper: the one thread of a socket that writes what bursts left and keeps the time.
 
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -25,6 +24,7 @@ impl Core {
     }
 
     fn keep(self: &Arc<Core>) {
+        spent::enter();
         let mut shared = self.lock();
         let mut looked = Instant::now();
         while shared.life < Life::Stopped {
@@ -48,24 +48,21 @@ impl Core {
                 // More is about to come that nobody will tell of.
                 None if shared.hub.moment_before_writing(now).is_some() => shared,
                 None => {
-                    self.rests.store(false, Ordering::Relaxed);
+                    self.rests.store(false, Ordering::SeqCst);
                     let due = shared.hub.poll_timeout().into_iter();
-                    let due = due.chain(shared.acks_due).min();
-                    let due = due.or_else(|| spent::next_look(now));
+                    let due = due.chain(shared.acks_due).chain([spent::next_look(now)]);
+                    let due = due.min();
                     shared.wait(Signal::Keeper, due)
                 }
             };
         }
         drop(shared);
-        spent::clear();
+        spent::leave();
     }
 
     /// Gives senders that are in the middle of a burst a chance to add to a small chunk.
     fn let_grow<'a>(&'a self, mut shared: Locked<'a>) -> Locked<'a> {
         for _ in 0..OFFERS {
-            if mem::take(&mut shared.is_hurried) {
-                break;
-            }
             let now = Instant::now();
             let Some(moment) = shared.hub.moment_before_writing(now) else {
                 break;
@@ -77,7 +74,13 @@ impl Core {
                     self.lock()
                 }
                 nap => {
-                    self.rests.store(true, Ordering::Relaxed);
+                    // In this order, and the other way round where somebody is in a hurry: one of
+                    // the two sees the other.
+                    self.rests.store(true, Ordering::SeqCst);
+                    if self.is_hurried.swap(false, Ordering::SeqCst) {
+                        shared.hub.end_flood();
+                        break;
+                    }
                     shared.wait(Signal::Rest, Some(now + nap))
                 }
             };

@@ -88,10 +88,9 @@ impl Core {
 
     /// Whoever waits now may wait for the answer to something that is still here.
     fn hurry_keeper(&self) {
-        if self.rests.load(Ordering::Relaxed) {
-            let mut shared = self.lock();
-            shared.is_hurried = true;
-            self.wake(&shared, Signal::Rest);
+        self.is_hurried.store(true, Ordering::SeqCst);
+        if self.rests.load(Ordering::SeqCst) {
+            self.wake(&self.lock(), Signal::Rest);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,20 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What nobody needed for so long is freed.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
 
+/// When to see whether anything has come, for who has nothing else to do.
+const NOW_AND_THEN: Duration = Duration::from_secs(10);
+
+/// Those who look after what is kept.
+static KEEPERS: AtomicUsize = AtomicUsize::new(0);
+
 /// A leaf among the locks: nothing is waited for, and nothing is freed, under it.
 static SPENT: Mutex<Spent> = Mutex::new(Spent::new());
 
 /// Keeps what can be read into again; the oldest of what there is most of give way to it.
 pub(crate) fn put(batch: Batch) {
+    if KEEPERS.load(Ordering::SeqCst) == 0 {
+        return;
+    }
     if let Some(batch) = batch.into_spent() {
         let freed = lock().put(batch);
         drop(freed);
@@ -38,15 +48,25 @@ pub(crate) fn age(now: Instant) {
     drop(freed);
 }
 
-/// When to do so, for who has nothing else to wait for.
-pub(crate) fn next_look(now: Instant) -> Option<Instant> {
-    (lock().held() > 0).then(|| now + IDLE)
+/// When to do so at the latest.
+pub(crate) fn next_look(now: Instant) -> Instant {
+    match lock().held() {
+        0 => now + NOW_AND_THEN,
+        _ => now + IDLE,
+    }
 }
 
-/// For who cannot come back to it.
-pub(crate) fn clear() {
-    let freed = mem::replace(&mut *lock(), Spent::new());
-    drop(freed);
+/// Somebody will look after it from now on, until it leaves.
+pub(crate) fn enter() {
+    KEEPERS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Nothing is kept that nobody looks after.
+pub(crate) fn leave() {
+    if KEEPERS.fetch_sub(1, Ordering::SeqCst) == 1 {
+        let freed = mem::replace(&mut *lock(), Spent::new());
+        drop(freed);
+    }
 }
 
 fn lock() -> MutexGuard<'static, Spent> {

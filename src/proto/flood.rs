@@ -8,10 +8,12 @@ const CLOSE: Duration = Duration::from_micros(400);
 /// What lasts no longer is a burst, whose end somebody may wait for.
 const BURST: Duration = Duration::from_millis(1);
 
-/// The latest chunks that left whole.
+/// The latest long chunks that left.
 pub(crate) struct Flood {
     since: Instant,
     last: Instant,
+    /// Messages that had been accepted by then.
+    accepted: u64,
 }
 
 impl Flood {
@@ -19,15 +21,26 @@ impl Flood {
         Flood {
             since: now,
             last: now,
+            accepted: 0,
         }
     }
 
-    /// A chunk of a chunk's full length, or nearly, has left.
-    pub(crate) fn handle_chunk(&mut self, now: Instant) {
+    /// A long chunk has left, and so many messages were ever accepted. If none came since the chunk
+    /// before it, this one is what a flood has left behind.
+    pub(crate) fn handle_chunk(&mut self, now: Instant, accepted: u64) {
+        if self.accepted == accepted {
+            return;
+        }
+        self.accepted = accepted;
         if now.saturating_duration_since(self.last) >= CLOSE {
             self.since = now;
         }
         self.last = now;
+    }
+
+    /// It counts as over until as much has come again.
+    pub(crate) fn end(&mut self) {
+        self.since = self.last;
     }
 
     /// More is likely to come.
@@ -48,7 +61,7 @@ mod tests {
         let start = Instant::now();
         let mut flood = Flood::new(start);
         for tick in ticks {
-            flood.handle_chunk(start + TICK * tick);
+            flood.handle_chunk(start + TICK * tick, tick.into());
         }
         (flood, start)
     }
@@ -64,6 +77,22 @@ mod tests {
     fn a_burst_is_no_flood() {
         let (flood, start) = flood_of(50..60);
         assert!(!flood.lasts(start + TICK * 61));
+    }
+
+    #[test]
+    fn what_is_left_of_a_flood_does_not_prolong_it() {
+        let (mut flood, start) = flood_of(50..=60);
+        (61..70).for_each(|tick| flood.handle_chunk(start + TICK * tick, 60));
+        assert!(!flood.lasts(start + TICK * 70));
+    }
+
+    #[test]
+    fn a_flood_that_was_ended_begins_anew() {
+        let (mut flood, start) = flood_of(50..=60);
+        flood.end();
+        assert!(!flood.lasts(start + TICK * 61));
+        (61..=70).for_each(|tick| flood.handle_chunk(start + TICK * tick, tick.into()));
+        assert!(flood.lasts(start + TICK * 71));
     }
 
     #[test]

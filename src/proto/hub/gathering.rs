@@ -102,7 +102,7 @@ impl Gathered {
 
 /// What is gathered at once is a small part of an outbox of this limit. While it is on its way out
 /// it cannot give way to newer messages, and its room comes back as a whole.
-fn is_long(limit: Limit) -> bool {
+pub(super) fn is_long(limit: Limit) -> bool {
     limit.messages >= 16 * 1024 && limit.bytes >= 16 * FULL_FOR_SEVERAL
 }
 

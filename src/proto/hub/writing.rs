@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::event::DownReason;
 use crate::policy::SendMode;
 use crate::proto::chunk::{Chunk, FULL};
+use crate::proto::hub::gathering::is_long;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::{Link, LinkId, Phase};
 
@@ -72,8 +73,8 @@ impl Hub {
         None
     }
 
-    /// Another chunk of `id` for a caller that has written one, if it is there as a whole. Who
-    /// floods a link takes two for one, or what was once queued would never get less.
+    /// Another chunk of `id` for a caller that has written one, if nothing more goes into that.
+    /// Who floods a link takes two for one, or what was once queued would never get less.
     pub(crate) fn claim_another(&mut self, id: LinkId) -> Option<Chunk> {
         let link = self.link_mut(id)?;
         let is_open = link.is_open();
@@ -120,7 +121,7 @@ impl Hub {
             return false;
         };
         let is_done = chunk.is_done();
-        let is_whole = is_done && chunk.len() >= FULL / 2;
+        let is_long = is_done && chunk.len() >= FULL / 2;
         let was_crowded = link.outbox.is_crowded_by_acks();
         let (messages, bytes) = link.outbox.handle_back(chunk);
         let is_relieved = was_crowded && !link.outbox.is_crowded_by_acks();
@@ -139,8 +140,8 @@ impl Hub {
             self.stats.written += messages as u64;
         }
         self.busy_until = now;
-        if is_whole {
-            self.flood.handle_chunk(now);
+        if is_long && !was_drained {
+            self.flood.handle_chunk(now, self.stats.accepted);
         }
         self.queued_bytes -= bytes;
         self.effects.wake.room |= messages > 0;
@@ -223,7 +224,8 @@ impl Hub {
         let Some(link) = self.link_mut(id) else {
             return;
         };
-        if link.is_dirty || link.is_drained || !(is_awaited || link.is_writable()) {
+        let has_work = link.is_writable() || (is_awaited && !link.outbox.is_writing());
+        if link.is_dirty || link.is_drained || !has_work {
             return;
         }
         link.is_dirty = true;
@@ -272,16 +274,23 @@ impl Hub {
         (queued > 0 && queued < SMALL).then_some(Moment { queued, nap })
     }
 
+    /// Whoever has sent as fast as it could waits for an answer now.
+    pub(crate) fn end_flood(&mut self) {
+        self.flood.end();
+    }
+
     /// Somebody sends to peers in their turn as fast as it can, and writes itself what it fills.
     fn is_flooded(&self, now: Instant, first: Option<&Link>) -> bool {
-        let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
+        let is_in_turn = self.config.send_mode == SendMode::RoundRobin && !self.is_closing();
+        // A short outbox is full before there is a whole chunk in it.
+        let is_worth_it = is_in_turn && is_long(self.config.outbox);
         // A sender that waits for room adds nothing.
         let has_room = first.is_none_or(|link| {
             link.outbox.has_room(self.config.outbox, 0)
                 && link.unacknowledged < self.config.unacknowledged_or_default()
         });
         let begins = first.is_some_and(|link| self.is_filling(link));
-        is_in_turn && has_room && (begins || self.flood.lasts(now))
+        is_worth_it && has_room && (begins || self.flood.lasts(now))
     }
 
     /// Small messages come to it so fast, in turn with others or tracked, that it is soon full.

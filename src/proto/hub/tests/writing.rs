@@ -126,13 +126,51 @@ fn the_keeper_rests_while_somebody_fills_whole_chunks() {
             flood(&mut side, link, Duration::from_micros(time));
             assert_eq!(nap(&side), Duration::ZERO, "it has just begun");
         }
-        for _ in 0..4 {
+        for _ in 0..8 {
             flood(&mut side, link, Duration::from_micros(time));
         }
         assert_eq!(nap(&side) > Duration::ZERO, is_flood, "{time} µs");
         side.pass(millis(1));
         assert_eq!(nap(&side), Duration::ZERO, "it is over");
     }
+}
+
+#[test]
+fn the_keeper_does_not_rest_over_what_a_flood_has_left_nor_at_the_end() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(1));
+    (0..16).for_each(|_| flood(&mut side, link, Duration::from_micros(100)));
+    let now = side.now;
+    assert!(side.hub.moment_before_writing(now).is_some());
+    side.hub.begin_close(now + millis(100));
+    assert_eq!(side.hub.moment_before_writing(now), None, "it closes");
+
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    let text = "x".repeat(1_000);
+    for _ in 0..2_000 {
+        side.send(&text).expect("there is room");
+    }
+    while side.hub.poll_dirty() == Some(link) {
+        let mut chunk = side.hub.poll_chunk(link).expect("it is dirty");
+        chunk.handle_taken(chunk.len());
+        side.pass(Duration::from_micros(250));
+        side.hub.handle_back(side.now, link, chunk, true);
+        let moment = side.hub.moment_before_writing(side.now);
+        assert!(moment.is_none_or(|moment| moment.nap == Duration::ZERO));
+    }
+    assert_eq!(side.hub.queued_bytes, 0);
+}
+
+#[test]
+fn small_outboxes_are_not_left_to_fill() {
+    let mut side = Side::new(round_robin().outbox(1_000, 1 << 20));
+    let link = side.up(who(1));
+    side.pass(millis(1));
+    (0..16).for_each(|_| flood(&mut side, link, Duration::from_micros(100)));
+    let moment = side.hub.moment_before_writing(side.now);
+    assert!(moment.is_none_or(|moment| moment.nap == Duration::ZERO));
 }
 
 #[test]
