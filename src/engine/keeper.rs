@@ -60,7 +60,8 @@ impl Core {
         spent::leave();
     }
 
-    /// Gives senders that are in the middle of a burst a chance to add to a small chunk.
+    /// Gives senders that are in the middle of a burst a chance to add to a small chunk, and stays
+    /// out of the way of those that write their chunks themselves.
     fn let_grow<'a>(&'a self, mut shared: Locked<'a>) -> Locked<'a> {
         for _ in 0..OFFERS {
             let now = Instant::now();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// Chunks that leave within this of each other belong to one flood.
 const CLOSE: Duration = Duration::from_micros(400);
 
-/// What lasts no longer is a burst, whose end somebody may wait for.
-const BURST: Duration = Duration::from_millis(1);
+/// What ends before this was a burst, whose end somebody may wait for.
+const LASTING: Duration = Duration::from_millis(1);
 
 /// The latest long chunks that left.
 pub(crate) struct Flood {
@@ -46,7 +46,7 @@ impl Flood {
     /// More is likely to come.
     pub(crate) fn lasts(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) < CLOSE
-            && self.last.saturating_duration_since(self.since) >= BURST
+            && self.last.saturating_duration_since(self.since) >= LASTING
     }
 }
 
