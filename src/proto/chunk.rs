@@ -4,12 +4,19 @@ use std::ops::Deref;
 
 use crate::message::{Body, Frames};
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
+use crate::proto::ledger::SheetId;
 
 /// Payloads from this size on are shared instead of copied into a chunk.
 pub(crate) const LARGE: usize = 16 * 1024;
 
 /// A chunk this long takes no further frame.
 pub(crate) const FULL: usize = 64 * 1024;
+
+/// Spent allocations above this are not kept.
+pub(crate) const KEEP: usize = 128 * 1024;
+
+/// A chunk whose bytes others keep does not hold on to more than twice this, if it is short.
+const SHORT: usize = 4 * 1024;
 
 /// Whole frames, the last of which may have its payload in an allocation of its own.
 #[derive(Default)]
@@ -25,6 +32,16 @@ pub(crate) struct Chunk {
     /// the first that was ever in this chunk).
     turns: Vec<u32>,
     removed: u32,
+    listed: Listed,
+}
+
+/// The messages of a chunk that are on a sheet of the ledger, one after the other.
+#[derive(Default)]
+struct Listed {
+    sheet: Option<SheetId>,
+    count: usize,
+    /// Where they end (counted as turns are).
+    end: usize,
 }
 
 /// Encoded frames, of one chunk alone or of the chunks of several links.
@@ -96,6 +113,61 @@ impl Chunk {
         self.bytes.own().extend_from_slice(payload);
     }
 
+    /// As `push`, for a message that is on a sheet.
+    #[inline(always)]
+    pub(crate) fn push_listed(
+        &mut self,
+        sheet: SheetId,
+        id: MessageId,
+        direct: bool,
+        payload: &[u8],
+    ) {
+        self.push(Some(id), direct, payload);
+        self.listed.sheet = Some(sheet);
+        self.listed.count += 1;
+        self.listed.end = self.index();
+    }
+
+    /// Whether the next message may be on a sheet, and which: none if it begins one. On a sheet
+    /// are neighbours, so that in the order of their ages they stay as they were sent.
+    #[inline(always)]
+    pub(crate) fn may_list(&self, direct: bool) -> Option<Option<SheetId>> {
+        let was_direct = self.turns.len() % 2 == 1;
+        let goes_on = was_direct == direct && self.listed.end == self.index();
+        (self.listed.sheet.is_none() || goes_on).then_some(self.listed.sheet)
+    }
+
+    /// The sheet that has some of its messages.
+    pub(crate) fn sheet(&self) -> Option<SheetId> {
+        self.listed.sheet
+    }
+
+    /// Messages of it that are on no sheet, or more.
+    pub(crate) fn unlisted(&self) -> usize {
+        self.index() - self.listed.count
+    }
+
+    /// Messages that were ever in it.
+    #[inline(always)]
+    fn index(&self) -> usize {
+        self.removed as usize + self.messages
+    }
+
+    /// Its bytes, for whoever keeps them; nothing is added from now on.
+    pub(crate) fn share(&mut self) -> Frames {
+        let bytes = match std::mem::take(&mut self.bytes) {
+            Bytes::Own(mut bytes) => {
+                if bytes.capacity() > 2 * bytes.len().max(SHORT) {
+                    bytes.shrink_to_fit();
+                }
+                Frames::new(bytes)
+            }
+            Bytes::Shared(bytes) => bytes,
+        };
+        self.bytes = Bytes::Shared(bytes.clone());
+        bytes
+    }
+
     /// So many messages without an id, as they are encoded already.
     pub(crate) fn push_encoded(&mut self, bytes: &[u8], messages: usize, direct: bool) {
         self.count(messages, direct);
@@ -117,9 +189,8 @@ impl Chunk {
     fn count(&mut self, messages: usize, direct: bool) {
         let was_direct = self.turns.len() % 2 == 1;
         if direct != was_direct {
-            let index = self.removed as usize + self.messages;
-            self.turns
-                .push(u32::try_from(index).expect("a chunk is short"));
+            let index = u32::try_from(self.index());
+            self.turns.push(index.expect("a chunk is short"));
         }
         self.messages += messages;
     }
@@ -280,80 +351,4 @@ impl Default for Bytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn three() -> Chunk {
-        let mut chunk = Chunk::default();
-        chunk.push(None, false, b"one");
-        chunk.push(Some(MessageId([7; 16])), true, b"two");
-        chunk.push_shared(None, false, b"three".as_slice().into());
-        chunk
-    }
-
-    fn bodies(unsent: &[Unsent]) -> Vec<&[u8]> {
-        unsent.iter().map(|one| &*one.body).collect()
-    }
-
-    #[test]
-    fn messages_come_back_as_they_went_in() {
-        let unsent = three().into_unsent();
-        assert_eq!(bodies(&unsent), [&b"one"[..], b"two", b"three"]);
-        assert_eq!(unsent[1].id, Some(MessageId([7; 16])));
-        assert_eq!(
-            [false, true, false],
-            [unsent[0].direct, unsent[1].direct, unsent[2].direct]
-        );
-    }
-
-    #[test]
-    fn a_message_is_written_only_with_its_last_byte() {
-        let total = three().len();
-        for taken in 0..=total {
-            let mut chunk = three();
-            chunk.handle_taken(taken);
-            let written: Vec<bool> = chunk.into_unsent().iter().map(|one| one.written).collect();
-            assert_eq!(
-                written,
-                [taken >= 8, taken >= 8 + 24, taken >= total],
-                "{taken} taken"
-            );
-        }
-    }
-
-    #[test]
-    fn the_rest_begins_where_the_kernel_stopped() {
-        let mut chunk = three();
-        let whole = [chunk.rest().0, chunk.rest().1].concat();
-        for taken in 0..whole.len() {
-            let (head, body) = chunk.rest();
-            assert_eq!([head, body].concat(), whole[taken..]);
-            chunk.handle_taken(1);
-        }
-        assert!(chunk.is_done());
-    }
-
-    #[test]
-    fn the_oldest_is_removed_until_bytes_are_on_their_way() {
-        let mut chunk = three();
-        assert_eq!(&*chunk.remove_oldest().unwrap().body, b"one");
-        assert!(chunk.remove_oldest().unwrap().direct);
-        assert_eq!(chunk.messages(), 1);
-        chunk.handle_taken(1);
-        assert_eq!(chunk.remove_oldest(), None);
-        assert_eq!(bodies(&chunk.into_unsent()), [&b"three"[..]]);
-    }
-
-    #[test]
-    fn removing_all_leaves_nothing_to_write() {
-        let mut chunk = three();
-        while chunk.remove_oldest().is_some() {}
-        assert!(chunk.is_done());
-        assert_eq!((chunk.len(), chunk.messages()), (0, 0));
-    }
-
-    #[test]
-    fn ids_are_found_without_the_payloads() {
-        assert_eq!(three().ids().collect::<Vec<_>>(), [MessageId([7; 16])]);
-    }
-}
+mod tests;

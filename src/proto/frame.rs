@@ -81,6 +81,22 @@ fn put_head(out: &mut Vec<u8>, kind: u8, body: usize) {
     out.extend_from_slice(&[a, b, c, d, kind]);
 }
 
+/// The id and the payload of each whole DATA_REQ frame among encoded ones.
+pub(crate) fn tracked(mut bytes: &[u8]) -> impl Iterator<Item = (MessageId, &[u8])> {
+    std::iter::from_fn(move || {
+        while bytes.len() >= DATA_HEADER {
+            let end = LENGTH + envelope_len(bytes) as usize;
+            let (frame, rest) = bytes.split_at_checked(end)?;
+            bytes = rest;
+            if frame[LENGTH] == kind::DATA_REQ {
+                let id = MessageId(sixteen(&frame[DATA_HEADER..]));
+                return Some((id, &frame[DATA_REQ_HEADER..]));
+            }
+        }
+        None
+    })
+}
+
 /// The length field at the start of `bytes`, which holds at least four.
 pub(crate) fn envelope_len(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(bytes[..LENGTH].try_into().expect("four bytes of length"))

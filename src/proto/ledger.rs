@@ -1,112 +1,47 @@
 //! Ledger: at-least-once messages until they are acknowledged, and when each is sent again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::message::Identity;
-use crate::proto::frame::MessageId;
-use crate::proto::kept::{Kept, Spares};
+use crate::message::{Body, Identity};
+use crate::proto::chunk::Chunk;
+use crate::proto::frame::{self, DATA_REQ_HEADER, MessageId};
 use crate::proto::link::LinkId;
 use crate::proto::resends::{Resends, Run};
 
-/// A message that was accepted and not yet acknowledged. It is one line of the cache, because three
-/// threads look at it in turn.
-#[repr(align(64))]
-pub(crate) struct Entry {
-    age: u64,
-    pub(crate) body: Kept,
-    /// The link that has it now.
-    pub(crate) holder: Option<LinkId>,
-    /// The number of the run that says when it is due, or zero if none does.
-    run: u64,
-    past: Option<Box<Past>>,
-    /// Resends to a link that lives.
-    pub(crate) repeats: u32,
-    /// Given to the kernel on the holder's link.
-    is_written: bool,
-}
+use entry::OVERHEAD;
+pub(crate) use entry::{Entry, Place, Settled};
+pub(crate) use sheets::SheetId;
+use sheets::{Sheet, Sheets};
 
-/// What few messages have.
-#[derive(Default)]
-struct Past {
-    /// The one identity that it is for; others are for whoever is next.
-    target: Option<Identity>,
-    /// Links that ended after it was written to them.
-    lost: u32,
-    /// Whose they were.
-    earlier: Vec<Identity>,
-}
-
-/// What an entry takes beside its payload: its slot, its past and resend times, and what the
-/// allocator adds.
-const OVERHEAD: usize = size_of::<Option<Entry>>() + size_of::<Past>() + 2 * size_of::<Run>() + 32;
-
-/// The slots of a table that holds anything at all.
-const FEWEST_SLOTS: usize = 16;
-
-impl Entry {
-    /// Bytes of memory that it takes.
-    pub(crate) fn memory(&self) -> usize {
-        self.body.len() + OVERHEAD
-    }
-
-    /// Some copy of it was given to the kernel on the link that holds it.
-    pub(crate) fn is_written(&self) -> bool {
-        self.is_written
-    }
-
-    /// The one identity that it is for, or whoever is next.
-    pub(crate) fn target(&self) -> Option<Identity> {
-        self.past.as_ref()?.target
-    }
-
-    /// Links that ended after it was written to them.
-    pub(crate) fn lost(&self) -> u32 {
-        self.past.as_ref().map_or(0, |past| past.lost)
-    }
-
-    /// Who had it before its holder, last of all, or whom it is for.
-    pub(crate) fn last_peer(&self) -> Option<Identity> {
-        let past = self.past.as_ref()?;
-        past.earlier.last().copied().or(past.target)
-    }
-
-    fn was_at(&self, peer: Identity) -> bool {
-        let past = self.past.as_ref();
-        past.is_some_and(|past| past.earlier.contains(&peer))
-    }
-
-    /// Its link ended.
-    fn lose(&mut self, peer: Identity) {
-        let past = self.past.get_or_insert_default();
-        past.lost += 1;
-        past.earlier.retain(|earlier| *earlier != peer);
-        past.earlier.push(peer);
-    }
-}
+mod entry;
+mod sheets;
 
 pub(crate) struct Ledger {
     nonce: u64,
-    /// The age of the latest message: it counts up, and passes over ages whose slot is taken.
+    /// The age of the latest message: it counts up.
     latest: u64,
-    /// A power of two of slots, at most three quarters taken; the last bits of its age say which
-    /// one is an entry's.
-    slots: Vec<Option<Entry>>,
+    /// Messages that are on no sheet, by age.
+    entries: BTreeMap<u64, Entry>,
+    sheets: Sheets,
     count: usize,
-    pub(crate) spares: Spares,
     bytes: usize,
+    /// Spent messages may take so much beside what the others do.
+    slack: usize,
     resends: Resends,
 }
 
 impl Ledger {
     /// `nonce` keeps the ids of two sockets, or of two lives of one identity, apart.
-    pub(crate) fn new(nonce: u64, first: Duration, max: Duration) -> Ledger {
+    pub(crate) fn new(nonce: u64, slack: usize, first: Duration, max: Duration) -> Ledger {
         Ledger {
             nonce,
             latest: 0,
-            slots: Vec::new(),
+            entries: BTreeMap::new(),
+            sheets: Sheets::default(),
             count: 0,
-            spares: Spares::default(),
             bytes: 0,
+            slack,
             resends: Resends::new(first, max),
         }
     }
@@ -115,95 +50,164 @@ impl Ledger {
         self.count
     }
 
+    /// Bytes of memory that its messages take.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes a message in, and a copy of its payload.
-    pub(crate) fn insert_copy(&mut self, target: Option<Identity>, payload: &[u8]) -> MessageId {
-        let kept = self.spares.keep(payload);
-        self.insert(target, kept)
+    /// Bytes of memory beside those, which messages took that were acknowledged.
+    pub(crate) fn waste(&self) -> usize {
+        self.sheets.waste()
     }
 
-    /// The same for one that `link` gets at once. Gives the memory that it takes as well.
-    #[inline(always)]
-    pub(crate) fn assign_copy(&mut self, link: LinkId, payload: &[u8]) -> (MessageId, usize) {
-        let kept = self.spares.keep(payload);
-        let id = self.put(kept, Some(link), None);
-        (id, payload.len() + OVERHEAD)
-    }
-
-    pub(crate) fn insert(&mut self, target: Option<Identity>, body: impl Into<Kept>) -> MessageId {
-        let past = target.map(|_| {
-            Box::new(Past {
-                target,
-                ..Past::default()
-            })
-        });
-        self.put(body.into(), None, past)
-    }
-
-    #[inline(always)]
-    fn put(&mut self, body: Kept, holder: Option<LinkId>, past: Option<Box<Past>>) -> MessageId {
-        if self.count * 4 >= self.slots.len() * 3 {
-            self.grow();
-        }
+    /// Takes a message in.
+    pub(crate) fn insert(&mut self, target: Option<Identity>, body: Body) -> MessageId {
         self.latest += 1;
-        while self.slots[slot_of(&self.slots, self.latest)].is_some() {
-            self.latest += 1;
-        }
-        let age = self.latest;
-        let slot = slot_of(&self.slots, age);
-        self.bytes += body.len() + OVERHEAD;
         self.count += 1;
-        self.slots[slot] = Some(Entry {
-            age,
-            body,
-            holder,
-            run: 0,
-            past,
-            repeats: 0,
-            is_written: false,
-        });
-        self.id(age)
+        self.bytes += body.len() + OVERHEAD;
+        self.entries.insert(self.latest, Entry::new(target, body));
+        self.id(self.latest)
     }
 
+    /// Takes a message of that length in which `link` gets behind those of a sheet of its own, or
+    /// that begins one. Gives the memory that it takes as well.
+    #[inline(always)]
+    pub(crate) fn enlist(
+        &mut self,
+        sheet: Option<SheetId>,
+        link: LinkId,
+        target: Option<Identity>,
+        len: usize,
+    ) -> (SheetId, MessageId, usize) {
+        let added = sheet.and_then(|sheet| Some((sheet, self.sheets.add(sheet, len)?)));
+        let (sheet, age) = added.unwrap_or_else(|| self.begin_sheet(link, target, len));
+        let memory = len + OVERHEAD;
+        self.count += 1;
+        self.bytes += memory;
+        (sheet, self.id(age), memory)
+    }
+
+    #[cold]
+    fn begin_sheet(
+        &mut self,
+        link: LinkId,
+        target: Option<Identity>,
+        len: usize,
+    ) -> (SheetId, u64) {
+        let sheet = self.sheets.open(self.latest, link, target);
+        self.latest = sheet.last();
+        let age = self.sheets.add(sheet, len).expect("it is empty");
+        (sheet, age)
+    }
+
+    /// A chunk is about to leave: the payloads of those of its messages that are on a sheet are
+    /// kept with that.
+    pub(crate) fn keep_page(&mut self, chunk: &mut Chunk) {
+        let sheet = chunk.sheet().and_then(|id| self.sheets.sheet_mut(id));
+        if let Some(sheet) = sheet {
+            sheet.page.get_or_insert_with(|| chunk.share());
+        }
+    }
+
+    /// An allocation to be used for a chunk.
+    pub(crate) fn take_spare(&mut self) -> Option<Vec<u8>> {
+        self.sheets.take_spare()
+    }
+
+    /// Where a message is.
+    pub(crate) fn find(&self, id: MessageId) -> Option<Place> {
+        let age = self.age(id)?;
+        let sheet = self.sheets.find(age).map(|sheet| Place {
+            holder: Some(sheet.holder),
+            is_written: sheet.is_written,
+        });
+        sheet.or_else(|| self.entries.get(&age).map(Entry::place))
+    }
+
+    /// A message that is on no sheet.
     pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
-        find(&self.slots, self.age(id)?)
+        self.entries.get(&self.age(id)?)
     }
 
     fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
         let age = self.age(id)?;
-        find_mut(&mut self.slots, age)
+        self.entries.get_mut(&age)
     }
 
+    /// Takes out a message that is on no sheet.
     pub(crate) fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        let age = self.age(id)?;
-        let slot = slot_of(&self.slots, age);
-        let entry = self.slots.get_mut(slot)?;
-        let entry = entry.take_if(|entry| entry.age == age)?;
+        let entry = self.entries.remove(&self.age(id)?)?;
         self.count -= 1;
         self.bytes -= entry.memory();
         Some(entry)
     }
 
-    fn grow(&mut self) {
-        let count = FEWEST_SLOTS.max(2 * self.slots.len());
-        let mut larger = Vec::new();
-        larger.resize_with(count, || None);
-        let former = std::mem::replace(&mut self.slots, larger);
-        for entry in former.into_iter().flatten() {
-            let slot = slot_of(&self.slots, entry.age);
-            self.slots[slot] = Some(entry);
+    /// The link that has a message, if it is on a sheet.
+    pub(crate) fn holder_of_sheet(&self, id: MessageId) -> Option<LinkId> {
+        Some(self.sheets.find(self.age(id)?)?.holder)
+    }
+
+    /// Takes out the first of these messages, which is on a sheet, and those that follow there. Says
+    /// how many, and gives the memory that they took.
+    pub(crate) fn settle_neighbours(&mut self, ids: &[MessageId]) -> (usize, usize) {
+        let nonce = self.nonce;
+        let ages = ids.iter().map_while(|id| age_of(nonce, *id));
+        let (count, len) = self.sheets.take_some(ages, DATA_REQ_HEADER);
+        let memory = len + count * OVERHEAD;
+        self.count -= count;
+        self.bytes -= memory;
+        self.limit_waste();
+        (count, memory)
+    }
+
+    /// Takes a message out, wherever it is.
+    pub(crate) fn settle(&mut self, id: MessageId) -> Option<Settled> {
+        let age = self.age(id)?;
+        let Some(sheet) = self.sheets.find(age) else {
+            return Some(self.remove(id)?.settled());
+        };
+        let (holder, target) = (Some(sheet.holder), sheet.target);
+        let (_, memory) = self.settle_neighbours(&[id]);
+        Some(Settled {
+            holder,
+            target,
+            len: memory - OVERHEAD,
+        })
+    }
+
+    /// Pages that are of little use are given up before they take much more than the messages do.
+    fn limit_waste(&mut self) {
+        if self.sheets.waste() > 4 * self.bytes + self.slack {
+            let sparse = self.sheets.all(Sheet::is_sparse);
+            sparse.into_iter().for_each(|id| self.take_apart(id));
+        }
+    }
+
+    /// The messages of a sheet get entries of their own.
+    fn take_apart(&mut self, id: SheetId) {
+        let Some(page) = self.sheets.sheet(id).and_then(|it| it.page.clone()) else {
+            return;
+        };
+        let sheet = self.sheets.remove(id).expect("it was there");
+        for (id, payload) in frame::tracked(&page) {
+            let Some(age) = self.age(id).filter(|age| sheet.has(*age)) else {
+                continue;
+            };
+            let entry = Entry {
+                holder: Some(sheet.holder),
+                run: sheet.run,
+                is_written: sheet.is_written,
+                ..Entry::new(sheet.target, payload.into())
+            };
+            self.entries.insert(age, entry);
         }
     }
 
     /// Nothing was needed for a while.
     pub(crate) fn shrink(&mut self) {
+        self.sheets.shrink();
         if self.count == 0 {
-            self.slots = Vec::new();
             self.resends.clear();
-            self.spares.shrink();
         }
     }
 
@@ -214,7 +218,22 @@ impl Ledger {
         }
     }
 
-    /// `id` was given to the kernel: from now on its acknowledgement is awaited.
+    /// The messages of a chunk were given to the kernel: from now on their acknowledgements are
+    /// awaited.
+    pub(crate) fn handle_chunk(&mut self, now: Instant, chunk: &Chunk) {
+        if let Some(sheet) = chunk.sheet().and_then(|id| self.sheets.sheet_mut(id)) {
+            sheet.is_written = true;
+            sheet.run = self.resends.put_many(now, sheet.first(), sheet.count());
+            self.tidy();
+        }
+        let (nonce, listed) = (self.nonce, chunk.sheet());
+        let is_other = |id: &MessageId| age_of(nonce, *id).map(SheetId::of) != listed;
+        for id in chunk.ids().filter(is_other).take(chunk.unlisted()) {
+            self.handle_written(now, id);
+        }
+    }
+
+    /// The same for a message that is on no sheet.
     pub(crate) fn handle_written(&mut self, now: Instant, id: MessageId) {
         if let Some(entry) = self.get_mut(id) {
             entry.is_written = true;
@@ -222,22 +241,25 @@ impl Ledger {
         }
     }
 
-    /// An ACK from `peer`: gives the entry, unless that peer neither has the message nor had it.
+    /// An ACK from `peer`: settles the message, unless that peer neither has it nor had it.
     pub(crate) fn handle_ack(
         &mut self,
         id: MessageId,
         peer: Identity,
         has_it: bool,
-    ) -> Option<Entry> {
+    ) -> Option<Settled> {
         let knows_it = has_it || self.get(id)?.was_at(peer);
-        knows_it.then(|| self.remove(id)).flatten()
+        knows_it.then(|| self.settle(id)).flatten()
     }
 
     /// A message whose acknowledgement is late; it is the caller's to send again or to postpone.
     pub(crate) fn poll_due(&mut self, now: Instant) -> Option<MessageId> {
-        let slots = &self.slots;
-        let age = self.resends.poll(now, |age, run| is_in(slots, age, run))?;
-        find_mut(&mut self.slots, age)?.run = 0;
+        let (sheets, entries) = (&self.sheets, &self.entries);
+        let age = self
+            .resends
+            .poll(now, |run| next_in(sheets, entries, run))?;
+        self.take_apart(SheetId::of(age));
+        self.entries.get_mut(&age)?.run = 0;
         Some(self.id(age))
     }
 
@@ -251,14 +273,18 @@ impl Ledger {
     /// A resend was due but the link takes nothing now: ask again after the same pause.
     pub(crate) fn postpone(&mut self, now: Instant, id: MessageId) {
         let Some(age) = self.age(id) else { return };
-        let Some(entry) = find_mut(&mut self.slots, age) else {
+        let Some(entry) = self.entries.get_mut(&age) else {
             return;
         };
         entry.run = self.resends.put(now, entry.repeats, age);
-        // Their number stays proportional to what lives, at a constant cost per message.
+        self.tidy();
+    }
+
+    /// The number of runs stays proportional to what lives, at a constant cost per message.
+    fn tidy(&mut self) {
         if self.resends.runs() > 2 * self.count + 1_024 {
-            let slots = &self.slots;
-            self.resends.tidy(|age, run| is_in(slots, age, run));
+            let (sheets, entries) = (&self.sheets, &self.entries);
+            self.resends.tidy(|run| next_in(sheets, entries, run));
         }
     }
 
@@ -269,39 +295,52 @@ impl Ledger {
     /// As `next_due`, slowly, and without those that are late no more.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn audit_due(&self) -> Option<Instant> {
-        let entries = self.slots.iter().flatten();
-        let due = entries.filter(|entry| entry.run != 0).map(|entry| {
-            let time = self.resends.time_of(entry.age, entry.run);
+        let entries = self.entries.iter().map(|(age, entry)| (*age, entry.run));
+        let sheets = self.sheets.due();
+        let due = entries.chain(sheets).filter(|(_, run)| *run != 0);
+        let times = due.map(|(age, run)| {
+            let time = self.resends.time_of(age, run);
             time.expect("its run has it")
         });
-        due.min()
+        times.min()
     }
 
-    /// A link to `peer` ended: the messages it held, oldest first, now held by nobody.
+    /// A link ends, and these are the chunks that never left: each of its messages gets an entry
+    /// of its own.
+    pub(crate) fn dissolve<'a>(
+        &mut self,
+        link: LinkId,
+        chunks: impl Iterator<Item = &'a mut Chunk>,
+    ) {
+        chunks.for_each(|chunk| self.keep_page(chunk));
+        let sheets = self.sheets.all(|sheet| sheet.holder == link);
+        sheets.into_iter().for_each(|id| self.take_apart(id));
+    }
+
+    /// A link to `peer` ended, and was dissolved: the messages it held, oldest first, now held by
+    /// nobody.
     pub(crate) fn release(&mut self, link: LinkId, peer: Identity) -> Vec<MessageId> {
         let mut held: Vec<u64> = Vec::new();
-        for entry in self.slots.iter_mut().flatten() {
+        for (age, entry) in &mut self.entries {
             if entry.holder.take_if(|holder| *holder == link).is_none() {
                 continue;
             }
-            held.push(entry.age);
+            held.push(*age);
             if entry.is_written {
                 entry.lose(peer);
             }
             (entry.is_written, entry.run, entry.repeats) = (false, 0, 0);
         }
-        held.sort_unstable();
         held.into_iter().map(|age| self.id(age)).collect()
     }
 
-    /// Everything that was never acknowledged, oldest first; the ledger is empty then.
-    pub(crate) fn drain(&mut self) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = self.slots.drain(..).flatten().collect();
-        entries.sort_unstable_by_key(|entry| entry.age);
+    /// Everything that was never acknowledged, oldest first; all links were dissolved, and the ledger
+    /// is empty then.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry> + use<> {
         self.count = 0;
         self.resends.clear();
         self.bytes = 0;
-        entries
+        std::mem::take(&mut self.entries).into_values()
     }
 
     /// Never the same twice, and neighbours in sequence: found without a search, and remembered
@@ -313,30 +352,25 @@ impl Ledger {
 
     /// The age of the message that has this id, if it is one of ours.
     fn age(&self, id: MessageId) -> Option<u64> {
-        let id = u128::from_be_bytes(id.0);
-        ((id >> 64) as u64 == self.nonce).then_some(id as u64)
+        age_of(self.nonce, id)
     }
 }
 
-/// The slot of an age. There may be none at all.
-fn slot_of(slots: &[Option<Entry>], age: u64) -> usize {
-    age as usize & slots.len().wrapping_sub(1)
+fn age_of(nonce: u64, id: MessageId) -> Option<u64> {
+    let id = u128::from_be_bytes(id.0);
+    ((id >> 64) as u64 == nonce).then_some(id as u64)
 }
 
-fn find(slots: &[Option<Entry>], age: u64) -> Option<&Entry> {
-    let entry = slots.get(slot_of(slots, age))?.as_ref();
-    entry.filter(|entry| entry.age == age)
-}
-
-fn find_mut(slots: &mut [Option<Entry>], age: u64) -> Option<&mut Entry> {
-    let slot = slot_of(slots, age);
-    let entry = slots.get_mut(slot)?.as_mut();
-    entry.filter(|entry| entry.age == age)
-}
-
-/// The message of that age is due when that run is.
-fn is_in(slots: &[Option<Entry>], age: u64, run: u64) -> bool {
-    find(slots, age).is_some_and(|entry| entry.run == run)
+/// The first age of a run whose message is due with it. A run is of one sheet, or of none.
+fn next_in(sheets: &Sheets, entries: &BTreeMap<u64, Entry>, run: &Run) -> Option<u64> {
+    let ages = run.ages();
+    let sheet = sheets.sheet(SheetId::of(ages.start));
+    if let Some(sheet) = sheet.filter(|sheet| sheet.run == run.number()) {
+        return ages.into_iter().find(|age| sheet.has(*age));
+    }
+    let mut entries = entries.range(ages);
+    let (age, _) = entries.find(|(_, entry)| entry.run == run.number())?;
+    Some(*age)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ pub(crate) mod dial;
 pub(crate) mod flood;
 pub(crate) mod frame;
 pub(crate) mod hub;
-pub(crate) mod kept;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod link;

@@ -4,14 +4,12 @@ use std::collections::VecDeque;
 
 use crate::config::Limit;
 use crate::message::{Body, Frames, Identity};
-use crate::proto::chunk::{Chunk, LARGE, Unsent};
+use crate::proto::chunk::{Chunk, KEEP, LARGE, Unsent};
 use crate::proto::frame::{self, MessageId};
+use crate::proto::ledger::SheetId;
 
 /// Unsent acknowledgements over which a link is not read until some have left.
 const MAX_ACKS: usize = 65_536;
-
-/// Spent allocations above this are not kept.
-const KEEP: usize = 128 * 1024;
 
 /// Shorter batches are copied into every outbox: small chunks cost more than they save.
 pub(crate) const WORTH_SHARING: usize = 4 * 1024;
@@ -115,14 +113,43 @@ impl Outbox {
 
     /// Queues a message in the newest chunk and returns the bytes it takes.
     #[inline(always)]
-    pub(crate) fn append(&mut self, id: Option<MessageId>, body: &[u8]) -> usize {
+    pub(crate) fn append(&mut self, body: &[u8]) -> usize {
         let chunk = self.chunks.back_mut().expect("it has room");
         let before = chunk.len();
-        chunk.push(id, false, body);
+        chunk.push(None, false, body);
         let grown = chunk.len() - before;
         self.messages += 1;
         self.bytes += grown;
         grown
+    }
+
+    /// Whether the next message may be on a sheet of the newest chunk, and which.
+    #[inline(always)]
+    pub(crate) fn may_list(&self, direct: bool) -> Option<Option<SheetId>> {
+        self.chunks.back()?.may_list(direct)
+    }
+
+    /// As `append`, for a message that is on a sheet.
+    #[inline(always)]
+    pub(crate) fn append_listed(
+        &mut self,
+        sheet: SheetId,
+        id: MessageId,
+        direct: bool,
+        body: &[u8],
+    ) -> usize {
+        let chunk = self.chunks.back_mut().expect("it has room");
+        let before = chunk.len();
+        chunk.push_listed(sheet, id, direct, body);
+        let grown = chunk.len() - before;
+        self.messages += 1;
+        self.bytes += grown;
+        grown
+    }
+
+    /// Its chunks, for whoever has part in them.
+    pub(crate) fn chunks_mut(&mut self) -> impl Iterator<Item = &mut Chunk> {
+        self.chunks.iter_mut()
     }
 
     /// Queues messages that all outboxes get, encoded as they are.
@@ -141,6 +168,13 @@ impl Outbox {
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.chunks.iter().map(Chunk::capacity).sum()
+    }
+
+    /// An allocation for the next chunk, if there is none.
+    pub(crate) fn put_spare(&mut self, spare: impl FnOnce() -> Option<Vec<u8>>) {
+        if self.spare.capacity() == 0 {
+            self.spare = spare().unwrap_or_default();
+        }
     }
 
     /// A spent allocation, if there is one.

@@ -1,6 +1,7 @@
 //! Resends: when messages are sent again that nobody has acknowledged.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Pauses after this many doublings are all the same.
@@ -38,32 +39,53 @@ impl Resends {
     /// The message of that age, resent so often, is due after its pause. Gives its run's number.
     pub(crate) fn put(&mut self, now: Instant, repeats: u32, age: u64) -> u64 {
         let doublings = (repeats as usize).min(MAX_DOUBLINGS);
-        let pause = self.first.saturating_mul(1 << doublings).min(self.max);
-        let at = now + pause;
-        if self.queues.len() <= doublings {
-            self.queues.resize_with(doublings + 1, VecDeque::new);
-        }
-        let queue = &mut self.queues[doublings];
-        let last = queue.back_mut();
+        let at = self.due(now, doublings);
+        let last = self.queue(doublings).back_mut();
         if let Some(run) = last.filter(|run| run.at == at && run.first + run.count == age) {
             run.count += 1;
             return run.number;
         }
+        self.begin(doublings, at, age, 1)
+    }
+
+    /// So many messages from that age on are due together, and nobody with them.
+    pub(crate) fn put_many(&mut self, now: Instant, first: u64, count: u64) -> u64 {
+        let at = self.due(now, 0);
+        self.begin(0, at, first, count)
+    }
+
+    fn begin(&mut self, doublings: usize, at: Instant, first: u64, count: u64) -> u64 {
         self.latest += 1;
-        queue.push_back(Run {
+        let number = self.latest;
+        self.queue(doublings).push_back(Run {
             at,
-            number: self.latest,
-            first: age,
-            count: 1,
+            number,
+            first,
+            count,
         });
-        self.latest
+        number
+    }
+
+    fn due(&self, now: Instant, doublings: usize) -> Instant {
+        now + self.first.saturating_mul(1 << doublings).min(self.max)
+    }
+
+    fn queue(&mut self, doublings: usize) -> &mut VecDeque<Run> {
+        if self.queues.len() <= doublings {
+            self.queues.resize_with(doublings + 1, VecDeque::new);
+        }
+        &mut self.queues[doublings]
     }
 
     /// The age of a message that is due by `now`; it is in no run any more.
-    pub(crate) fn poll(&mut self, now: Instant, is_in: impl Fn(u64, u64) -> bool) -> Option<u64> {
+    pub(crate) fn poll(
+        &mut self,
+        now: Instant,
+        next_in: impl Fn(&Run) -> Option<u64>,
+    ) -> Option<u64> {
         for queue in &mut self.queues {
             while let Some(run) = queue.front_mut() {
-                run.pass_others(&is_in);
+                run.pass_others(&next_in);
                 if run.count == 0 {
                     queue.pop_front();
                     continue;
@@ -102,10 +124,10 @@ impl Resends {
     }
 
     /// Gives up runs that no message is in.
-    pub(crate) fn tidy(&mut self, is_in: impl Fn(u64, u64) -> bool) {
+    pub(crate) fn tidy(&mut self, next_in: impl Fn(&Run) -> Option<u64>) {
         for queue in &mut self.queues {
             queue.retain_mut(|run| {
-                run.pass_others(&is_in);
+                run.pass_others(&next_in);
                 run.count > 0
             });
         }
@@ -118,11 +140,20 @@ impl Resends {
 }
 
 impl Run {
+    /// The ages of its messages that have not been looked at.
+    pub(crate) fn ages(&self) -> Range<u64> {
+        self.first..self.first + self.count
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Goes on to the first message that is still in it.
-    fn pass_others(&mut self, is_in: impl Fn(u64, u64) -> bool) {
-        while self.count > 0 && !is_in(self.first, self.number) {
-            self.pass();
-        }
+    fn pass_others(&mut self, next_in: impl Fn(&Run) -> Option<u64>) {
+        let end = self.first + self.count;
+        self.first = next_in(self).unwrap_or(end);
+        self.count = end - self.first;
     }
 
     fn pass(&mut self) {
@@ -158,10 +189,10 @@ mod tests {
         for age in 1..=4 {
             resends.put(now, 0, age);
         }
-        let is_in = |age: u64, _: u64| age != 1 && age != 3;
-        assert_eq!(resends.poll(now, is_in), None);
+        let next_in = |run: &Run| run.ages().find(|age| *age != 1 && *age != 3);
+        assert_eq!(resends.poll(now, next_in), None);
         assert_eq!(resends.next(), Some(now + FIRST));
-        let due: Vec<u64> = std::iter::from_fn(|| resends.poll(now + FIRST, is_in)).collect();
+        let due: Vec<u64> = std::iter::from_fn(|| resends.poll(now + FIRST, next_in)).collect();
         assert_eq!(due, [2, 4]);
         assert_eq!((resends.runs(), resends.next()), (0, None));
     }
@@ -169,11 +200,12 @@ mod tests {
     #[test]
     fn a_run_that_was_begun_does_not_hide_what_is_put_behind_it() {
         let (mut resends, now) = (resends(), Instant::now());
+        let all = |run: &Run| run.ages().next();
         (1..=2).for_each(|age| _ = resends.put(now, 0, age));
-        assert_eq!(resends.poll(now + FIRST, |_, _| true), Some(1));
+        assert_eq!(resends.poll(now + FIRST, all), Some(1));
         resends.put(now, 0, 3);
-        assert_eq!(resends.poll(now + FIRST, |_, _| true), Some(2));
-        assert_eq!(resends.poll(now + FIRST, |_, _| true), Some(3));
+        assert_eq!(resends.poll(now + FIRST, all), Some(2));
+        assert_eq!(resends.poll(now + FIRST, all), Some(3));
     }
 
     #[test]
@@ -182,7 +214,7 @@ mod tests {
         for age in 0..100 {
             resends.put(now + Duration::from_millis(age), 0, age);
         }
-        resends.tidy(|age, _| age % 10 == 0);
+        resends.tidy(|run| run.ages().find(|age| age % 10 == 0));
         assert_eq!(resends.runs(), 10);
     }
 

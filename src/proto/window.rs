@@ -6,6 +6,11 @@ use std::num::NonZeroU32;
 
 use crate::proto::backoff::Rng;
 use crate::proto::frame::MessageId;
+use crate::proto::window::neighbours::{Base, split};
+
+pub(crate) use crate::proto::window::neighbours::Neighbours;
+
+mod neighbours;
 
 /// The slots of a table that holds anything at all.
 const FEWEST_SLOTS: usize = 16;
@@ -59,10 +64,6 @@ struct Block {
     link: u64,
 }
 
-/// An id without its last six bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Base([u64; 2]);
-
 /// Ids of one block that were done one after the other, a bit for each.
 struct Run {
     block: u32,
@@ -86,11 +87,13 @@ impl Block {
     }
 }
 
-/// The base of an id, and its bit in the block.
-fn split(MessageId(bytes): MessageId) -> (Base, u64) {
-    let id = u128::from_be_bytes(bytes);
-    let [high, low] = [(id >> 64) as u64, id as u64];
-    (Base([high, low >> 6]), 1 << (low & 63))
+/// So many of the bits that are set, the lowest of them, or all.
+fn lowest(bits: u64, count: usize) -> u64 {
+    let mut others = bits;
+    for _ in 0..count.min(64) {
+        others &= others.wrapping_sub(1);
+    }
+    bits & !others
 }
 
 impl Window {
@@ -113,6 +116,7 @@ impl Window {
     }
 
     /// A message with this id came in on `link`.
+    #[inline]
     pub(crate) fn handle_arrival(&mut self, id: MessageId, link: u64) -> Arrival {
         let (base, bit) = split(id);
         let block = self.lookup(base).unwrap_or_else(|| self.add(base));
@@ -129,32 +133,47 @@ impl Window {
         Arrival::New
     }
 
-    /// The message in hand was acknowledged: it is done, and its ACK goes to the link returned.
-    pub(crate) fn handle_ack(&mut self, id: MessageId) -> Option<u64> {
-        let (base, bit) = split(id);
-        let index = self.lookup(base)?;
-        if self.blocks[index as usize].in_hand & bit == 0 {
+    /// Messages with these ids came in on `link`. Unless all of them are new, nothing has happened.
+    pub(crate) fn handle_news(&mut self, ids: Neighbours, link: u64) -> bool {
+        let block = self.lookup(ids.base).unwrap_or_else(|| self.add(ids.base));
+        let block = &mut self.blocks[block as usize];
+        let is_new = (block.in_hand | block.done) & ids.bits == 0;
+        if is_new {
+            block.link = link;
+            block.in_hand |= ids.bits;
+            self.in_hand += ids.count();
+        }
+        is_new
+    }
+
+    /// Messages were acknowledged: those that were in hand are done, and their ACKs go to the link
+    /// returned.
+    pub(crate) fn handle_acks(&mut self, ids: Neighbours) -> Option<(u64, Neighbours)> {
+        let index = self.lookup(ids.base)?;
+        let bits = ids.bits & self.blocks[index as usize].in_hand;
+        if bits == 0 {
             return None;
         }
-        if self.done_count == self.done_capacity {
-            self.forget_oldest();
-        }
+        let done = Neighbours { bits, ..ids };
+        let count = done.count();
+        self.forget_down_to(self.done_capacity.saturating_sub(count));
         // It may have moved.
-        let index = self.lookup(base)?;
+        let index = self.lookup(ids.base)?;
         let block = &mut self.blocks[index as usize];
-        block.in_hand &= !bit;
-        block.done |= bit;
+        block.in_hand &= !bits;
+        block.done |= bits;
         let link = block.link;
-        self.in_hand -= 1;
-        self.done_count += 1;
+        self.in_hand -= count;
+        self.done_count += count;
         match self.done.back_mut() {
-            Some(run) if run.block == index => run.ids |= bit,
+            Some(run) if run.block == index => run.ids |= bits,
             _ => self.done.push_back(Run {
                 block: index,
-                ids: bit,
+                ids: bits,
             }),
         }
-        Some(link)
+        self.forget_down_to(self.done_capacity);
+        Some((link, done))
     }
 
     /// The message in hand was dropped unacknowledged: its resend is new.
@@ -177,26 +196,31 @@ impl Window {
         self.in_hand + self.done_count
     }
 
-    /// Of ids that were done one after the other, the lowest counts as the oldest.
-    fn forget_oldest(&mut self) {
-        let oldest = self.done.front_mut().expect("something is done");
-        let index = oldest.block;
-        let lowest = oldest.ids & oldest.ids.wrapping_neg();
-        oldest.ids &= !lowest;
-        if oldest.ids == 0 {
-            self.done.pop_front();
+    /// Forgets the oldest ids that are done, until so many are left. Of those that were done one
+    /// after the other, the lowest counts as the oldest.
+    fn forget_down_to(&mut self, count: usize) {
+        while self.done_count > count {
+            let oldest = self.done.front_mut().expect("something is done");
+            let index = oldest.block;
+            let bits = lowest(oldest.ids, self.done_count - count);
+            oldest.ids &= !bits;
+            if oldest.ids == 0 {
+                self.done.pop_front();
+            }
+            self.done_count -= bits.count_ones() as usize;
+            self.blocks[index as usize].done &= !bits;
+            self.clear_up(index);
         }
-        self.done_count -= 1;
-        self.blocks[index as usize].done &= !lowest;
-        self.clear_up(index);
     }
 
     /// The block of a base, if there is one.
+    #[inline]
     fn lookup(&mut self, base: Base) -> Option<u32> {
         let is_latest = |latest: &u32| self.blocks[*latest as usize].base == base;
-        if let Some(latest) = self.latest.filter(is_latest) {
-            return Some(latest);
-        }
+        self.latest.filter(is_latest).or_else(|| self.search(base))
+    }
+
+    fn search(&mut self, base: Base) -> Option<u32> {
         if self.slots.is_empty() {
             return None;
         }

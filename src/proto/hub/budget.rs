@@ -49,7 +49,7 @@ enum Queue {
 impl Hub {
     /// Bytes of messages that this socket holds on their way out, and on their way back.
     pub(super) fn memory(&self) -> usize {
-        self.queued_bytes + self.ledger.bytes() + self.news.bytes()
+        self.queued_bytes + self.ledger.bytes() + self.ledger.waste() + self.news.bytes()
     }
 
     /// A message of `len` bytes is to come in. Messages that were handed back, and that nobody

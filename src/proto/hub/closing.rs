@@ -134,6 +134,11 @@ impl Hub {
             // A thread that is held up in a hook still has it; its messages need not wait.
             self.handle_gone(self.now, id, DownReason::Disconnected);
         }
+        for id in self.link_ids().collect::<Vec<LinkId>>() {
+            if let Some(link) = self.links[id.slot()].as_mut() {
+                self.ledger.dissolve(id, link.outbox.chunks_mut());
+            }
+        }
         for entry in self.ledger.drain() {
             let list = match entry.lost() > 0 || entry.is_written() {
                 true => &mut remains.unacknowledged,

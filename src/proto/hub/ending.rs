@@ -9,7 +9,7 @@ use crate::proto::chunk::Unsent;
 use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
-use crate::proto::ledger::Entry;
+use crate::proto::ledger::{Entry, Settled};
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::peer::{Item, Peer};
 
@@ -159,6 +159,7 @@ impl Hub {
     /// Messages that the link did not deliver go back to the front of where they came from.
     /// Returns how many at-most-once messages are in doubt.
     fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
+        self.ledger.dissolve(id, link.outbox.chunks_mut());
         let unsent = link.outbox.take_back();
         if self.is_tracked() {
             let written = unsent
@@ -210,7 +211,7 @@ impl Hub {
         lost.into_iter().for_each(|id| self.give_up(id));
         for id in kept.into_iter().rev() {
             if let Some(entry) = self.ledger.get(id) {
-                let (target, body) = (entry.target(), entry.body.share());
+                let (target, body) = (entry.target(), entry.body.clone());
                 let expires = None;
                 self.wait_again(
                     target,
@@ -240,17 +241,17 @@ impl Hub {
     /// Hands an at-least-once message back to the application.
     pub(super) fn give_up(&mut self, id: MessageId) {
         if let Some(entry) = self.ledger.remove(id) {
-            self.settle_with_holder(&entry);
+            self.settle_with_holder(&entry.settled());
             self.hand_back(entry);
         }
         self.make_known();
     }
 
     /// The link that has a message need not have it acknowledged any more.
-    pub(super) fn settle_with_holder(&mut self, entry: &Entry) {
-        if let Some(link) = entry.holder.and_then(|link| self.link_mut(link)) {
+    pub(super) fn settle_with_holder(&mut self, settled: &Settled) {
+        if let Some(link) = settled.holder.and_then(|link| self.link_mut(link)) {
             link.unacknowledged -= 1;
-            link.unacknowledged_bytes -= entry.memory();
+            link.unacknowledged_bytes -= settled.memory();
         }
     }
 

@@ -3,9 +3,13 @@
 //! Nearly every message of a burst is sent this way. Whatever is not as usual is left to
 //! [`Hub::send`], which decides all that there is to decide.
 
+use crate::message::{Body, Identity};
 use crate::policy::SendMode;
 use crate::proto::chunk::LARGE;
 use crate::proto::hub::Hub;
+use crate::proto::ledger::Ledger;
+use crate::proto::link::{Link, LinkId};
+use crate::proto::outbox::Payload;
 
 impl Hub {
     /// Adds a message to what somebody is about to write, if there is plenty of room. Says how many
@@ -40,16 +44,44 @@ impl Hub {
             return None;
         }
         self.queued_bytes += match is_tracked {
-            true => {
-                let (id, memory) = self.ledger.assign_copy(id, body);
-                link.unacknowledged += 1;
-                link.unacknowledged_bytes += memory;
-                link.outbox.append(Some(id), body)
-            }
-            false => link.outbox.append(None, body),
+            true => enlist(&mut self.ledger, link, id, None, body)?,
+            false => link.outbox.append(body),
         };
         self.stats.accepted += 1;
         self.router.pass();
         Some(1)
     }
+
+    /// Queues a tracked message, behind others if that is easily done.
+    pub(super) fn queue_tracked(&mut self, id: LinkId, direct: bool, body: &[u8]) {
+        let target = self.peer_of(id).filter(|_| direct);
+        let link = self.links[id.slot()].as_mut().expect("whose turn it is");
+        let follows = body.len() < LARGE && link.outbox.has_room_in_chunk(body.len());
+        let grown = follows.then(|| enlist(&mut self.ledger, link, id, target, body));
+        if let Some(grown) = grown.flatten() {
+            self.queued_bytes += grown;
+            return;
+        }
+        let body = Body::from(body);
+        let message = self.ledger.insert(target, body.clone());
+        self.queue(id, Some(message), direct, Payload::Shared(&body));
+    }
+}
+
+/// Queues a tracked message behind others, in the same chunk, and on the sheet that has those; gives
+/// the bytes that it takes in the outbox.
+#[inline(always)]
+fn enlist(
+    ledger: &mut Ledger,
+    link: &mut Link,
+    id: LinkId,
+    target: Option<Identity>,
+    body: &[u8],
+) -> Option<usize> {
+    let direct = target.is_some();
+    let sheet = link.outbox.may_list(direct)?;
+    let (sheet, message, memory) = ledger.enlist(sheet, id, target, body.len());
+    link.unacknowledged += 1;
+    link.unacknowledged_bytes += memory;
+    Some(link.outbox.append_listed(sheet, message, direct, body))
 }

@@ -121,7 +121,8 @@ impl Hub {
     /// Peers see the nonce, and must not learn the seed from it: they could choose message ids
     /// that collide.
     pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64, nonce: u64) -> Hub {
-        let ledger = Ledger::new(nonce, config.resend_after, config.resend_max);
+        let slack = (config.memory_budget / 16).min(1024 * 1024);
+        let ledger = Ledger::new(nonce, slack, config.resend_after, config.resend_max);
         Hub {
             config,
             me,

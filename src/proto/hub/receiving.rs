@@ -9,9 +9,9 @@ use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::frame::{MessageId, Violation};
 use crate::proto::hub::Hub;
-use crate::proto::ledger::Entry;
+use crate::proto::ledger::Settled;
 use crate::proto::link::{LinkId, Phase};
-use crate::proto::window::Arrival;
+use crate::proto::window::{Arrival, Neighbours};
 
 /// What links hold of small frames beside a large one, before it costs that one its link.
 const BESIDE: usize = 64 * 1024;
@@ -126,11 +126,23 @@ impl Hub {
         if !batch.spans.iter().any(|span| span.wants_ack) {
             return;
         }
+        let window = &mut self.peer_mut(peer).window;
+        // Nearly always all of them are new.
+        let ids = batch.spans.iter().map_while(|span| batch.id(*span));
+        let groups = Neighbours::among(ids);
+        let new = groups.take_while(|ids| window.handle_news(*ids, link.token()));
+        let mut new: usize = new.map(Neighbours::count).sum();
+        if new == batch.spans.len() {
+            return;
+        }
         let mut spans = std::mem::take(&mut batch.spans);
         let count = spans.len();
         let mut done = Vec::new();
-        let window = &mut self.peer_mut(peer).window;
         spans.retain(|span| {
+            if new > 0 {
+                new -= 1;
+                return true;
+            }
             let Some(id) = batch.id(*span) else {
                 return true;
             };
@@ -141,48 +153,72 @@ impl Hub {
         self.stats.duplicates += (count - spans.len()) as u64;
         batch.spans = spans;
         if self.takes_acks(link) {
-            self.push_acks(link, &done);
+            self.push_acks(link, done.into_iter());
         }
     }
 
-    fn push_acks(&mut self, to: LinkId, ids: &[MessageId]) {
+    fn push_acks(&mut self, to: LinkId, ids: impl Iterator<Item = MessageId>) {
         if let Some(link) = self.link_mut(to) {
-            ids.iter().for_each(|id| link.outbox.push_ack(*id));
+            ids.for_each(|id| link.outbox.push_ack(id));
         }
         self.mark_dirty(to);
     }
 
     fn handle_acks(&mut self, acks: &[MessageId], peer: Identity) {
-        acks.iter().for_each(|ack| self.handle_ack(*ack, peer));
-        if !acks.is_empty() {
-            self.pump();
+        if acks.is_empty() {
+            return;
         }
+        let mut rest = acks;
+        while let Some((first, others)) = rest.split_first() {
+            rest = match self.handle_neighbours(rest, peer) {
+                Some(count) => &rest[count..],
+                None => {
+                    self.handle_ack(*first, peer);
+                    others
+                }
+            };
+        }
+        self.effects.wake.room = true;
+        self.effects.wake.peers |= self.is_closing();
+        self.pump();
+    }
+
+    /// The first of these, and those behind it that were sent one after the other, as nearly all
+    /// are. Says how many.
+    fn handle_neighbours(&mut self, acks: &[MessageId], peer: Identity) -> Option<usize> {
+        let link = self.ledger.holder_of_sheet(*acks.first()?)?;
+        if self.peer_of(link) != Some(peer) {
+            return None;
+        }
+        let (count, memory) = self.ledger.settle_neighbours(acks);
+        self.stats.acknowledged += count as u64;
+        let link = self.link_mut(link).expect("it has a peer");
+        link.unacknowledged -= count;
+        link.unacknowledged_bytes -= memory;
+        Some(count)
     }
 
     fn handle_ack(&mut self, id: MessageId, peer: Identity) {
-        let holder = self.ledger.get(id).and_then(|entry| entry.holder);
+        let holder = self.ledger.find(id).and_then(|place| place.holder);
         let has_it = holder.is_some_and(|link| self.peer_of(link) == Some(peer));
-        let Some(entry) = self.ledger.handle_ack(id, peer, has_it) else {
+        let Some(settled) = self.ledger.handle_ack(id, peer, has_it) else {
             self.stats.stray_acks += 1;
             return;
         };
         self.stats.acknowledged += 1;
-        match entry.holder {
-            Some(_) => self.settle_with_holder(&entry),
+        match settled.holder {
+            Some(_) => self.settle_with_holder(&settled),
             // It waits to be sent again, which is needless now.
-            None => self.stop_waiting(id, &entry),
+            None => self.stop_waiting(id, &settled),
         }
-        self.ledger.spares.take_back(entry.body);
-        self.effects.wake.room = true;
-        self.effects.wake.peers |= self.is_closing();
     }
 
-    fn stop_waiting(&mut self, id: MessageId, entry: &Entry) {
-        let waiting = match entry.target() {
+    fn stop_waiting(&mut self, id: MessageId, settled: &Settled) {
+        let waiting = match settled.target {
             None => &mut self.router.waiting,
             Some(identity) => &mut self.peer_mut(identity).waiting,
         };
-        self.queued_bytes -= waiting.settle(id, entry.body.len());
+        self.queued_bytes -= waiting.settle(id, settled.len);
     }
 
     /// The application has these messages (or acknowledged them).
@@ -215,17 +251,14 @@ impl Hub {
             return;
         };
         let window = &mut known.window;
-        let acks = ids.filter_map(|id| Some((window.handle_ack(id)?, id)));
-        let (links, ids): (Vec<u64>, Vec<MessageId>) = acks.unzip();
+        let acks = Neighbours::among(ids).filter_map(|ids| window.handle_acks(ids));
+        let acks: Vec<(u64, Neighbours)> = acks.collect();
         let current = known.link;
-        let mut rest = &ids[..];
-        for same in links.chunk_by(|one, other| one == other) {
-            let (these, others) = rest.split_at(same.len());
-            rest = others;
-            let latest = Some(LinkId::from_token(same[0]));
+        for same in acks.chunk_by(|(one, _), (other, _)| one == other) {
+            let latest = Some(LinkId::from_token(same[0].0));
             let mut targets = [latest, current].into_iter().flatten();
             if let Some(target) = targets.find(|id| self.takes_acks(*id)) {
-                self.push_acks(target, these);
+                self.push_acks(target, same.iter().flat_map(|(_, ids)| ids.ids()));
             }
         }
     }

@@ -313,13 +313,13 @@ impl Hub {
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
         self.effects.wake.room = true;
-        if message.is_some_and(|id| self.ledger.get(id).is_none()) {
+        let place = message.map(|id| self.ledger.find(id));
+        if place.is_some_and(|place| place.is_none()) {
             // A resend that was acknowledged before it left.
             return true;
         }
-        let is_written =
-            |id: &MessageId| self.ledger.get(*id).is_some_and(|entry| entry.is_written());
-        match message.filter(is_written) {
+        let is_written = place.flatten().is_some_and(|place| place.is_written);
+        match message.filter(|_| is_written) {
             // A resend that gives way is no loss: an earlier copy may still be acknowledged.
             Some(id) => {
                 self.ledger.postpone(self.now, id);
@@ -335,8 +335,8 @@ impl Hub {
 
     /// Takes a dropped message out of the ledger.
     pub(super) fn forget(&mut self, id: Option<MessageId>) {
-        let entry = id.and_then(|id| self.ledger.remove(id));
-        entry.inspect(|entry| self.settle_with_holder(entry));
+        let settled = id.and_then(|id| self.ledger.settle(id));
+        settled.inspect(|settled| self.settle_with_holder(settled));
     }
 
     fn new_item(&mut self, target: Option<Identity>, body: &[u8]) -> Item {
@@ -353,17 +353,7 @@ impl Hub {
 
     fn queue_new(&mut self, link: LinkId, direct: bool, body: &[u8]) {
         if self.is_tracked() {
-            let target = self
-                .link(link)
-                .and_then(|link| link.peer)
-                .filter(|_| direct);
-            if body.len() < LARGE {
-                let id = self.ledger.insert_copy(target, body);
-                return self.queue(link, Some(id), direct, Payload::Slice(body));
-            }
-            let body = Body::from(body);
-            let id = self.ledger.insert(target, body.clone());
-            return self.queue(link, Some(id), direct, Payload::Shared(&body));
+            return self.queue_tracked(link, direct, body);
         }
         if body.len() >= LARGE {
             return self.queue(link, None, direct, Payload::Shared(&Body::from(body)));

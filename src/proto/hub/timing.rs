@@ -151,7 +151,7 @@ impl Hub {
             let Some(entry) = self.ledger.get(id) else {
                 continue;
             };
-            let (holder, target, body) = (entry.holder, entry.target(), entry.body.share());
+            let (holder, target, body) = (entry.holder, entry.target(), entry.body.clone());
             let tries = entry.repeats + entry.lost();
             if self.config.count_live_resends && tries >= self.config.max_resends {
                 self.give_up(id);

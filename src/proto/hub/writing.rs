@@ -57,15 +57,14 @@ impl Hub {
         if !link.is_writable() || link.is_drained {
             return None;
         }
-        let is_open = link.is_open();
         if link.outbox.is_ripe() {
-            return link.outbox.poll_chunk(is_open);
+            return self.take_chunk(id);
         }
         if !is_busy && !link.is_dirty {
             let now = clock();
             let last = if in_turn { busy_until } else { link.wrote };
             if now.saturating_duration_since(last) >= BURST {
-                return link.outbox.poll_chunk(is_open);
+                return self.take_chunk(id);
             }
             self.busy_until = now;
         }
@@ -77,9 +76,17 @@ impl Hub {
     /// Who floods a link takes two for one, or what was once queued would never get less.
     pub(crate) fn claim_another(&mut self, id: LinkId) -> Option<Chunk> {
         let link = self.link_mut(id)?;
-        let is_open = link.is_open();
         let may_write = link.is_writable() && !link.is_drained && link.outbox.is_ripe();
-        may_write.then(|| link.outbox.poll_chunk(is_open)).flatten()
+        may_write.then(|| self.take_chunk(id)).flatten()
+    }
+
+    /// Takes the next chunk out of an outbox. The ledger has part in what it keeps track of.
+    fn take_chunk(&mut self, id: LinkId) -> Option<Chunk> {
+        let link = self.link_mut(id)?;
+        let is_open = link.is_open();
+        let mut chunk = link.outbox.poll_chunk(is_open)?;
+        self.ledger.keep_page(&mut chunk);
+        Some(chunk)
     }
 
     /// The next chunk of `id` for the thread that has been told to write it.
@@ -89,11 +96,8 @@ impl Hub {
         }
         let link = self.link_mut(id)?;
         link.is_dirty = false;
-        if !link.is_writable() {
-            return None;
-        }
-        let is_open = link.is_open();
-        link.outbox.poll_chunk(is_open)
+        let is_writable = link.is_writable();
+        is_writable.then(|| self.take_chunk(id)).flatten()
     }
 
     /// A chunk is back from the kernel, whole or not. If not, the link belongs to a drain until
@@ -111,9 +115,7 @@ impl Hub {
             self.settle();
         }
         if self.is_tracked() && chunk.is_done() {
-            chunk
-                .ids()
-                .for_each(|message| self.ledger.handle_written(now, message));
+            self.ledger.handle_chunk(now, &chunk);
             self.watch_resends();
         }
         let is_tracked = self.is_tracked();
@@ -135,9 +137,12 @@ impl Hub {
         }
         let was_drained = link.is_drained;
         link.is_drained |= !is_done;
-        if !is_tracked {
-            link.written += messages as u64;
-            self.stats.written += messages as u64;
+        match is_tracked {
+            true => self.refill(id),
+            false => {
+                link.written += messages as u64;
+                self.stats.written += messages as u64;
+            }
         }
         self.busy_until = now;
         if is_long && !was_drained {
@@ -152,6 +157,14 @@ impl Hub {
         }
         self.after_write(id);
         was_drained
+    }
+
+    /// The ledger keeps what chunks were made of, and gives back what it needs no more.
+    fn refill(&mut self, id: LinkId) {
+        let ledger = &mut self.ledger;
+        if let Some(link) = self.links[id.slot()].as_mut() {
+            link.outbox.put_spare(|| ledger.take_spare());
+        }
     }
 
     /// A chunk is back that nobody tried to write.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Arrival, Window};
+use super::{Arrival, Neighbours, Window};
 use crate::proto::backoff::Rng;
 use crate::proto::frame::MessageId;
 
@@ -14,6 +14,13 @@ fn id(n: u128) -> MessageId {
 /// No two of them are neighbours.
 fn lone(n: u128) -> MessageId {
     MessageId(n.to_le_bytes())
+}
+
+impl Window {
+    pub(crate) fn handle_ack(&mut self, id: MessageId) -> Option<u64> {
+        let one = Neighbours::among([id].into_iter()).next()?;
+        Some(self.handle_acks(one)?.0)
+    }
 }
 
 #[test]
