@@ -312,13 +312,17 @@ impl Socket {
             if shared.life != Life::Open {
                 return Err(Error::Closed);
             }
+            if let Some((link, chunk)) = shared.hub.lend(to, body) {
+                core.carry_on(shared, link, chunk, body);
+                return Ok(Sent::to(1));
+            }
             match offer(&mut shared.hub, to, body) {
                 Ok(sent) => {
                     let claimed = sent.link.and_then(|link| {
                         Some((link, shared.hub.claim(link, to.is_none(), Instant::now)?))
                     });
                     if let Some((link, chunk)) = claimed {
-                        core.carry_on(shared, link, chunk);
+                        core.carry_on(shared, link, chunk, &[]);
                     }
                     return Ok(sent);
                 }
@@ -326,7 +330,7 @@ impl Socket {
                 Err(Refusal::Full) => {
                     let deadline = patience.deadline()?;
                     shared = match shared.hub.claim_next() {
-                        Some((link, chunk)) => core.carry_on(shared, link, chunk),
+                        Some((link, chunk)) => core.carry_on(shared, link, chunk, &[]),
                         None => shared.wait(Signal::Room, deadline),
                     };
                 }

@@ -239,6 +239,11 @@ impl World {
         if self.close.has_begun() {
             return None;
         }
+        if let Some((link, chunk)) = self.hub.lend(to, &body) {
+            self.application.handle_accepted(to, &body);
+            self.carry(link, chunk, &body, write);
+            return None;
+        }
         let before = self.hub.stats().accepted;
         let sent = match to {
             None => self.hub.send(&body),
@@ -253,7 +258,7 @@ impl World {
                 let claimed = claimed
                     .and_then(|it| Some((it, self.hub.claim(it, to.is_none(), || self.now)?)));
                 if let Some((link, chunk)) = claimed {
-                    self.carry(link, chunk, write);
+                    self.carry(link, chunk, &[], write);
                 }
                 None
             }

@@ -15,7 +15,7 @@ impl World {
     /// As the connection's own thread does.
     pub(crate) fn write_next(&mut self, link: LinkId, write: Write) {
         if let Some(chunk) = self.hub.poll_chunk(link) {
-            self.carry(link, chunk, write);
+            self.carry(link, chunk, &[], write);
         }
     }
 
@@ -35,7 +35,7 @@ impl World {
             return;
         }
         if let Some(chunk) = self.hub.poll_chunk(link) {
-            return self.carry(link, chunk, write);
+            return self.carry(link, chunk, &[], write);
         }
         if let Some(end) = self.ends.get_mut(&link) {
             end.is_drained = false;
@@ -43,13 +43,15 @@ impl World {
         self.hub.handle_caught_up(link);
     }
 
-    pub(crate) fn carry(&mut self, link: LinkId, mut chunk: Chunk, write: Write) {
+    /// With a payload that is `lent`, if the chunk is to be written from that.
+    pub(crate) fn carry(&mut self, link: LinkId, mut chunk: Chunk, lent: &[u8], write: Write) {
         let end = self.ends.get_mut(&link);
         let end = end.expect("a link with a chunk on its way is not gone");
         assert!(end.chunk.is_none(), "one writer at a time");
         let (is_shut, is_over) = (end.is_shut, end.hung_up.is_some());
         let (count, breaks) = match write {
             Write::Hold => {
+                chunk.keep(lent);
                 end.chunk = Some(chunk);
                 return;
             }
@@ -57,9 +59,10 @@ impl World {
             Write::Break(count) => (count, true),
         };
         let count = if is_shut { 0 } else { count };
-        let bytes = [chunk.rest().0, chunk.rest().1].concat();
+        let bytes = [chunk.rest_with(lent).0, chunk.rest_with(lent).1].concat();
         let taken = bytes.len().min(count);
         chunk.handle_taken(taken);
+        chunk.keep(lent);
         let is_done = chunk.is_done();
         if taken > 0 {
             self.arrive(link, &bytes[..taken]);
@@ -79,7 +82,7 @@ impl World {
     pub(crate) fn bring_back(&mut self, link: LinkId, write: Write) {
         let end = self.ends.get_mut(&link);
         if let Some(chunk) = end.and_then(|end| end.chunk.take()) {
-            self.carry(link, chunk, write);
+            self.carry(link, chunk, &[], write);
         }
     }
 

@@ -84,7 +84,7 @@ impl Core {
             let Some(chunk) = chunk else {
                 return shared.hub.handle_caught_up(id);
             };
-            let (again, written) = self.carry(shared, id, chunk, wanted);
+            let (again, written) = self.carry(shared, id, chunk, &[], wanted);
             shared = again;
             match written {
                 Written::Whole => {}

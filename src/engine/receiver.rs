@@ -39,7 +39,7 @@ impl Core {
             Acks::Now => {
                 let taken = self.inbox.drain_taken();
                 if let Some((link, chunk)) = shared.hub.claim_acks(&taken) {
-                    self.carry(shared, link, chunk, PATIENCE);
+                    self.carry(shared, link, chunk, &[], PATIENCE);
                 }
             }
             _ if shared.acks_due.is_some() => {}

@@ -31,23 +31,26 @@ impl Core {
     pub(crate) fn write_next(self: &Arc<Core>, id: LinkId) {
         let mut shared = self.lock();
         if let Some(chunk) = shared.hub.poll_chunk(id) {
-            self.carry(shared, id, chunk, PATIENCE);
+            self.carry(shared, id, chunk, &[], PATIENCE);
         }
     }
 
-    /// Takes one chunk to the kernel, without the lock, for about `limit` at most.
+    /// Takes one chunk to the kernel, without the lock, for about `limit` at most. It may have to be
+    /// written from what is `lent`.
     pub(crate) fn carry<'a>(
         self: &'a Arc<Core>,
         shared: Locked<'a>,
         id: LinkId,
         mut chunk: Chunk,
+        lent: &[u8],
         limit: Duration,
     ) -> (Locked<'a>, Written) {
         let stream = shared
             .stream(id)
             .expect("a link with a chunk on its way has a stream");
         drop(shared);
-        let (took, written) = write_chunk(&stream, &mut chunk, limit);
+        let (took, written) = write_chunk(&stream, &mut chunk, lent, limit);
+        chunk.keep(lent);
         self.bring_back(self.lock(), id, chunk, took, written)
     }
 
@@ -57,10 +60,11 @@ impl Core {
         shared: Locked<'a>,
         id: LinkId,
         chunk: Chunk,
+        lent: &[u8],
     ) -> Locked<'a> {
-        let (mut shared, _) = self.carry(shared, id, chunk, PATIENCE);
+        let (mut shared, _) = self.carry(shared, id, chunk, lent, PATIENCE);
         match shared.hub.claim_another(id) {
-            Some(another) => self.carry(shared, id, another, PATIENCE).0,
+            Some(another) => self.carry(shared, id, another, &[], PATIENCE).0,
             None => shared,
         }
     }
@@ -80,7 +84,7 @@ impl Core {
         let mut outcomes = Vec::with_capacity(ROUND);
         for ((_, chunk), stream) in round.iter_mut().zip(streams) {
             let stream = stream.expect("a link with a chunk on its way has a stream");
-            outcomes.push(write_chunk(&stream, chunk, PATIENCE));
+            outcomes.push(write_chunk(&stream, chunk, &[], PATIENCE));
             if let Some((_, Written::Stalled)) = outcomes.last() {
                 // That took its time: the others wait until the keeper has looked at the clock.
                 break;
@@ -127,10 +131,15 @@ impl Core {
 
 /// Writes until all is with the kernel, until it takes nothing, or until it has taken a little at
 /// a time for too long: a slow peer must not hold up whoever writes.
-fn write_chunk(stream: &Stream, chunk: &mut Chunk, limit: Duration) -> (bool, Written) {
+fn write_chunk(
+    stream: &Stream,
+    chunk: &mut Chunk,
+    lent: &[u8],
+    limit: Duration,
+) -> (bool, Written) {
     let mut began = None;
     loop {
-        let (head, body) = chunk.rest();
+        let (head, body) = chunk.rest_with(lent);
         match stream.write(head, body) {
             Ok(0) => return (began.is_some(), Written::Broken),
             Ok(count) => chunk.handle_taken(count),

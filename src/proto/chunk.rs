@@ -1,10 +1,11 @@
 //! Chunk: encoded frames that are written together, and what becomes of them when the link ends.
 
-use std::ops::Deref;
-
 use crate::message::{Body, Frames};
+use crate::proto::chunk::parts::{Bytes, Tail};
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
 use crate::proto::ledger::SheetId;
+
+mod parts;
 
 /// Payloads from this size on are shared instead of copied into a chunk.
 pub(crate) const LARGE: usize = 16 * 1024;
@@ -15,14 +16,15 @@ pub(crate) const FULL: usize = 64 * 1024;
 /// Spent allocations above this are not kept.
 pub(crate) const KEEP: usize = 128 * 1024;
 
-/// A chunk whose bytes others keep does not hold on to more than twice this, if it is short.
-const SHORT: usize = 4 * 1024;
+/// With fewer messages before it in a chunk, a message is not worth a sheet: each sheet takes ages,
+/// and places where peers remember them, for thousands.
+const WORTH_A_SHEET: usize = 8;
 
 /// Whole frames, the last of which may have its payload in an allocation of its own.
 #[derive(Default)]
 pub(crate) struct Chunk {
     bytes: Bytes,
-    body: Option<Body>,
+    tail: Tail,
     /// Where the first frame that still belongs to this chunk starts.
     start: usize,
     /// Bytes that were given to the kernel, `start` included.
@@ -42,12 +44,6 @@ struct Listed {
     count: usize,
     /// Where they end (counted as turns are).
     end: usize,
-}
-
-/// Encoded frames, of one chunk alone or of the chunks of several links.
-enum Bytes {
-    Own(Vec<u8>),
-    Shared(Frames),
 }
 
 /// A message that comes back out of a chunk.
@@ -93,7 +89,10 @@ impl Chunk {
     /// Another message may follow in it.
     pub(crate) fn has_room(&self) -> bool {
         let is_own = matches!(self.bytes, Bytes::Own(_));
-        is_own && !self.is_control() && self.body.is_none() && self.bytes.len() < FULL
+        is_own
+            && !self.is_control()
+            && matches!(self.tail, Tail::Nothing)
+            && self.bytes.len() < FULL
     }
 
     /// A message of that length may follow, and another one behind it.
@@ -123,7 +122,11 @@ impl Chunk {
         payload: &[u8],
     ) {
         self.push(Some(id), direct, payload);
-        self.listed.sheet = Some(sheet);
+        if self.listed.sheet != Some(sheet) {
+            // One before this has nothing left on it.
+            self.listed.count = 0;
+            self.listed.sheet = Some(sheet);
+        }
         self.listed.count += 1;
         self.listed.end = self.index();
     }
@@ -132,9 +135,11 @@ impl Chunk {
     /// are neighbours, so that in the order of their ages they stay as they were sent.
     #[inline(always)]
     pub(crate) fn may_list(&self, direct: bool) -> Option<Option<SheetId>> {
-        let was_direct = self.turns.len() % 2 == 1;
-        let goes_on = was_direct == direct && self.listed.end == self.index();
-        (self.listed.sheet.is_none() || goes_on).then_some(self.listed.sheet)
+        let may = match self.listed.sheet {
+            None => self.messages >= WORTH_A_SHEET,
+            Some(_) => self.is_direct_last() == direct && self.listed.end == self.index(),
+        };
+        may.then_some(self.listed.sheet)
     }
 
     /// The sheet that has some of its messages.
@@ -155,17 +160,7 @@ impl Chunk {
 
     /// Its bytes, for whoever keeps them; nothing is added from now on.
     pub(crate) fn share(&mut self) -> Frames {
-        let bytes = match std::mem::take(&mut self.bytes) {
-            Bytes::Own(mut bytes) => {
-                if bytes.capacity() > 2 * bytes.len().max(SHORT) {
-                    bytes.shrink_to_fit();
-                }
-                Frames::new(bytes)
-            }
-            Bytes::Shared(bytes) => bytes,
-        };
-        self.bytes = Bytes::Shared(bytes.clone());
-        bytes
+        self.bytes.share()
     }
 
     /// So many messages without an id, as they are encoded already.
@@ -176,7 +171,20 @@ impl Chunk {
 
     pub(crate) fn push_shared(&mut self, id: Option<MessageId>, direct: bool, body: Body) {
         self.begin(id, direct, body.len());
-        self.body = Some(body);
+        self.tail = Tail::Shared(body);
+    }
+
+    /// A message whose payload of that length is the caller's, who is given the chunk at once.
+    pub(crate) fn push_lent(&mut self, direct: bool, len: usize) {
+        self.begin(None, direct, len);
+        self.tail = Tail::Lent(len);
+    }
+
+    /// The chunk comes back from whoever had `lent`: what is to be written later is kept.
+    pub(crate) fn keep(&mut self, lent: &[u8]) {
+        if matches!(self.tail, Tail::Lent(_)) && !self.is_done() {
+            self.tail = Tail::Shared(lent.into());
+        }
     }
 
     #[inline(always)]
@@ -187,12 +195,17 @@ impl Chunk {
 
     #[inline(always)]
     fn count(&mut self, messages: usize, direct: bool) {
-        let was_direct = self.turns.len() % 2 == 1;
-        if direct != was_direct {
+        if direct != self.is_direct_last() {
             let index = u32::try_from(self.index());
             self.turns.push(index.expect("a chunk is short"));
         }
         self.messages += messages;
+    }
+
+    /// The latest message was sent to one identity.
+    #[inline(always)]
+    fn is_direct_last(&self) -> bool {
+        self.turns.len() % 2 == 1
     }
 
     fn is_direct(&self, index: u32) -> bool {
@@ -203,15 +216,33 @@ impl Chunk {
         self.messages
     }
 
+    /// The ids of messages whose last byte was given to the kernel.
+    pub(crate) fn written_ids(&self) -> impl Iterator<Item = MessageId> + '_ {
+        let mut at = self.start;
+        let ids = (0..self.messages).map_while(move |_| {
+            let head = at;
+            at += LENGTH + frame::envelope_len(&self.bytes[at..]) as usize;
+            (at <= self.taken).then(|| self.id_at(head))
+        });
+        ids.flatten()
+    }
+
     /// Bytes of this chunk that count against a queue's bound.
     pub(crate) fn len(&self) -> usize {
         self.end() - self.start
     }
 
-    /// What is still to be written: the rest of the encoded bytes, then of the shared payload.
+    /// What is still to be written: the rest of the encoded bytes, then of a shared payload.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn rest(&self) -> (&[u8], &[u8]) {
+        self.rest_with(&[])
+    }
+
+    /// What is still to be written: the rest of the encoded bytes, then of a payload that is shared,
+    /// or that is `lent`.
+    pub(crate) fn rest_with<'a>(&'a self, lent: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let head = &self.bytes[self.taken.min(self.bytes.len())..];
-        let body = self.body.as_deref().unwrap_or_default();
+        let body = self.tail.bytes(lent);
         (head, &body[self.taken.saturating_sub(self.bytes.len())..])
     }
 
@@ -240,7 +271,7 @@ impl Chunk {
         self.start = end.min(self.bytes.len());
         self.taken = self.start;
         if end > self.bytes.len() {
-            self.body = None;
+            self.tail = Tail::Nothing;
         }
         Some(unsent)
     }
@@ -302,8 +333,8 @@ impl Chunk {
             } else {
                 DATA_HEADER
             };
-        let body = match &self.body {
-            Some(body) if end > self.bytes.len() => body.clone(),
+        let body = match &self.tail {
+            Tail::Shared(body) if end > self.bytes.len() => body.clone(),
             _ => self.bytes[payload..end].into(),
         };
         let written = end <= self.taken;
@@ -319,34 +350,7 @@ impl Chunk {
     }
 
     fn end(&self) -> usize {
-        self.bytes.len() + self.body.as_ref().map_or(0, |body| body.len())
-    }
-}
-
-impl Bytes {
-    /// The bytes of a chunk that takes further frames.
-    fn own(&mut self) -> &mut Vec<u8> {
-        match self {
-            Bytes::Own(bytes) => bytes,
-            Bytes::Shared(_) => unreachable!("a shared chunk has no room"),
-        }
-    }
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Bytes::Own(bytes) => bytes,
-            Bytes::Shared(bytes) => bytes,
-        }
-    }
-}
-
-impl Default for Bytes {
-    fn default() -> Bytes {
-        Bytes::Own(Vec::new())
+        self.bytes.len() + self.tail.len()
     }
 }
 

@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 use crate::message::{Body, Identity};
 use crate::proto::chunk::Chunk;
-use crate::proto::frame::{self, DATA_REQ_HEADER, MessageId};
+use crate::proto::frame::{self, MessageId};
 use crate::proto::link::LinkId;
 use crate::proto::resends::{Resends, Run};
 
+pub(crate) use entry::Entry;
 use entry::OVERHEAD;
-pub(crate) use entry::{Entry, Place, Settled};
 pub(crate) use sheets::SheetId;
 use sheets::{Sheet, Sheets};
 
 mod entry;
 mod sheets;
+
+/// So many sheets are taken apart in one go.
+const AT_ONCE: usize = 64;
 
 pub(crate) struct Ledger {
     nonce: u64,
@@ -55,7 +58,7 @@ impl Ledger {
         self.bytes
     }
 
-    /// Bytes of memory beside those, which messages took that were acknowledged.
+    /// Bytes of memory beside those, which were of messages that are not there any more.
     pub(crate) fn waste(&self) -> usize {
         self.sheets.waste()
     }
@@ -67,6 +70,18 @@ impl Ledger {
         self.bytes += body.len() + OVERHEAD;
         self.entries.insert(self.latest, Entry::new(target, body));
         self.id(self.latest)
+    }
+
+    /// The same for one that `link` gets at once. Gives the memory that it takes as well.
+    pub(crate) fn assign(
+        &mut self,
+        link: LinkId,
+        target: Option<Identity>,
+        body: &[u8],
+    ) -> (MessageId, usize) {
+        let id = self.insert(target, body.into());
+        self.handle_assigned(id, link);
+        (id, body.len() + OVERHEAD)
     }
 
     /// Takes a message of that length in which `link` gets behind those of a sheet of its own, or
@@ -114,14 +129,12 @@ impl Ledger {
         self.sheets.take_spare()
     }
 
-    /// Where a message is.
-    pub(crate) fn find(&self, id: MessageId) -> Option<Place> {
+    /// Whether a copy of a message was given to the kernel on the link that has it, if the message
+    /// is still here.
+    pub(crate) fn is_written(&self, id: MessageId) -> Option<bool> {
         let age = self.age(id)?;
-        let sheet = self.sheets.find(age).map(|sheet| Place {
-            holder: Some(sheet.holder),
-            is_written: sheet.is_written,
-        });
-        sheet.or_else(|| self.entries.get(&age).map(Entry::place))
+        let sheet = self.sheets.find(age).map(Sheet::is_written);
+        sheet.or_else(|| self.entries.get(&age).map(Entry::is_written))
     }
 
     /// A message that is on no sheet.
@@ -152,7 +165,7 @@ impl Ledger {
     pub(crate) fn settle_neighbours(&mut self, ids: &[MessageId]) -> (usize, usize) {
         let nonce = self.nonce;
         let ages = ids.iter().map_while(|id| age_of(nonce, *id));
-        let (count, len) = self.sheets.take_some(ages, DATA_REQ_HEADER);
+        let (count, len) = self.sheets.take(ages);
         let memory = len + count * OVERHEAD;
         self.count -= count;
         self.bytes -= memory;
@@ -160,26 +173,23 @@ impl Ledger {
         (count, memory)
     }
 
-    /// Takes a message out, wherever it is.
-    pub(crate) fn settle(&mut self, id: MessageId) -> Option<Settled> {
-        let age = self.age(id)?;
-        let Some(sheet) = self.sheets.find(age) else {
-            return Some(self.remove(id)?.settled());
-        };
-        let (holder, target) = (Some(sheet.holder), sheet.target);
-        let (_, memory) = self.settle_neighbours(&[id]);
-        Some(Settled {
-            holder,
-            target,
-            len: memory - OVERHEAD,
-        })
+    /// Takes a message out, wherever it is. Says who had it, and gives the memory that it took.
+    pub(crate) fn forget(&mut self, id: MessageId) -> Option<(Option<LinkId>, usize)> {
+        match self.holder_of_sheet(id) {
+            Some(holder) => Some((Some(holder), self.settle_neighbours(&[id]).1)),
+            None => {
+                let entry = self.remove(id)?;
+                Some((entry.holder, entry.memory()))
+            }
+        }
     }
 
-    /// Pages that are of little use are given up before they take much more than the messages do.
+    /// Pages that are of little use are given up before they take much more than the messages do:
+    /// of the others, no more is waste than is not.
     fn limit_waste(&mut self) {
-        if self.sheets.waste() > 4 * self.bytes + self.slack {
-            let sparse = self.sheets.all(Sheet::is_sparse);
-            sparse.into_iter().for_each(|id| self.take_apart(id));
+        if self.sheets.waste() > self.bytes + self.slack {
+            let sparse = self.sheets.all(Sheet::is_sparse).into_iter();
+            sparse.take(AT_ONCE).for_each(|id| self.take_apart(id));
         }
     }
 
@@ -196,7 +206,7 @@ impl Ledger {
             let entry = Entry {
                 holder: Some(sheet.holder),
                 run: sheet.run,
-                is_written: sheet.is_written,
+                is_written: sheet.is_written(),
                 ..Entry::new(sheet.target, payload.into())
             };
             self.entries.insert(age, entry);
@@ -221,9 +231,10 @@ impl Ledger {
     /// The messages of a chunk were given to the kernel: from now on their acknowledgements are
     /// awaited.
     pub(crate) fn handle_chunk(&mut self, now: Instant, chunk: &Chunk) {
-        if let Some(sheet) = chunk.sheet().and_then(|id| self.sheets.sheet_mut(id)) {
-            sheet.is_written = true;
-            sheet.run = self.resends.put_many(now, sheet.first(), sheet.count());
+        if let Some(sheet) = chunk.sheet().and_then(|id| self.sheets.sheet(id)) {
+            let (id, first, count) = (sheet.id(), sheet.first(), sheet.count());
+            let run = self.resends.put_many(now, first, count);
+            self.sheets.handle_written(id, run);
             self.tidy();
         }
         let (nonce, listed) = (self.nonce, chunk.sheet());
@@ -241,15 +252,16 @@ impl Ledger {
         }
     }
 
-    /// An ACK from `peer`: settles the message, unless that peer neither has it nor had it.
+    /// An ACK from `peer` of a message that is on no sheet: takes it out, unless that peer neither
+    /// has it nor had it.
     pub(crate) fn handle_ack(
         &mut self,
         id: MessageId,
         peer: Identity,
         has_it: bool,
-    ) -> Option<Settled> {
+    ) -> Option<Entry> {
         let knows_it = has_it || self.get(id)?.was_at(peer);
-        knows_it.then(|| self.settle(id)).flatten()
+        knows_it.then(|| self.remove(id)).flatten()
     }
 
     /// A message whose acknowledgement is late; it is the caller's to send again or to postpone.
@@ -334,8 +346,8 @@ impl Ledger {
         held.into_iter().map(|age| self.id(age)).collect()
     }
 
-    /// Everything that was never acknowledged, oldest first; all links were dissolved, and the ledger
-    /// is empty then.
+    /// Everything that was never acknowledged, each link's oldest first; all links were dissolved,
+    /// and the ledger is empty then.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry> + use<> {
         self.count = 0;
         self.resends.clear();

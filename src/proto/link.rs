@@ -177,6 +177,11 @@ impl Link {
         (std::mem::replace(&mut self.held, held), held)
     }
 
+    /// Messages may be written to it, nothing is, and nobody is about to.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_up() && !self.is_dirty && !self.is_drained && self.outbox.is_empty()
+    }
+
     /// Someone should write it, and nobody is at it.
     pub(crate) fn is_writable(&self) -> bool {
         let may_write = match self.phase {

@@ -88,19 +88,34 @@ impl Outbox {
         direct: bool,
         payload: Payload<'_>,
     ) -> usize {
-        let chunk = self.open_chunk();
-        let before = chunk.len();
-        match payload {
+        self.open_chunk();
+        self.extend(|chunk| match payload {
             Payload::Shared(body) if body.len() >= LARGE => {
                 chunk.push_shared(id, direct, body.clone());
             }
             Payload::Shared(body) => chunk.push(id, direct, body),
             Payload::Slice(bytes) => chunk.push(id, direct, bytes),
-        }
+        })
+    }
+
+    /// Adds a message to the newest chunk and returns the bytes it takes.
+    #[inline(always)]
+    fn extend(&mut self, add: impl FnOnce(&mut Chunk)) -> usize {
+        let chunk = self.chunks.back_mut().expect("it has room");
+        let before = chunk.len();
+        add(chunk);
         let grown = chunk.len() - before;
         self.messages += 1;
         self.bytes += grown;
         grown
+    }
+
+    /// Queues a large message that its sender keeps until it has written it; returns the bytes it
+    /// takes.
+    pub(crate) fn push_lent(&mut self, direct: bool, len: usize) -> usize {
+        debug_assert!(self.is_empty(), "it is given out at once");
+        self.chunks.push_back(Chunk::default());
+        self.extend(|chunk| chunk.push_lent(direct, len))
     }
 
     /// A message of that length fits into the newest chunk, and leaves it room for more.
@@ -113,14 +128,8 @@ impl Outbox {
 
     /// Queues a message in the newest chunk and returns the bytes it takes.
     #[inline(always)]
-    pub(crate) fn append(&mut self, body: &[u8]) -> usize {
-        let chunk = self.chunks.back_mut().expect("it has room");
-        let before = chunk.len();
-        chunk.push(None, false, body);
-        let grown = chunk.len() - before;
-        self.messages += 1;
-        self.bytes += grown;
-        grown
+    pub(crate) fn append(&mut self, id: Option<MessageId>, direct: bool, body: &[u8]) -> usize {
+        self.extend(|chunk| chunk.push(id, direct, body))
     }
 
     /// Whether the next message may be on a sheet of the newest chunk, and which.
@@ -138,13 +147,12 @@ impl Outbox {
         direct: bool,
         body: &[u8],
     ) -> usize {
-        let chunk = self.chunks.back_mut().expect("it has room");
-        let before = chunk.len();
-        chunk.push_listed(sheet, id, direct, body);
-        let grown = chunk.len() - before;
-        self.messages += 1;
-        self.bytes += grown;
-        grown
+        self.extend(|chunk| chunk.push_listed(sheet, id, direct, body))
+    }
+
+    /// The ids of messages whose last byte was given to the kernel, but not that of their chunk.
+    pub(crate) fn written_ids(&self) -> impl Iterator<Item = MessageId> {
+        self.chunks.iter().flat_map(Chunk::written_ids)
     }
 
     /// Its chunks, for whoever has part in them.
@@ -253,7 +261,8 @@ impl Outbox {
         self.messages -= messages;
         self.bytes -= bytes;
         let spent = chunk.into_bytes();
-        if self.chunks.is_empty() && spent.capacity() <= KEEP {
+        let is_better = spent.capacity() <= KEEP && spent.capacity() > self.spare.capacity();
+        if self.chunks.is_empty() && is_better {
             self.spare = spent;
         }
         (messages, bytes)
@@ -296,99 +305,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Limit = Limit {
-        messages: 3,
-        bytes: 1_000,
-    };
-
-    fn push(outbox: &mut Outbox, text: &str) {
-        outbox.push(None, false, Payload::Slice(text.as_bytes()));
-    }
-
-    #[test]
-    fn one_message_always_fits() {
-        let mut outbox = Outbox::default();
-        assert!(outbox.has_room(LIMIT, 5_000));
-        push(&mut outbox, "a");
-        assert!(!outbox.has_room(LIMIT, 5_000));
-        assert!(outbox.has_room(LIMIT, 10));
-    }
-
-    #[test]
-    fn control_goes_first_but_never_into_a_begun_frame() {
-        let mut outbox = Outbox::default();
-        push(&mut outbox, "hello");
-        let mut chunk = outbox.poll_chunk(true).unwrap();
-        chunk.handle_taken(3);
-        outbox.push_heartbeat();
-        outbox.handle_back(chunk);
-        let mut chunk = outbox.poll_chunk(false).unwrap();
-        assert_eq!(chunk.rest().0.len(), 10 - 3);
-        chunk.handle_taken(7);
-        assert_eq!(outbox.handle_back(chunk), (1, 10));
-        assert_eq!(outbox.poll_chunk(true).unwrap().messages(), 0);
-    }
-
-    #[test]
-    fn acks_count_as_memory_until_the_kernel_has_them() {
-        let mut outbox = Outbox::default();
-        (0..1_000).for_each(|_| outbox.push_ack(MessageId([7; 16])));
-        assert!(outbox.control_bytes() >= 21_000);
-        let mut chunk = outbox.poll_chunk(true).unwrap();
-        assert!(outbox.control_bytes() >= 21_000);
-        chunk.handle_taken(21_000);
-        outbox.handle_back(chunk);
-        assert!(outbox.control_bytes() < 21_000);
-    }
-
-    #[test]
-    fn messages_wait_while_the_link_is_not_open() {
-        let mut outbox = Outbox::default();
-        push(&mut outbox, "a");
-        assert!(outbox.poll_chunk(false).is_none());
-        assert!(!outbox.is_writable(false));
-        assert!(outbox.poll_chunk(true).is_some());
-    }
-
-    #[test]
-    fn one_writer_at_a_time() {
-        let mut outbox = Outbox::default();
-        push(&mut outbox, "a");
-        let chunk = outbox.poll_chunk(true).unwrap();
-        push(&mut outbox, "b");
-        assert!(outbox.poll_chunk(true).is_none());
-        outbox.handle_back(chunk);
-        assert!(outbox.poll_chunk(true).is_some());
-    }
-
-    #[test]
-    fn what_was_not_written_comes_back_in_order() {
-        let mut outbox = Outbox::default();
-        let large = vec![1; LARGE].into();
-        push(&mut outbox, "a");
-        outbox.push(None, true, Payload::Shared(&large));
-        push(&mut outbox, "b");
-        let chunk = outbox.poll_chunk(true).unwrap();
-        outbox.handle_back(chunk);
-        let back = outbox.take_back();
-        assert_eq!(
-            back.iter().map(|one| one.body.len()).collect::<Vec<_>>(),
-            [1, LARGE, 1]
-        );
-        assert!(back[1].direct && !back[0].direct);
-        assert_eq!((outbox.messages(), outbox.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn the_oldest_queued_message_gives_way() {
-        let mut outbox = Outbox::default();
-        ["a", "b", "c"]
-            .into_iter()
-            .for_each(|text| push(&mut outbox, text));
-        assert_eq!(&*outbox.remove_oldest().unwrap().body, b"a");
-        assert_eq!((outbox.messages(), outbox.bytes()), (2, 12));
-    }
-}
+mod tests;

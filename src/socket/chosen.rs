@@ -43,7 +43,7 @@ impl Socket {
             .link
             .and_then(|link| Some((link, shared.hub.claim(link, false, Instant::now)?)));
         if let Some((link, chunk)) = claimed {
-            core.carry_on(shared, link, chunk);
+            core.carry_on(shared, link, chunk, &[]);
         }
         Ok(cast.missed)
     }

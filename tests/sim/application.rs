@@ -43,6 +43,17 @@ impl World {
         let node = &mut self.nodes[index];
         let roster: Vec<Identity> = node.hub.peers().filter_map(|(_, link)| link.peer).collect();
         let publishes = node.config.send_mode == SendMode::Publish;
+        if let Some((link, chunk)) = node.hub.lend(to, &body) {
+            let id = node.id;
+            let audience = to.map_or(Audience::Anyone, Audience::One);
+            self.truth.handle_accepted(id, audience);
+            self.soon(
+                id,
+                Call::Write(link, Held::lent(chunk, body), Writer::Caller),
+            );
+            self.settle(index);
+            return true;
+        }
         let result = match to {
             None => node.hub.send(&body),
             Some(peer) => node.hub.send_to(peer, &body),
@@ -72,7 +83,7 @@ impl World {
         });
         let id = node.id;
         if let Some((link, chunk)) = claimed {
-            self.soon(id, Call::Write(link, Held(Box::new(chunk)), Writer::Caller));
+            self.soon(id, Call::Write(link, Held::new(chunk), Writer::Caller));
         }
         self.settle(index);
         true

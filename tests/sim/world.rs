@@ -62,7 +62,22 @@ pub(crate) enum Call {
 }
 
 /// A chunk in a thread's hand.
-pub(crate) struct Held(pub(crate) Box<Chunk>);
+pub(crate) struct Held {
+    pub(crate) chunk: Box<Chunk>,
+    /// A payload that it is to be written from.
+    pub(crate) lent: Vec<u8>,
+}
+
+impl Held {
+    pub(crate) fn new(chunk: Chunk) -> Held {
+        Held::lent(chunk, Vec::new())
+    }
+
+    pub(crate) fn lent(chunk: Chunk, lent: Vec<u8>) -> Held {
+        let chunk = Box::new(chunk);
+        Held { chunk, lent }
+    }
+}
 
 impl World {
     pub(crate) fn new(plan: Plan) -> World {
@@ -161,9 +176,9 @@ impl World {
             Call::Connected(dial) => self.connected(index, dial),
             Call::Read(link) => self.read(index, link),
             Call::Answered(link) => self.answered(index, link),
-            Call::Write(link, chunk, writer) => self.write(index, link, *chunk.0, writer),
+            Call::Write(link, held, writer) => self.write(index, link, held, writer),
             Call::Back(link, chunk, took, written, writer) => {
-                self.back(index, link, *chunk.0, took, written);
+                self.back(index, link, *chunk.chunk, took, written);
                 self.go_on_writing(index, link, written, writer);
             }
             Call::WriteNext(link) => self.keeper_writes(index, link),
@@ -381,11 +396,11 @@ impl World {
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (head, body) = self.0.rest();
+        let (head, body) = self.chunk.rest_with(&self.lent);
         write!(
             f,
             "{} messages, {} bytes left",
-            self.0.messages(),
+            self.chunk.messages(),
             head.len() + body.len()
         )
     }

@@ -60,7 +60,7 @@ impl World {
         let chunk = self.nodes[index].hub.poll_chunk(link);
         let id = self.nodes[index].id;
         match chunk {
-            Some(chunk) => self.soon(id, Call::Write(link, Held(Box::new(chunk)), Writer::Keeper)),
+            Some(chunk) => self.soon(id, Call::Write(link, Held::new(chunk), Writer::Keeper)),
             None => {
                 self.nodes[index].keeper_is_busy = false;
                 self.keep_by(index, self.now);
@@ -74,17 +74,18 @@ impl World {
         let chunk = self.nodes[index].hub.poll_chunk(link);
         let id = self.nodes[index].id;
         if let Some(chunk) = chunk {
-            self.soon(id, Call::Write(link, Held(Box::new(chunk)), Writer::Caller));
+            self.soon(id, Call::Write(link, Held::new(chunk), Writer::Caller));
         }
     }
 
-    pub(crate) fn write(&mut self, index: usize, link: LinkId, mut chunk: Chunk, writer: Writer) {
+    pub(crate) fn write(&mut self, index: usize, link: LinkId, held: Held, writer: Writer) {
+        let (mut chunk, lent) = (*held.chunk, held.lent);
         let (conn, side) = self
             .conn(index, link)
             .expect("a link with a chunk out is there");
         let mut took_any = false;
         let written = loop {
-            let (head, body) = chunk.rest();
+            let (head, body) = chunk.rest_with(&lent);
             let bytes = [head, body].concat();
             let (took, arrival) = self.net.write(self.now, conn, side, &bytes, &mut self.rng);
             match took {
@@ -101,13 +102,14 @@ impl World {
                 break Written::Stalled;
             }
         };
+        chunk.keep(&lent);
         if let Some(how) = self.net.is_cut_due(conn, side) {
             self.cut(conn, how);
         }
         let id = self.nodes[index].id;
         self.soon(
             id,
-            Call::Back(link, Held(Box::new(chunk)), took_any, written, writer),
+            Call::Back(link, Held::new(chunk), took_any, written, writer),
         );
     }
 
@@ -192,7 +194,7 @@ impl World {
         match self.nodes[index].hub.poll_chunk(link) {
             Some(chunk) => {
                 self.set_drain(index, link, Drain::Writing);
-                self.soon(id, Call::Write(link, Held(Box::new(chunk)), Writer::Drain));
+                self.soon(id, Call::Write(link, Held::new(chunk), Writer::Drain));
             }
             None => {
                 self.set_drain(index, link, Drain::None);

@@ -1,6 +1,10 @@
 //! Chunks: what comes back of them, whole and in parts.
 
+use std::time::Duration;
+
 use super::*;
+use crate::proto::ledger::Ledger;
+use crate::proto::link::LinkId;
 
 fn three() -> Chunk {
     let mut chunk = Chunk::default();
@@ -74,4 +78,48 @@ fn removing_all_leaves_nothing_to_write() {
 #[test]
 fn ids_are_found_without_the_payloads() {
     assert_eq!(three().ids().collect::<Vec<_>>(), [MessageId([7; 16])]);
+}
+
+#[test]
+fn a_sheet_begins_behind_a_few_messages_and_ends_with_its_neighbours() {
+    let mut ledger = Ledger::new(1, 0, Duration::ZERO, Duration::ZERO);
+    let link = LinkId::new(0, 1);
+    let mut chunk = Chunk::default();
+    for _ in 0..WORTH_A_SHEET {
+        assert_eq!(chunk.may_list(false), None);
+        chunk.push(None, false, b"x");
+    }
+    assert_eq!(chunk.may_list(false), Some(None));
+    let (sheet, id, _) = ledger.enlist(None, link, None, 1);
+    chunk.push_listed(sheet, id, false, b"x");
+    assert_eq!(chunk.may_list(false), Some(Some(sheet)));
+    assert_eq!(chunk.may_list(true), None);
+    chunk.push(None, false, b"x");
+    assert_eq!(chunk.may_list(false), None);
+    assert_eq!(
+        (chunk.sheet(), chunk.unlisted()),
+        (Some(sheet), WORTH_A_SHEET + 1)
+    );
+}
+
+#[test]
+fn what_was_lent_is_written_from_there_and_kept_only_if_some_is_left() {
+    let body = [5; 100];
+    for taken in 0..=105 {
+        let mut chunk = Chunk::default();
+        chunk.push_lent(true, body.len());
+        assert_eq!(
+            (chunk.len(), chunk.messages(), chunk.has_room()),
+            (105, 1, false)
+        );
+        chunk.handle_taken(taken);
+        let (head, rest) = chunk.rest_with(&body);
+        assert_eq!(head.len() + rest.len(), 105 - taken);
+        chunk.keep(&body);
+        assert_eq!(chunk.is_done(), taken == 105);
+        if taken < 105 {
+            let unsent = chunk.into_unsent();
+            assert!(unsent[0].direct && !unsent[0].written && *unsent[0].body == body);
+        }
+    }
 }

@@ -135,7 +135,8 @@ impl Hub {
             self.handle_gone(self.now, id, DownReason::Disconnected);
         }
         for id in self.link_ids().collect::<Vec<LinkId>>() {
-            if let Some(link) = self.links[id.slot()].as_mut() {
+            let link = self.links[id.slot()].as_mut();
+            if let Some(link) = link.filter(|link| link.unacknowledged > 0) {
                 self.ledger.dissolve(id, link.outbox.chunks_mut());
             }
         }

@@ -9,7 +9,7 @@ use crate::proto::chunk::Unsent;
 use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
-use crate::proto::ledger::{Entry, Settled};
+use crate::proto::ledger::Entry;
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::peer::{Item, Peer};
 
@@ -159,19 +159,13 @@ impl Hub {
     /// Messages that the link did not deliver go back to the front of where they came from.
     /// Returns how many at-most-once messages are in doubt.
     fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
-        self.ledger.dissolve(id, link.outbox.chunks_mut());
-        let unsent = link.outbox.take_back();
         if self.is_tracked() {
-            let written = unsent
-                .iter()
-                .filter(|one| one.written)
-                .filter_map(|one| one.id);
-            written.for_each(|message| self.ledger.handle_written(self.now, message));
             if let Some(peer) = link.peer.filter(|_| link.unacknowledged > 0) {
-                self.take_back_tracked(id, peer);
+                self.take_back_tracked(id, link, peer);
             }
             return 0;
         }
+        let unsent = link.outbox.take_back();
         let halfway = unsent.iter().filter(|one| one.written).count() as u64;
         let timeout = self.config.heartbeat_timeout;
         let written = if link.is_clean {
@@ -200,13 +194,17 @@ impl Hub {
         );
     }
 
-    fn take_back_tracked(&mut self, link: LinkId, peer: Identity) {
+    fn take_back_tracked(&mut self, id: LinkId, link: &mut Link, peer: Identity) {
+        self.ledger.dissolve(id, link.outbox.chunks_mut());
+        for message in link.outbox.written_ids() {
+            self.ledger.handle_written(self.now, message);
+        }
         let max = self.config.max_resends;
         let is_lost = |hub: &Hub, id: &MessageId| {
             let entry = hub.ledger.get(*id);
             entry.is_some_and(|entry| entry.lost() > max)
         };
-        let held = self.ledger.release(link, peer).into_iter();
+        let held = self.ledger.release(id, peer).into_iter();
         let (lost, kept): (Vec<_>, Vec<_>) = held.partition(|id| is_lost(self, id));
         lost.into_iter().for_each(|id| self.give_up(id));
         for id in kept.into_iter().rev() {
@@ -241,22 +239,27 @@ impl Hub {
     /// Hands an at-least-once message back to the application.
     pub(super) fn give_up(&mut self, id: MessageId) {
         if let Some(entry) = self.ledger.remove(id) {
-            self.settle_with_holder(&entry.settled());
+            self.settle_with_holder(entry.holder, 1, entry.memory());
             self.hand_back(entry);
         }
         self.make_known();
     }
 
-    /// The link that has a message need not have it acknowledged any more.
-    pub(super) fn settle_with_holder(&mut self, settled: &Settled) {
-        if let Some(link) = settled.holder.and_then(|link| self.link_mut(link)) {
-            link.unacknowledged -= 1;
-            link.unacknowledged_bytes -= settled.memory();
+    /// The link that has messages need not have them acknowledged any more.
+    pub(super) fn settle_with_holder(
+        &mut self,
+        holder: Option<LinkId>,
+        count: usize,
+        memory: usize,
+    ) {
+        if let Some(link) = holder.and_then(|link| self.link_mut(link)) {
+            link.unacknowledged -= count;
+            link.unacknowledged_bytes -= memory;
         }
     }
 
     /// There is less to do, and so more room.
-    fn make_known(&mut self) {
+    pub(super) fn make_known(&mut self) {
         self.effects.wake.room = true;
         self.effects.wake.peers |= self.is_closing();
     }

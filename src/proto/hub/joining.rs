@@ -44,8 +44,8 @@ impl Hub {
             return None;
         }
         self.queued_bytes += match is_tracked {
-            true => enlist(&mut self.ledger, link, id, None, body)?,
-            false => link.outbox.append(body),
+            true => track(&mut self.ledger, link, id, None, body),
+            false => link.outbox.append(None, false, body),
         };
         self.stats.accepted += 1;
         self.router.pass();
@@ -55,11 +55,9 @@ impl Hub {
     /// Queues a tracked message, behind others if that is easily done.
     pub(super) fn queue_tracked(&mut self, id: LinkId, direct: bool, body: &[u8]) {
         let target = self.peer_of(id).filter(|_| direct);
-        let link = self.links[id.slot()].as_mut().expect("whose turn it is");
-        let follows = body.len() < LARGE && link.outbox.has_room_in_chunk(body.len());
-        let grown = follows.then(|| enlist(&mut self.ledger, link, id, target, body));
-        if let Some(grown) = grown.flatten() {
-            self.queued_bytes += grown;
+        let link = self.links[id.slot()].as_mut().expect("it is up");
+        if body.len() < LARGE && link.outbox.has_room_in_chunk(body.len()) {
+            self.queued_bytes += track(&mut self.ledger, link, id, target, body);
             return;
         }
         let body = Body::from(body);
@@ -68,20 +66,28 @@ impl Hub {
     }
 }
 
-/// Queues a tracked message behind others, in the same chunk, and on the sheet that has those; gives
-/// the bytes that it takes in the outbox.
+/// Queues a tracked message behind others, in the same chunk, and on the sheet that has those, if
+/// it is worth one; gives the bytes that it takes in the outbox.
 #[inline(always)]
-fn enlist(
+fn track(
     ledger: &mut Ledger,
     link: &mut Link,
     id: LinkId,
     target: Option<Identity>,
     body: &[u8],
-) -> Option<usize> {
+) -> usize {
     let direct = target.is_some();
-    let sheet = link.outbox.may_list(direct)?;
-    let (sheet, message, memory) = ledger.enlist(sheet, id, target, body.len());
     link.unacknowledged += 1;
-    link.unacknowledged_bytes += memory;
-    Some(link.outbox.append_listed(sheet, message, direct, body))
+    match link.outbox.may_list(direct) {
+        Some(sheet) => {
+            let (sheet, message, memory) = ledger.enlist(sheet, id, target, body.len());
+            link.unacknowledged_bytes += memory;
+            link.outbox.append_listed(sheet, message, direct, body)
+        }
+        None => {
+            let (message, memory) = ledger.assign(id, target, body);
+            link.unacknowledged_bytes += memory;
+            link.outbox.append(Some(message), direct, body)
+        }
+    }
 }

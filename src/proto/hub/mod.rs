@@ -8,6 +8,7 @@ mod dialing;
 mod ending;
 mod gathering;
 mod joining;
+mod lending;
 mod links;
 mod multicast;
 mod receiving;

@@ -9,7 +9,7 @@ use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::frame::{MessageId, Violation};
 use crate::proto::hub::Hub;
-use crate::proto::ledger::Settled;
+use crate::proto::ledger::Entry;
 use crate::proto::link::{LinkId, Phase};
 use crate::proto::window::{Arrival, Neighbours};
 
@@ -168,6 +168,7 @@ impl Hub {
         if acks.is_empty() {
             return;
         }
+        let before = self.stats.stray_acks;
         let mut rest = acks;
         while let Some((first, others)) = rest.split_first() {
             rest = match self.handle_neighbours(rest, peer) {
@@ -178,47 +179,45 @@ impl Hub {
                 }
             };
         }
-        self.effects.wake.room = true;
-        self.effects.wake.peers |= self.is_closing();
+        let strays = self.stats.stray_acks - before;
+        if strays < acks.len() as u64 {
+            self.make_known();
+        }
         self.pump();
     }
 
     /// The first of these, and those behind it that were sent one after the other, as nearly all
     /// are. Says how many.
     fn handle_neighbours(&mut self, acks: &[MessageId], peer: Identity) -> Option<usize> {
-        let link = self.ledger.holder_of_sheet(*acks.first()?)?;
-        if self.peer_of(link) != Some(peer) {
-            return None;
-        }
+        let holder = self.ledger.holder_of_sheet(*acks.first()?);
+        let holder = holder.filter(|link| self.peer_of(*link) == Some(peer))?;
         let (count, memory) = self.ledger.settle_neighbours(acks);
         self.stats.acknowledged += count as u64;
-        let link = self.link_mut(link).expect("it has a peer");
-        link.unacknowledged -= count;
-        link.unacknowledged_bytes -= memory;
+        self.settle_with_holder(Some(holder), count, memory);
         Some(count)
     }
 
     fn handle_ack(&mut self, id: MessageId, peer: Identity) {
-        let holder = self.ledger.find(id).and_then(|place| place.holder);
+        let holder = self.ledger.get(id).and_then(|entry| entry.holder);
         let has_it = holder.is_some_and(|link| self.peer_of(link) == Some(peer));
-        let Some(settled) = self.ledger.handle_ack(id, peer, has_it) else {
+        let Some(entry) = self.ledger.handle_ack(id, peer, has_it) else {
             self.stats.stray_acks += 1;
             return;
         };
         self.stats.acknowledged += 1;
-        match settled.holder {
-            Some(_) => self.settle_with_holder(&settled),
+        match entry.holder {
+            Some(_) => self.settle_with_holder(entry.holder, 1, entry.memory()),
             // It waits to be sent again, which is needless now.
-            None => self.stop_waiting(id, &settled),
+            None => self.stop_waiting(id, &entry),
         }
     }
 
-    fn stop_waiting(&mut self, id: MessageId, settled: &Settled) {
-        let waiting = match settled.target {
+    fn stop_waiting(&mut self, id: MessageId, entry: &Entry) {
+        let waiting = match entry.target() {
             None => &mut self.router.waiting,
             Some(identity) => &mut self.peer_mut(identity).waiting,
         };
-        self.queued_bytes -= waiting.settle(id, settled.len);
+        self.queued_bytes -= waiting.settle(id, entry.body.len());
     }
 
     /// The application has these messages (or acknowledged them).

@@ -31,7 +31,7 @@ impl Sent {
         }
     }
 
-    fn to(queued: usize) -> Sent {
+    pub(crate) fn to(queued: usize) -> Sent {
         Sent {
             queued,
             ..Sent::default()
@@ -269,7 +269,7 @@ impl Hub {
         })
     }
 
-    fn has_room(&self, link: LinkId, len: usize) -> bool {
+    pub(super) fn has_room(&self, link: LinkId, len: usize) -> bool {
         let limit = self.config.outbox;
         self.link(link).is_some_and(|link| {
             link.outbox.has_room(limit, len)
@@ -313,13 +313,12 @@ impl Hub {
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
         self.effects.wake.room = true;
-        let place = message.map(|id| self.ledger.find(id));
-        if place.is_some_and(|place| place.is_none()) {
+        let is_written = message.map(|id| self.ledger.is_written(id));
+        if is_written == Some(None) {
             // A resend that was acknowledged before it left.
             return true;
         }
-        let is_written = place.flatten().is_some_and(|place| place.is_written);
-        match message.filter(|_| is_written) {
+        match message.filter(|_| is_written == Some(Some(true))) {
             // A resend that gives way is no loss: an earlier copy may still be acknowledged.
             Some(id) => {
                 self.ledger.postpone(self.now, id);
@@ -335,8 +334,9 @@ impl Hub {
 
     /// Takes a dropped message out of the ledger.
     pub(super) fn forget(&mut self, id: Option<MessageId>) {
-        let settled = id.and_then(|id| self.ledger.settle(id));
-        settled.inspect(|settled| self.settle_with_holder(settled));
+        if let Some((holder, memory)) = id.and_then(|id| self.ledger.forget(id)) {
+            self.settle_with_holder(holder, 1, memory);
+        }
     }
 
     fn new_item(&mut self, target: Option<Identity>, body: &[u8]) -> Item {

@@ -81,7 +81,7 @@ impl Hub {
     }
 
     /// Takes the next chunk out of an outbox. The ledger has part in what it keeps track of.
-    fn take_chunk(&mut self, id: LinkId) -> Option<Chunk> {
+    pub(super) fn take_chunk(&mut self, id: LinkId) -> Option<Chunk> {
         let link = self.link_mut(id)?;
         let is_open = link.is_open();
         let mut chunk = link.outbox.poll_chunk(is_open)?;

@@ -29,25 +29,6 @@ pub(super) struct Past {
     earlier: Vec<Identity>,
 }
 
-/// Where a message is that was not acknowledged.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    /// The link that has it.
-    pub(crate) holder: Option<LinkId>,
-    /// Some copy of it was given to the kernel on that link.
-    pub(crate) is_written: bool,
-}
-
-/// What is known of a message that is in the ledger no more.
-pub(crate) struct Settled {
-    /// The link that had it.
-    pub(crate) holder: Option<LinkId>,
-    /// The one identity that it was for, or whoever was next.
-    pub(crate) target: Option<Identity>,
-    /// Bytes of its payload.
-    pub(crate) len: usize,
-}
-
 /// What a message counts beside its payload: its entry, its past and resend times, and what the
 /// allocator adds. On a sheet it takes much less.
 pub(super) const OVERHEAD: usize =
@@ -97,22 +78,6 @@ impl Entry {
         past.earlier.last().copied().or(past.target)
     }
 
-    /// What is to be known when it is in the ledger no more.
-    pub(crate) fn settled(&self) -> Settled {
-        Settled {
-            holder: self.holder,
-            target: self.target(),
-            len: self.body.len(),
-        }
-    }
-
-    pub(super) fn place(&self) -> Place {
-        Place {
-            holder: self.holder,
-            is_written: self.is_written,
-        }
-    }
-
     pub(super) fn was_at(&self, peer: Identity) -> bool {
         let past = self.past.as_ref();
         past.is_some_and(|past| past.earlier.contains(&peer))
@@ -124,12 +89,5 @@ impl Entry {
         past.lost += 1;
         past.earlier.retain(|earlier| *earlier != peer);
         past.earlier.push(peer);
-    }
-}
-
-impl Settled {
-    /// Bytes of memory that it took.
-    pub(crate) fn memory(&self) -> usize {
-        self.len + OVERHEAD
     }
 }

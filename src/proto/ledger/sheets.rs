@@ -5,6 +5,7 @@
 
 use crate::message::{Frames, Identity};
 use crate::proto::chunk::KEEP;
+use crate::proto::frame::DATA_REQ_HEADER;
 use crate::proto::link::LinkId;
 
 /// The ages of one sheet differ in so many last bits only. A chunk has fewer messages than that.
@@ -32,14 +33,14 @@ pub(super) struct Sheet {
     /// The length of each payload.
     lens: Vec<u16>,
     left: usize,
-    /// Given to the kernel.
-    pub(super) is_written: bool,
+    /// Bytes of the frames that are left.
+    live: usize,
+    /// Given to the kernel, so that nobody else needs its page.
+    is_written: bool,
     /// The number of the run that says when they are due, or zero if none does.
     pub(super) run: u64,
     /// What its messages were encoded to, since they began to leave.
     pub(super) page: Option<Frames>,
-    /// Bytes of the page that only messages have which are not on the sheet any more.
-    waste: usize,
 }
 
 #[derive(Default)]
@@ -48,6 +49,7 @@ pub(super) struct Sheets {
     /// one is a sheet's.
     slots: Vec<Option<Sheet>>,
     count: usize,
+    /// What the pages of all sheets take beside what is left.
     waste: usize,
     spares: Vec<Vec<u8>>,
 }
@@ -70,13 +72,21 @@ impl SheetId {
 impl Sheet {
     /// The length of the message of that age, if it is on this sheet.
     fn len_of(&self, age: u64) -> Option<usize> {
-        let index = (age - self.id.first()) as usize;
+        let index = usize::try_from(age.checked_sub(self.first())?).ok()?;
         let len = self.lens.get(index).filter(|len| **len != GONE)?;
         Some(usize::from(*len))
     }
 
+    pub(super) fn is_written(&self) -> bool {
+        self.is_written
+    }
+
     pub(super) fn has(&self, age: u64) -> bool {
         SheetId::of(age) == self.id && self.len_of(age).is_some()
+    }
+
+    pub(super) fn id(&self) -> SheetId {
+        self.id
     }
 
     /// The age of its first message.
@@ -89,10 +99,15 @@ impl Sheet {
         self.lens.len() as u64
     }
 
-    /// Most of its page is of no use any more, and nobody else has it.
+    /// Bytes that its page takes beside what is left.
+    fn waste(&self) -> usize {
+        let page = self.page.as_ref().filter(|_| self.is_written);
+        page.map_or(0, |page| page.capacity().saturating_sub(self.live))
+    }
+
+    /// More of its page is of no use than is.
     pub(super) fn is_sparse(&self) -> bool {
-        let len = self.page.as_ref().map_or(0, |page| page.len());
-        self.is_written && 4 * self.waste > 3 * len
+        self.is_written && self.waste() > self.live
     }
 }
 
@@ -116,10 +131,10 @@ impl Sheets {
                 target,
                 lens: Vec::new(),
                 left: 0,
+                live: 0,
                 is_written: false,
                 run: 0,
                 page: None,
-                waste: 0,
             });
             self.count += 1;
             return id;
@@ -134,6 +149,7 @@ impl Sheets {
         debug_assert!(age <= id.last() && len < usize::from(GONE));
         sheet.lens.push(len as u16);
         sheet.left += 1;
+        sheet.live += DATA_REQ_HEADER + len;
         Some(age)
     }
 
@@ -154,35 +170,37 @@ impl Sheets {
         sheet.filter(|sheet| sheet.len_of(age).is_some())
     }
 
-    /// Takes messages off a sheet, as many of these as are on the same one. `header` bytes were in
-    /// front of each. Gives their number, and the lengths of their payloads together.
-    pub(super) fn take_some(
-        &mut self,
-        mut ages: impl Iterator<Item = u64>,
-        header: usize,
-    ) -> (usize, usize) {
-        let (mut count, mut bytes) = (0, 0);
-        let Some(first) = ages.next() else {
-            return (0, 0);
-        };
-        let id = SheetId::of(first);
-        let Some(sheet) = self.sheet_mut(id) else {
-            return (0, 0);
-        };
-        for age in std::iter::once(first).chain(ages) {
-            let index = age.wrapping_sub(id.first());
-            let len = sheet.lens.get_mut(index as usize);
-            let Some(len) = len.filter(|len| **len != GONE) else {
-                break;
-            };
-            count += 1;
-            bytes += usize::from(std::mem::replace(len, GONE));
+    /// It was given to the kernel, and its messages are due with that run.
+    pub(super) fn handle_written(&mut self, id: SheetId, run: u64) {
+        if let Some(sheet) = self.sheet_mut(id) {
+            sheet.is_written = true;
+            sheet.run = run;
+            let waste = sheet.waste();
+            self.waste += waste;
         }
-        let waste = bytes + count * header;
+    }
+
+    /// Takes messages off a sheet, as many of these as are on the same one. Gives their number, and
+    /// the lengths of their payloads together.
+    pub(super) fn take(&mut self, mut ages: impl Iterator<Item = u64>) -> (usize, usize) {
+        let first = ages.next();
+        let id = first.map(SheetId::of);
+        let sheet = id.and_then(|id| self.sheet_mut(id));
+        let (Some(first), Some(sheet)) = (first, sheet) else {
+            return (0, 0);
+        };
+        let (mut count, mut bytes) = (0, 0);
+        let before = sheet.waste();
+        for age in std::iter::once(first).chain(ages) {
+            let Some(len) = sheet.len_of(age) else { break };
+            sheet.lens[(age - sheet.id.first()) as usize] = GONE;
+            count += 1;
+            bytes += len;
+        }
         sheet.left -= count;
-        sheet.waste += waste;
-        let is_done = sheet.left == 0;
-        self.waste += waste;
+        sheet.live -= bytes + count * DATA_REQ_HEADER;
+        let (id, is_done, waste) = (sheet.id, sheet.left == 0, sheet.waste());
+        self.waste += waste - before;
         if is_done {
             self.remove(id);
         }
@@ -195,7 +213,7 @@ impl Sheets {
         let slot = self.slots.get_mut(slot)?;
         let mut sheet = slot.take_if(|sheet| sheet.id == id)?;
         self.count -= 1;
-        self.waste -= sheet.waste;
+        self.waste -= sheet.waste();
         if sheet.left == 0 && self.spares.len() < MAX_SPARE {
             let spent = sheet.page.take().and_then(Frames::into_inner);
             self.spares.extend(spent.filter(|it| it.capacity() <= KEEP));
@@ -209,7 +227,7 @@ impl Sheets {
         sheets.filter(|it| holds(it)).map(|it| it.id).collect()
     }
 
-    /// Bytes of memory that only messages have which are not there any more.
+    /// Bytes of memory that pages take beside what is left of them.
     pub(super) fn waste(&self) -> usize {
         self.waste
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::side::{Frame, Side, at_least_once, ids, millis, round_robin, texts, who};
 use crate::event::DownReason;
+use crate::policy::Overflow;
 use crate::proto::hub::Sent;
 use crate::proto::link::LinkId;
 
@@ -133,21 +134,51 @@ fn what_fills_a_chunk_or_an_outbox_is_not_joined() {
 
 #[test]
 fn tracked_messages_join_as_far_as_their_peer_may_owe_acks() {
-    let (mut side, links) = side_in_burst(Side::new(at_least_once().unacknowledged(5)), 1);
+    let (mut side, links) = side_in_burst(Side::new(at_least_once().unacknowledged(20)), 1);
     assert_eq!(
         (0..100).filter(|_| side.hub.join(b"y").is_some()).count(),
-        4
+        19
     );
-    assert_eq!(side.hub.stats().waiting, 5);
+    assert_eq!(side.hub.stats().waiting, 20);
     side.hub.check_counts();
     let ids = ids(&side.write(links[0]));
-    assert_eq!(ids.len(), 5);
-    side.read(links[0], &[Frame::Ack(ids[1])]);
-    side.hub.check_counts();
+    assert_eq!(ids.len(), 20);
+    for acknowledged in [1, 12, 12] {
+        side.read(links[0], &[Frame::Ack(ids[acknowledged])]);
+        side.hub.check_counts();
+    }
+    assert_eq!(side.hub.stats().stray_acks, 1);
     side.pass(millis(5_001));
-    assert_eq!(side.hub.stats().resent, 4);
+    assert_eq!(side.hub.stats().resent, 18);
     side.end(links[0], DownReason::Reset);
     side.hub.check_counts();
     let other = side.up(who(2));
-    assert_eq!(texts(&side.write(other)), ["x", "y", "y", "y"]);
+    let expected = [&["x"][..], &["y"; 17]].concat();
+    assert_eq!(texts(&side.write(other)), expected);
+}
+
+#[test]
+fn what_was_tracked_in_a_burst_gives_way_and_comes_back_in_order() {
+    let config = at_least_once().overflow(Overflow::DropOldest);
+    let (mut side, links) = side_in_burst(Side::new(config.outbox(20, 100_000)), 1);
+    let texts_sent: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+    for text in &texts_sent {
+        side.send(text).unwrap();
+        side.hub.check_counts();
+    }
+    assert_eq!(side.hub.stats().dropped(), 11);
+    let peer = side.hub.peer_of(links[0]).unwrap();
+    side.send_to(peer, "direct").unwrap();
+    side.send("last").unwrap();
+    side.write_bytes(links[0], 100);
+    side.hub.check_counts();
+    side.end(links[0], DownReason::Reset);
+    side.hub.check_counts();
+    let again = side.up(peer);
+    let back = texts(&side.write(again));
+    let in_turn: Vec<&String> = back.iter().filter(|text| *text != "direct").collect();
+    let expected: Vec<&String> = texts_sent[12..].iter().collect();
+    assert_eq!(in_turn[..expected.len()], expected);
+    assert!(in_turn.last().is_some_and(|last| *last == "last"));
+    assert_eq!(back.len(), 20);
 }
