@@ -228,6 +228,7 @@ impl Chunk {
     }
 
     /// Bytes of this chunk that count against a queue's bound.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.end() - self.start
     }

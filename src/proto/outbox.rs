@@ -89,22 +89,28 @@ impl Outbox {
         payload: Payload<'_>,
     ) -> usize {
         self.open_chunk();
-        self.extend(|chunk| match payload {
+        let before = self.newest().len();
+        let chunk = self.newest();
+        match payload {
             Payload::Shared(body) if body.len() >= LARGE => {
                 chunk.push_shared(id, direct, body.clone());
             }
             Payload::Shared(body) => chunk.push(id, direct, body),
             Payload::Slice(bytes) => chunk.push(id, direct, bytes),
-        })
+        }
+        self.count(before)
     }
 
-    /// Adds a message to the newest chunk and returns the bytes it takes.
+    /// The newest chunk; there is one.
     #[inline(always)]
-    fn extend(&mut self, add: impl FnOnce(&mut Chunk)) -> usize {
-        let chunk = self.chunks.back_mut().expect("it has room");
-        let before = chunk.len();
-        add(chunk);
-        let grown = chunk.len() - before;
+    fn newest(&mut self) -> &mut Chunk {
+        self.chunks.back_mut().expect("there is one with room")
+    }
+
+    /// A message was added to the newest chunk, which had so many bytes; gives those it takes.
+    #[inline(always)]
+    fn count(&mut self, before: usize) -> usize {
+        let grown = self.newest().len() - before;
         self.messages += 1;
         self.bytes += grown;
         grown
@@ -115,7 +121,14 @@ impl Outbox {
     pub(crate) fn push_lent(&mut self, direct: bool, len: usize) -> usize {
         debug_assert!(self.is_empty(), "it is given out at once");
         self.chunks.push_back(Chunk::default());
-        self.extend(|chunk| chunk.push_lent(direct, len))
+        let before = self.newest().len();
+        self.newest().push_lent(direct, len);
+        self.count(before)
+    }
+
+    /// A message may follow in the newest chunk.
+    pub(crate) fn is_open(&self) -> bool {
+        self.chunks.back().is_some_and(Chunk::has_room)
     }
 
     /// A message of that length fits into the newest chunk, and leaves it room for more.
@@ -129,7 +142,9 @@ impl Outbox {
     /// Queues a message in the newest chunk and returns the bytes it takes.
     #[inline(always)]
     pub(crate) fn append(&mut self, id: Option<MessageId>, direct: bool, body: &[u8]) -> usize {
-        self.extend(|chunk| chunk.push(id, direct, body))
+        let before = self.newest().len();
+        self.newest().push(id, direct, body);
+        self.count(before)
     }
 
     /// Whether the next message may be on a sheet of the newest chunk, and which.
@@ -147,7 +162,9 @@ impl Outbox {
         direct: bool,
         body: &[u8],
     ) -> usize {
-        self.extend(|chunk| chunk.push_listed(sheet, id, direct, body))
+        let before = self.newest().len();
+        self.newest().push_listed(sheet, id, direct, body);
+        self.count(before)
     }
 
     /// The ids of messages whose last byte was given to the kernel, but not that of their chunk.
@@ -192,7 +209,7 @@ impl Outbox {
 
     /// The newest chunk, which has room.
     fn open_chunk(&mut self) -> &mut Chunk {
-        if !self.chunks.back().is_some_and(Chunk::has_room) {
+        if !self.is_open() {
             let spare = self.take_spare();
             self.chunks.push_back(Chunk::reusing(spare));
         }

@@ -56,7 +56,7 @@ impl Hub {
     pub(super) fn queue_tracked(&mut self, id: LinkId, direct: bool, body: &[u8]) {
         let target = self.peer_of(id).filter(|_| direct);
         let link = self.links[id.slot()].as_mut().expect("it is up");
-        if body.len() < LARGE && link.outbox.has_room_in_chunk(body.len()) {
+        if body.len() < LARGE && link.outbox.is_open() {
             self.queued_bytes += track(&mut self.ledger, link, id, target, body);
             return;
         }
@@ -84,10 +84,19 @@ fn track(
             link.unacknowledged_bytes += memory;
             link.outbox.append_listed(sheet, message, direct, body)
         }
-        None => {
-            let (message, memory) = ledger.assign(id, target, body);
-            link.unacknowledged_bytes += memory;
-            link.outbox.append(Some(message), direct, body)
-        }
+        None => track_alone(ledger, link, id, target, body),
     }
+}
+
+#[cold]
+fn track_alone(
+    ledger: &mut Ledger,
+    link: &mut Link,
+    id: LinkId,
+    target: Option<Identity>,
+    body: &[u8],
+) -> usize {
+    let (message, memory) = ledger.assign(id, target, body);
+    link.unacknowledged_bytes += memory;
+    link.outbox.append(Some(message), target.is_some(), body)
 }
