@@ -51,6 +51,8 @@ pub(crate) struct Outcome {
     pub(crate) untold: Option<(Key, u64)>,
     /// A client was sent away.
     pub(crate) has_expelled: bool,
+    /// Who is to be told how many were reached, and under which number.
+    pub(crate) receipt: Option<(Key, Id)>,
 }
 
 /// The table that a broker, a bus without one, and a bus of its own have in common.
@@ -233,6 +235,12 @@ impl Router {
         missed
             .chain(outcome.untold)
             .for_each(|(key, count)| self.owe(key, count));
+        // Whoever has its receipt finds it counted.
+        if let Some((to, id)) = outcome.receipt {
+            let words = ["ok", &id.to_string(), &outcome.reached.to_string()];
+            let message = wire::plain(&words, b"");
+            self.effects.push_front(Effect::Tell { to, message });
+        }
     }
 
     /// A client has missed messages that it was not told of.
@@ -268,5 +276,28 @@ impl Router {
     fn answer_with(&mut self, to: u32, id: Id, error: &Error) {
         self.stats.refused += 1;
         self.tell(to, wire::failure("error", &id.to_string(), error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_published_is_counted_before_its_sender_hears_of_it() {
+        let mut router = Router::new(Limits::default(), 1);
+        let (sender, id) = (Key::Local(7), Id::counted(1, 5));
+        let receipt = Some((sender, id));
+        router.handle_outcome(&Outcome {
+            reached: 3,
+            receipt,
+            ..Outcome::default()
+        });
+        assert_eq!(router.stats().delivered, 3);
+        let Some(Effect::Tell { to, message }) = router.poll_effect() else {
+            panic!("a receipt");
+        };
+        let words = ["ok", &id.to_string(), "3"];
+        assert_eq!((to, message), (sender, wire::plain(&words, b"")));
     }
 }

@@ -166,12 +166,8 @@ impl Station {
                 message,
                 receipt,
             } => {
-                let mut outcome = self.spread(&to, &message);
-                if let Some((to, id)) = receipt {
-                    let words = ["ok", &id.to_string(), &outcome.reached.to_string()];
-                    outcome.has_expelled = self.tell_client(to, wire::plain(&words, b""));
-                }
-                outcome
+                let outcome = self.spread(&to, &message);
+                Outcome { receipt, ..outcome }
             }
             Effect::Replay {
                 to,

@@ -231,7 +231,12 @@ fn a_call_that_takes_too_long_times_out(way: Way) {
     let (result, took) = timed(|| stage.two.call_timeout("keep", "", short));
     assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
     assert!(took >= short, "{took:?}");
-    let answers = stage.two.ask_all(Call::new("keep", "").timeout(short));
+    // Where the processor is scarce, it may take longer to hear who is asked.
+    let mut timeouts = [1, 10, 100].map(|times| times * short).into_iter();
+    let answers = timeouts.find_map(|timeout| {
+        let call = Call::new("keep", "").timeout(timeout);
+        stage.two.ask_all(call).ok()
+    });
     let answers = answers.expect("it is served");
     assert!(matches!(answers[..], [Err(Error::Timeout)]), "{answers:?}");
     assert_eq!(stage.two.stats().waiting, 0);
