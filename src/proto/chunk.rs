@@ -16,8 +16,11 @@ pub(crate) const FULL: usize = 64 * 1024;
 /// Spent allocations above this are not kept.
 pub(crate) const KEEP: usize = 128 * 1024;
 
+/// Chunks that are full grow in such steps.
+const PAGE: usize = 4 * 1024;
+
 /// With fewer messages before it in a chunk, a message is not worth a sheet: each sheet takes ages,
-/// and places where peers remember them, for thousands.
+/// and places where peers remember them, for thousands. Nor is one where few will follow.
 const WORTH_A_SHEET: usize = 8;
 
 /// Whole frames, the last of which may have its payload in an allocation of its own.
@@ -136,7 +139,7 @@ impl Chunk {
     #[inline(always)]
     pub(crate) fn may_list(&self, direct: bool) -> Option<Option<SheetId>> {
         let may = match self.listed.sheet {
-            None => self.messages >= WORTH_A_SHEET,
+            None => self.messages >= WORTH_A_SHEET && self.bytes.len() <= FULL / 4,
             Some(_) => self.is_direct_last() == direct && self.listed.end == self.index(),
         };
         may.then_some(self.listed.sheet)
@@ -174,6 +177,15 @@ impl Chunk {
         self.tail = Tail::Shared(body);
     }
 
+    /// Makes room for a last message of that length, and for little more: chunks are kept for long.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        let bytes = self.bytes.own();
+        let end = bytes.len() + DATA_REQ_HEADER + len;
+        if end > bytes.capacity() {
+            bytes.reserve_exact(end.next_multiple_of(PAGE) - bytes.len());
+        }
+    }
+
     /// A message whose payload of that length is the caller's, who is given the chunk at once.
     pub(crate) fn push_lent(&mut self, direct: bool, len: usize) {
         self.begin(None, direct, len);
@@ -183,6 +195,7 @@ impl Chunk {
     /// The chunk comes back from whoever had `lent`: what is to be written later is kept.
     pub(crate) fn keep(&mut self, lent: &[u8]) {
         if matches!(self.tail, Tail::Lent(_)) && !self.is_done() {
+            debug_assert_eq!(lent.len(), self.tail.len());
             self.tail = Tail::Shared(lent.into());
         }
     }

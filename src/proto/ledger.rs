@@ -215,8 +215,8 @@ impl Ledger {
 
     /// Nothing was needed for a while.
     pub(crate) fn shrink(&mut self) {
-        self.sheets.shrink();
         if self.count == 0 {
+            self.sheets.shrink();
             self.resends.clear();
         }
     }
@@ -235,6 +235,7 @@ impl Ledger {
             let (id, first, count) = (sheet.id(), sheet.first(), sheet.count());
             let run = self.resends.put_many(now, first, count);
             self.sheets.handle_written(id, run);
+            self.limit_waste();
             self.tidy();
         }
         let (nonce, listed) = (self.nonce, chunk.sheet());

@@ -120,15 +120,22 @@ impl Outbox {
     /// takes.
     pub(crate) fn push_lent(&mut self, direct: bool, len: usize) -> usize {
         debug_assert!(self.is_empty(), "it is given out at once");
-        self.chunks.push_back(Chunk::default());
+        let spare = self.take_spare();
+        self.chunks.push_back(Chunk::reusing(spare));
         let before = self.newest().len();
         self.newest().push_lent(direct, len);
         self.count(before)
     }
 
     /// A message may follow in the newest chunk.
-    pub(crate) fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         self.chunks.back().is_some_and(Chunk::has_room)
+    }
+
+    /// Whether a message of that length may follow in the newest chunk, which it may fill.
+    pub(crate) fn has_place(&mut self, len: usize) -> bool {
+        let newest = self.chunks.back_mut().filter(|chunk| chunk.has_room());
+        newest.map(|chunk| chunk.reserve(len)).is_some()
     }
 
     /// A message of that length fits into the newest chunk, and leaves it room for more.

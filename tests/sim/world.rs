@@ -396,12 +396,11 @@ impl World {
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (head, body) = self.chunk.rest_with(&self.lent);
         write!(
             f,
-            "{} messages, {} bytes left",
+            "{} messages, {} bytes",
             self.chunk.messages(),
-            head.len() + body.len()
+            self.chunk.len()
         )
     }
 }

@@ -79,7 +79,10 @@ impl Tail {
         match self {
             Tail::Nothing => &[],
             Tail::Shared(body) => body,
-            Tail::Lent(_) => lent,
+            Tail::Lent(len) => {
+                debug_assert_eq!(lent.len(), *len, "only its sender has it in hand");
+                lent
+            }
         }
     }
 }

@@ -10,17 +10,17 @@ impl Hub {
     /// Accepts a large message for a link that has nothing else to write. The caller writes the chunk
     /// at once, the payload from where it lies, and copies what the kernel does not take.
     pub(crate) fn lend(&mut self, to: Option<Identity>, body: &[u8]) -> Option<(LinkId, Chunk)> {
-        let is_in_turn = to.is_none() && self.config.send_mode == SendMode::RoundRobin;
-        let may_overtake = self.router.waiting.is_empty() && self.news.bytes() == 0;
-        if body.len() < LARGE || self.is_tracked() || !may_overtake {
+        let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
+        let is_first = self.router.waiting.is_empty() && self.news.bytes() == 0;
+        if body.len() < LARGE || self.is_tracked() || !is_first {
             return None;
         }
-        self.settle();
         let id = match to {
             None => self.router.upcoming().filter(|_| is_in_turn)?,
             Some(peer) => self.peers.get(&peer)?.link?,
         };
         let is_idle = self.link(id).is_some_and(Link::is_idle);
+        let is_idle = is_idle && self.gathered.messages_for(id) == 0;
         if !is_idle || !self.has_room(id, body.len()) {
             return None;
         }

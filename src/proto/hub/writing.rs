@@ -138,7 +138,8 @@ impl Hub {
         let was_drained = link.is_drained;
         link.is_drained |= !is_done;
         match is_tracked {
-            true => self.refill(id),
+            true if messages > 0 => self.refill(id),
+            true => {}
             false => {
                 link.written += messages as u64;
                 self.stats.written += messages as u64;

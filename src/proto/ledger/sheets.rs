@@ -237,11 +237,10 @@ impl Sheets {
         self.spares.pop()
     }
 
+    /// No sheet is left, and nothing was needed for a while.
     pub(super) fn shrink(&mut self) {
         self.spares = Vec::new();
-        if self.count == 0 {
-            self.slots = Vec::new();
-        }
+        self.slots = Vec::new();
     }
 
     /// The ages on all sheets, each with the run that it is due with.
