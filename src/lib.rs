@@ -266,6 +266,14 @@ mod stats;
 mod stream;
 mod transport;
 
+// Tests that go through much of the core, and are many files: see `docs/TESTING.md`.
+#[cfg(test)]
+#[path = "../tests/props/mod.rs"]
+mod props;
+#[cfg(test)]
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
 pub use bus::{Broker, Bus, Post};
 pub use config::Config;
 pub use endpoint::{Endpoint, Remote};

@@ -9,7 +9,7 @@ mod tcp;
 mod tests;
 #[cfg(unix)]
 mod unix;
-mod websocket;
+pub(crate) mod websocket;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

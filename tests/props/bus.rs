@@ -53,7 +53,7 @@ fn text(wild: bool) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(2_000))]
+    #![proptest_config(super::cases(2_000))]
 
     #[test]
     fn the_trie_finds_what_a_naive_matcher_finds(

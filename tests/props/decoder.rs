@@ -104,7 +104,7 @@ fn is_prefix(part: &Meaning, whole: &Meaning) -> bool {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(300))]
+    #![proptest_config(super::cases(300))]
 
     #[test]
     fn frames_come_out_the_same_however_they_are_cut(

@@ -315,7 +315,7 @@ fn overflow() -> impl Strategy<Value = Overflow> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(300))]
+    #![proptest_config(super::cases(300))]
 
     #[test]
     fn at_most_once_keeps_the_law_and_the_order(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield::json::{self, FromJson, ToJson, Value};
+use crate::json::{self, FromJson, ToJson, Value};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
@@ -52,7 +52,7 @@ fn comes_back<T: ToJson + FromJson>(value: &T) -> bool {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(500))]
+    #![proptest_config(super::cases(500))]
 
     #[test]
     fn what_is_written_is_read_back_the_same(value in some_value()) {

@@ -4,8 +4,8 @@
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
-use crate::framing::framer::Framer;
-use crate::framing::parser::{End, Parser};
+use crate::transport::websocket::framer::Framer;
+use crate::transport::websocket::parser::{End, Parser};
 
 /// A frame as a client sends it.
 #[derive(Clone, Debug)]
@@ -204,7 +204,7 @@ fn frames_of(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(2_000))]
+    #![proptest_config(super::cases(2_000))]
 
     #[test]
     fn frames_mean_what_rfc_6455_says_however_they_are_cut(

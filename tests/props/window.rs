@@ -60,7 +60,7 @@ fn name(id: u8) -> MessageId {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(200))]
+    #![proptest_config(super::cases(200))]
 
     #[test]
     fn a_window_does_what_the_model_does(

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use super::node::{Outgoing, State};
+use super::truth::{self, Audience};
+use super::world::{Call, Held, World};
+use super::writing::Writer;
 use crate::message::Identity;
-use crate::node::{Outgoing, State};
 use crate::policy::{AckMode, SendMode};
 use crate::proto::delivery::Arrived;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Refusal;
-use crate::truth::{self, Audience};
-use crate::world::{Call, Held, World};
-use crate::writing::Writer;
 
 impl World {
     /// The application sends, behind what waits for room already.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::node::{NodeId, State};
+use super::world::{Call, World};
 use crate::message::Identity;
-use crate::node::{NodeId, State};
 use crate::proto::hub::CloseStep;
-use crate::world::{Call, World};
 
 /// What the engine gives its threads to end once every link has.
 const LAST_THREADS: Duration = Duration::from_millis(400);

@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Duration;
 
+use super::node::{Dialler, NodeId};
+use super::world::{Call, What, World};
 use crate::endpoint::Remote;
-use crate::node::{Dialler, NodeId};
 use crate::proto::dial::{DialId, DialStep};
 use crate::proto::hub::Accepted;
-use crate::world::{Call, What, World};
 
 impl World {
     pub(crate) fn start_dials(&mut self, index: usize) {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::net::ConnId;
-use crate::node::{Outgoing, State};
-use crate::plan::Op;
+use super::net::ConnId;
+use super::node::{Outgoing, State};
+use super::plan::Op;
+use super::world::World;
 use crate::policy::SendMode;
 use crate::proto::dial::DialId;
-use crate::world::World;
 
 impl World {
     pub(crate) fn operate(&mut self, op: Op) {
@@ -88,7 +88,7 @@ impl World {
         self.net.conns.keys().nth(index as usize).copied()
     }
 
-    fn with_pipe(&mut self, nth: u64, side: usize, change: impl FnOnce(&mut crate::net::Pipe)) {
+    fn with_pipe(&mut self, nth: u64, side: usize, change: impl FnOnce(&mut super::net::Pipe)) {
         let id = self.nth_conn(nth);
         if let Some(conn) = id.and_then(|id| self.net.conns.get_mut(&id)) {
             change(&mut conn.pipes[side]);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::node::NodeId;
+use super::node::NodeId;
+use super::truth;
 use crate::proto::backoff::Rng;
 use crate::proto::decoder::Decoder;
 use crate::proto::link::LinkId;
-use crate::truth;
 
 pub(crate) type ConnId = u64;
 
@@ -245,10 +245,6 @@ impl Conn {
     pub(crate) fn has_unread(&self, side: usize) -> bool {
         !self.pipes[1 - side].arrived.is_empty()
     }
-
-    pub(crate) fn side_of(&self, owner: NodeId, link: LinkId) -> Option<usize> {
-        (0..2).find(|side| self.ends[*side].owner == owner && self.ends[*side].link == Some(link))
-    }
 }
 
 impl Pipe {
@@ -283,11 +279,6 @@ impl Pipe {
             self.in_flight.extend(numbers.map(|number| (number, now)));
             bytes = &bytes[count..];
         }
-    }
-
-    /// Nothing is swallowed any more, but what is lost is lost: the stream has a hole.
-    pub(crate) fn has_hole(&self) -> bool {
-        self.swallows
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use super::net::ConnId;
+use super::plan::NodePlan;
 use crate::config::Config;
 use crate::message::Identity;
-use crate::net::ConnId;
-use crate::plan::NodePlan;
 use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::delivery::Delivery;

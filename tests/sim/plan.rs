@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::net::{Cut, between};
 use crate::config::Config;
-use crate::net::{Cut, between};
 use crate::policy::{AckMode, Delivery, Overflow, SendMode};
 use crate::proto::backoff::Rng;
 

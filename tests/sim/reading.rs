@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use super::net::Got;
+use super::node::{Drain, Hand, Stage};
+use super::truth;
+use super::world::{Call, World};
 use crate::event::DownReason;
 use crate::message::Identity;
-use crate::net::Got;
-use crate::node::{Drain, Hand, Stage};
 use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::dial::DialId;
 use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
-use crate::truth;
-use crate::world::{Call, World};
 
 impl World {
     /// The connection's thread starts.

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
 
-use crate::node::State;
-use crate::plan::{Op, Plan, Step};
+use super::node::State;
+use super::plan::{Op, Plan};
+use super::world::World;
 use crate::policy::SendMode;
-use crate::world::World;
 
 /// What a healed network may take to come back, beyond the times that are configured.
 const SLACK: Duration = Duration::from_secs(2);
@@ -212,7 +212,7 @@ impl World {
             .iter()
             .any(|node| node.lanes.ready() > 0 || node.front.is_some());
         let flies =
-            |conn: &crate::net::Conn| conn.pipes.iter().any(|pipe| !pipe.in_flight.is_empty());
+            |conn: &super::net::Conn| conn.pipes.iter().any(|pipe| !pipe.in_flight.is_empty());
         waits || reads || self.net.conns.values().any(flies)
     }
 
@@ -246,7 +246,7 @@ impl World {
             }
             let before = self.truth.received_from(node.id);
             for _ in 0..3 * peers {
-                self.send(index, crate::node::Outgoing { to: None, len: 8 });
+                self.send(index, super::node::Outgoing { to: None, len: 8 });
                 self.run_until(self.now + Duration::from_millis(50));
             }
             let after = self.truth.received_from(self.nodes[index].id);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::node::{Node, NodeId};
 use crate::config::Config;
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
-use crate::node::{Node, NodeId, State};
 use crate::policy::{Delivery, SendMode};
 use crate::proto::batch::Batch;
 use crate::proto::hub::Remains;

@@ -3,19 +3,19 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::net::{Conn, ConnId, Net, between};
+use super::node::{Node, NodeId, Stage, State};
+use super::plan::Plan;
+use super::queue::Queue;
+use super::truth::Truth;
+use super::writing::{Writer, Written};
 use crate::message::Identity;
-use crate::net::{Conn, ConnId, Net, between};
-use crate::node::{Node, NodeId, Stage, State};
-use crate::plan::Plan;
 use crate::proto::backoff::Rng;
 use crate::proto::chunk::Chunk;
 use crate::proto::dial::DialId;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::LinkId;
-use crate::queue::Queue;
-use crate::truth::Truth;
-use crate::writing::{Writer, Written};
 
 /// More calls of one hub in no time at all are a livelock.
 const MAX_CALLS: u32 = 20_000;
@@ -380,11 +380,11 @@ impl World {
     }
 
     /// The connection is cut from outside, at both ends.
-    pub(crate) fn cut(&mut self, id: ConnId, how: crate::net::Cut) {
+    pub(crate) fn cut(&mut self, id: ConnId, how: super::net::Cut) {
         for side in 0..2 {
             match how {
-                crate::net::Cut::Reset => self.net.reset(self.now, id, side),
-                crate::net::Cut::Fin => {
+                super::net::Cut::Reset => self.net.reset(self.now, id, side),
+                super::net::Cut::Fin => {
                     let at = self.net.finish(self.now, id, side, &mut self.rng);
                     self.wake_at(at, id, 1 - side);
                 }

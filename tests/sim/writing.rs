@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::net::Took;
-use crate::node::Drain;
+use super::net::Took;
+use super::node::Drain;
+use super::world::{Call, Held, World};
 use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
-use crate::world::{Call, Held, World};
 
 /// Who has a chunk in hand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

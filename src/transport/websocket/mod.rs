@@ -2,10 +2,10 @@
 
 mod base64;
 mod doors;
-mod frame;
-mod framer;
+pub(crate) mod frame;
+pub(crate) mod framer;
 mod handshake;
-mod parser;
+pub(crate) mod parser;
 mod request;
 mod sha1;
 

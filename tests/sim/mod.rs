@@ -1,31 +1,5 @@
 //! The simulator: a network of sockets in one thread and in virtual time, from one seed.
 
-// The core is not public, so it is compiled into this test, with the plain data that it knows.
-#![allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links)]
-
-#[path = "../../src/check.rs"]
-mod check;
-#[path = "../../src/config.rs"]
-mod config;
-#[path = "../../src/endpoint.rs"]
-mod endpoint;
-#[path = "../../src/error.rs"]
-mod error;
-#[path = "../../src/event.rs"]
-mod event;
-#[path = "../../src/hooks.rs"]
-mod hooks;
-#[path = "../../src/message.rs"]
-mod message;
-#[path = "../../src/policy.rs"]
-mod policy;
-#[path = "../../src/proto/mod.rs"]
-mod proto;
-#[path = "../../src/stats.rs"]
-mod stats;
-#[path = "../../src/stream.rs"]
-mod stream;
-
 mod application;
 mod closing;
 mod dialing;
@@ -41,7 +15,7 @@ mod world;
 mod writing;
 
 /// Seeds of an ordinary run, by so many threads.
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 4_000;
 const PARTS: u64 = 4;
 
 fn run_part(part: u64) {
