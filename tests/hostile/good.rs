@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jackfield::{Delivery, Identity, Socket};
 
+use crate::stage::Application;
 use crate::support::{SLACK, connected, eventually, quick};
 
 pub const GOOD: Identity = Identity::new([0x60; 16]);
@@ -20,18 +21,18 @@ pub struct GoodPeer {
 #[derive(Default)]
 struct Course {
     rounds: AtomicU64,
-    /// Microseconds of the longest wait for an answer.
+    /// Microseconds of the longest wait for an answer, without those that its giver was late.
     longest: AtomicU64,
     is_over: AtomicBool,
 }
 
 impl GoodPeer {
-    pub fn join(there: &str) -> GoodPeer {
+    pub fn join(there: &str, giver: Arc<Application>) -> GoodPeer {
         let at_least_once = quick().delivery(Delivery::AtLeastOnce);
         let socket = connected(at_least_once.identity(GOOD), there);
         let course = Arc::new(Course::default());
         let (asking, on) = (socket.clone(), course.clone());
-        let thread = Some(thread::spawn(move || on.run(&asking)));
+        let thread = Some(thread::spawn(move || on.run(&asking, &giver)));
         GoodPeer {
             socket,
             course,
@@ -47,10 +48,12 @@ impl GoodPeer {
         Duration::from_micros(self.course.longest.load(Ordering::SeqCst))
     }
 
-    /// Waits until so many more questions are answered.
+    /// Waits until so many more questions are answered, each in its time.
     pub fn await_rounds(&self, count: u64) {
-        let until = self.rounds() + count;
-        eventually("the good peer goes on", || self.rounds() >= until);
+        for _ in 0..count {
+            let before = self.rounds();
+            eventually("the good peer goes on", || self.rounds() > before);
+        }
     }
 
     /// It asks no more, and nothing of what it asked was lost.
@@ -73,12 +76,12 @@ impl GoodPeer {
 }
 
 impl Course {
-    fn run(&self, socket: &Socket) {
+    fn run(&self, socket: &Socket, giver: &Application) {
         for number in 0_u64.. {
             if self.is_over.load(Ordering::SeqCst) {
                 return;
             }
-            let begin = Instant::now();
+            let (begin, late) = (Instant::now(), giver.late());
             let answer = socket
                 .send_timeout(number.to_be_bytes(), SLACK)
                 .map_err(|refused| refused.reason)
@@ -88,8 +91,9 @@ impl Course {
                 Err(_) if self.is_over.load(Ordering::SeqCst) => return,
                 Err(error) => panic!("no answer to {number}: {error}"),
             }
-            let took = begin.elapsed().as_micros() as u64;
-            self.longest.fetch_max(took, Ordering::SeqCst);
+            let took = begin.elapsed().saturating_sub(giver.late() - late);
+            let micros = took.as_micros() as u64;
+            self.longest.fetch_max(micros, Ordering::SeqCst);
             self.rounds.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -47,10 +47,28 @@ pub struct Stage {
 
 /// What receives at the server: it answers the good peer and counts what others send.
 #[derive(Default)]
-struct Application {
+pub struct Application {
     heard: AtomicU64,
     /// Microseconds that it takes for each message of the others.
     pace: AtomicU64,
+    /// Microseconds that it took longer than that, because the processors had other work.
+    late: AtomicU64,
+}
+
+impl Application {
+    pub fn late(&self) -> Duration {
+        Duration::from_micros(self.late.load(Ordering::SeqCst))
+    }
+
+    fn take_its_time(&self) {
+        let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
+        if pace > Duration::ZERO {
+            let begin = Instant::now();
+            thread::park_timeout(pace);
+            let late = begin.elapsed().saturating_sub(pace).as_micros() as u64;
+            self.late.fetch_add(late, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Stage {
@@ -89,7 +107,7 @@ impl Stage {
             serve(&server, application.clone(), answer),
             listen(&server, &events),
         ];
-        let good = GoodPeer::join(&doors[0]);
+        let good = GoodPeer::join(&doors[0], application.clone());
         await_peers(&server, 1);
         good.await_rounds(10);
         // On a busy machine one that was started has no name until it has run.
@@ -252,10 +270,7 @@ fn serve(
                 continue;
             }
             application.heard.fetch_add(1, Ordering::Relaxed);
-            let pace = application.pace.load(Ordering::Relaxed);
-            if pace > 0 {
-                thread::park_timeout(Duration::from_micros(pace));
-            }
+            application.take_its_time();
         }
     })
 }
