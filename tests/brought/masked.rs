@@ -70,8 +70,8 @@ impl Duplex for Masked {
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        bytes.truncate(MOST);
+        let all = parts.iter().flat_map(|part| part.iter().copied());
+        let mut bytes: Vec<u8> = all.take(MOST).collect();
         let mut outgoing = self.outgoing.lock().unwrap();
         assert!(outgoing.kept.is_empty(), "it was flushed");
         outgoing.mask.apply(&mut bytes);
