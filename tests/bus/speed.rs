@@ -1,28 +1,31 @@
 //! Speed: nothing on the way waits for a timer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jackfield::bus::Post;
 
 use crate::stage::{broker, call, connected, echo, next_text, patient};
-use crate::support::{SLACK, Transport};
+use crate::support::{SLACK, Transport, timed};
 
 /// A poll or a pause on the way would cost each round more than this; the way itself is a
 /// hundredth of it.
 const ROUND: Duration = Duration::from_millis(5);
-const ROUNDS: u32 = 1_000;
+const ROUNDS: usize = 1_000;
+
+/// Most rounds: some are late where the processors have other work.
+fn assert_most_are_quick(mut round: impl FnMut()) {
+    let mut times: Vec<Duration> = (0..ROUNDS).map(|_| timed(&mut round).1).collect();
+    times.sort();
+    let usual = times[ROUNDS / 2];
+    assert!(usual < ROUND, "{usual:?} for a round");
+}
 
 #[test]
 fn a_call_through_a_broker_waits_for_no_timer() {
     let (_broker, there) = broker(Transport::Tcp);
     let (one, two) = (connected(patient(), &there), connected(patient(), &there));
     let _echo = one.serve("echo", echo).expect("accepted");
-    let began = Instant::now();
-    for _ in 0..ROUNDS {
-        assert_eq!(call(&two, "echo", "x").expect("served"), "x");
-    }
-    let each = began.elapsed() / ROUNDS;
-    assert!(each < ROUND, "{each:?} for a call");
+    assert_most_are_quick(|| assert_eq!(call(&two, "echo", "x").expect("served"), "x"));
 }
 
 #[test]
@@ -30,13 +33,10 @@ fn a_publish_through_a_broker_waits_for_no_timer() {
     let (_broker, there) = broker(Transport::Tcp);
     let (one, two) = (connected(patient(), &there), connected(patient(), &there));
     let news = one.subscribe("news").expect("accepted");
-    let began = Instant::now();
-    for _ in 0..ROUNDS {
+    assert_most_are_quick(|| {
         two.publish("news", "x").expect("accepted");
         assert_eq!(next_text(&news), "x");
-    }
-    let each = began.elapsed() / ROUNDS;
-    assert!(each < ROUND, "{each:?} for a publish");
+    });
 }
 
 #[test]
