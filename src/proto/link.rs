@@ -106,8 +106,13 @@ pub(crate) struct Link {
     marks: VecDeque<(Instant, u64)>,
 }
 
-/// Marks are set so many times in a heartbeat timeout; twice as many are kept.
+/// Marks are set so many times in a heartbeat timeout, and kept for two, and one more.
 const MARKS: u32 = 4;
+const MOST_MARKS: usize = 3 * MARKS as usize;
+
+/// A peer that hears nothing for a timeout leaves, and what we hear of it was under way for less
+/// than another, or we had left: heard so many timeouts after a write, it has what was written.
+const CERTAIN: u32 = 2;
 
 impl Link {
     pub(crate) fn new(now: Instant, remote: Remote, dial: Option<DialId>) -> Link {
@@ -221,10 +226,10 @@ impl Link {
     pub(crate) fn mark(&mut self, now: Instant, timeout: Duration) {
         let (last, marked) = self.marks.back().copied().unwrap_or((self.opened, 0));
         let is_due = self.written > marked && now >= last + timeout / MARKS;
-        if is_due && !self.is_drained && self.marks.len() < 2 * MARKS as usize {
+        if is_due && !self.is_drained && self.marks.len() < MOST_MARKS {
             self.marks.push_back((now, self.written));
         }
-        let is_certain = |(at, _): &(Instant, u64)| *at + timeout <= self.heard;
+        let is_certain = |(at, _): &(Instant, u64)| *at + CERTAIN * timeout <= self.heard;
         while !self.is_drained && self.marks.get(1).is_some_and(is_certain) {
             self.marks.pop_front();
         }
@@ -235,12 +240,10 @@ impl Link {
         self.marks.iter_mut().for_each(|(at, _)| *at += by);
     }
 
-    /// At-most-once messages that the peer may not have read when the link breaks. A peer that
-    /// hears nothing for the timeout leaves, so one that was heard so long after a write has
-    /// what was written.
+    /// At-most-once messages that the peer may not have read when the link breaks.
     pub(crate) fn in_doubt(&self, timeout: Duration) -> u64 {
         let oldest = self.marks.front();
-        let certain = oldest.filter(|(at, _)| *at + timeout <= self.heard);
+        let certain = oldest.filter(|(at, _)| *at + CERTAIN * timeout <= self.heard);
         self.written - certain.map_or(0, |(_, written)| *written)
     }
 }

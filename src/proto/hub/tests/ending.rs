@@ -105,16 +105,28 @@ fn large_bodies_come_back_as_well() {
 }
 
 #[test]
-fn a_peer_that_stays_for_a_timeout_takes_the_doubt_away() {
+fn a_peer_that_is_heard_for_two_timeouts_takes_the_doubt_away() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.send_all(&["a"]);
-    side.pass_alive(22, &[link]);
+    side.pass_alive(36, &[link]);
     side.send_all(&["b"]);
     side.write(link);
     side.end(link, DownReason::Reset);
     assert_eq!(side.downs(), [(DownReason::Reset, 1)]);
     assert_eq!(side.hub.stats().written, 1);
+}
+
+/// The peer may have left for our silence, a timeout after it last heard us, and what it said
+/// before may have come as late.
+#[test]
+fn a_peer_that_is_heard_for_one_timeout_does_not() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.pass_alive(28, &[link]);
+    side.end(link, DownReason::Closed);
+    assert_eq!(side.downs(), [(DownReason::Closed, 1)]);
 }
 
 #[test]
