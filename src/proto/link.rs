@@ -106,7 +106,8 @@ pub(crate) struct Link {
     marks: VecDeque<(Instant, u64)>,
 }
 
-/// Marks are set so many times in a heartbeat timeout, and kept for two, and one more.
+/// Marks are set so many times in a heartbeat timeout. They are kept for two timeouts, and there is
+/// room for three.
 const MARKS: u32 = 4;
 const MOST_MARKS: usize = 3 * MARKS as usize;
 
