@@ -9,9 +9,9 @@ use crate::support::{Transport, await_peers, bound, connected, next_text, quick,
 use crate::wire::{heartbeat, hello};
 
 /// Longer than any pause of ours, shorter than the slow peer takes.
-const A_MOMENT: Duration = Duration::from_secs(2);
+const A_MOMENT: Duration = Duration::from_secs(10);
 
-/// A peer that reads 4 KiB a millisecond, so that 16 MiB take it four seconds.
+/// A peer that reads 4 KiB in ten milliseconds, so that 16 MiB take it forty seconds.
 fn dripping(there: &str, who: u8) {
     let path = there.trim_start_matches("unix://");
     let mut stream = UnixStream::connect(path).expect("it listens");
@@ -21,7 +21,7 @@ fn dripping(there: &str, who: u8) {
     thread::spawn(move || {
         let mut portion = [0; 4 * 1024];
         while stream.read(&mut portion).is_ok_and(|count| count > 0) {
-            thread::park_timeout(Duration::from_millis(1));
+            thread::park_timeout(Duration::from_millis(10));
         }
     });
 }
