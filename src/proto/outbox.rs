@@ -132,8 +132,9 @@ impl Outbox {
         self.chunks.back().is_some_and(Chunk::has_room)
     }
 
-    /// Whether a message of that length may follow in the newest chunk, which it may fill.
-    pub(crate) fn has_place(&mut self, len: usize) -> bool {
+    /// Makes room in the newest chunk for a message of that length, which it may fill; false if none
+    /// may follow there.
+    pub(crate) fn make_place(&mut self, len: usize) -> bool {
         let newest = self.chunks.back_mut().filter(|chunk| chunk.has_room());
         newest.map(|chunk| chunk.reserve(len)).is_some()
     }

@@ -56,7 +56,7 @@ impl Hub {
     pub(super) fn queue_tracked(&mut self, id: LinkId, direct: bool, body: &[u8]) {
         let target = self.peer_of(id).filter(|_| direct);
         let link = self.links[id.slot()].as_mut().expect("it is up");
-        if body.len() < LARGE && link.outbox.has_place(body.len()) {
+        if body.len() < LARGE && link.outbox.make_place(body.len()) {
             self.queued_bytes += track(&mut self.ledger, link, id, target, body);
             return;
         }
