@@ -223,10 +223,15 @@ impl Link {
         next
     }
 
+    /// When what was written since the last mark is to be marked.
+    pub(crate) fn next_mark(&self, timeout: Duration) -> Option<Instant> {
+        let (last, marked) = self.marks.back().copied().unwrap_or((self.opened, 0));
+        (self.written > marked).then(|| last + timeout / MARKS)
+    }
+
     /// Called from time to time, to remember how much was written by now. Not while it piles up.
     pub(crate) fn mark(&mut self, now: Instant, timeout: Duration) {
-        let (last, marked) = self.marks.back().copied().unwrap_or((self.opened, 0));
-        let is_due = self.written > marked && now >= last + timeout / MARKS;
+        let is_due = self.next_mark(timeout).is_some_and(|at| now >= at);
         if is_due && !self.is_drained && self.marks.len() < MOST_MARKS {
             self.marks.push_back((now, self.written));
         }

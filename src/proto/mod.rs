@@ -1,5 +1,6 @@
 //! Decisions and bytes: no I/O, no clock, no threads, no locks, no randomness.
 
+pub(crate) mod agenda;
 pub(crate) mod backoff;
 pub(crate) mod batch;
 pub(crate) mod chunk;

@@ -1,7 +1,7 @@
 //! Peer: what is remembered of one identity, connected or not, and the messages kept for it.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Limit;
 use crate::message::Body;
@@ -186,6 +186,14 @@ impl Peer {
             waiting: Waiting::default(),
             away: None,
         }
+    }
+
+    /// When something of it is to be forgotten, if it stays away.
+    pub(crate) fn due(&self, absent_for: Duration) -> Option<Instant> {
+        let is_here = self.link.is_some();
+        let expired = self.waiting.earliest().filter(|_| !is_here);
+        let forgotten = self.away.map(|since| since + absent_for);
+        expired.into_iter().chain(forgotten).min()
     }
 
     /// There is nothing about it that a stranger would not have.

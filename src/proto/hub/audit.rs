@@ -65,7 +65,7 @@ impl Hub {
             let link = self.link(id).expect("it was listed");
             let is_seen_to = link.is_dirty || link.is_drained;
             assert!(!link.is_writable() || is_seen_to, "nobody writes {id:?}");
-            let is_watched = link.phase == Phase::Ended || self.next_timeout.is_some();
+            let is_watched = link.phase == Phase::Ended || self.agenda.time_of(id).is_some();
             assert!(is_watched, "nobody watches {id:?}: {:?}", link.phase);
         }
         let only = self.gathered.only().and_then(|id| self.link(id));
@@ -132,17 +132,27 @@ impl Hub {
 
     /// When something is due, the keeper comes; for what may wait a little, a little later.
     pub(crate) fn check_deadlines(&self) {
-        let config = &self.config;
-        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
-        let limit = self.stall_limit();
-        let due = |link: &Link| match link.phase {
-            Phase::Ended => None,
-            Phase::Opening => Some(link.opened + config.handshake_timeout),
-            Phase::Confirming { until } | Phase::Leaving { until, .. } => Some(until),
-            _ => Some(link.next_look(interval, timeout, limit).max(self.now) + interval / 20),
-        };
-        let links = self.links.iter().flatten().filter_map(due);
-        let due = links.chain(self.ledger.audit_due()).min();
+        let soonest = self.now + self.config.heartbeat_interval / 20;
+        let due_links = self.link_ids().filter_map(|id| {
+            let due = self.next_look(self.link(id)?, soonest)?;
+            let planned = self.agenda.time_of(id);
+            assert!(planned.is_some_and(|at| at <= due), "{id:?} {planned:?}");
+            Some(due)
+        });
+        let absent = self.peers.values();
+        let due_peers = absent.filter_map(|peer| peer.due(self.config.absent_for));
+        let forgotten = due_peers.min();
+        let is_late = forgotten.is_some_and(|due| self.forget_at.is_none_or(|at| at > due));
+        assert!(
+            !is_late,
+            "to be forgotten {forgotten:?}, not {:?}",
+            self.forget_at
+        );
+        let forgotten = forgotten.map(|due| due.max(soonest));
+        let due = due_links
+            .chain(forgotten)
+            .chain(self.ledger.audit_due())
+            .min();
         let due = due.map(|due| due.max(self.now + TOGETHER));
         let next = self.poll_timeout();
         let is_late = due.is_some_and(|due| next.is_none_or(|next| next > due));

@@ -42,7 +42,7 @@ impl Hub {
             finished: false,
         };
         self.effects.wake.readers = true;
-        self.wake_by(until);
+        self.look_by(id, until);
         self.try_finish(id);
         self.mark_dirty(id);
     }
@@ -133,7 +133,7 @@ impl Hub {
     /// A link of `identity` is gone: its successor goes on, or the peer is away.
     fn settle_peer(&mut self, identity: Identity) {
         let now = self.now;
-        let ttl = self.config.absent_ttl;
+        let (ttl, absent_for) = (self.config.absent_ttl, self.config.absent_for);
         let peer = self.peer_mut(identity);
         peer.ending -= 1;
         if peer.ending > 0 {
@@ -152,7 +152,8 @@ impl Hub {
         }
         peer.away = Some(now);
         peer.waiting.expire_by(now + ttl);
-        self.wake_by(now + self.config.absent_ttl.min(self.config.absent_for));
+        let due = peer.due(absent_for);
+        due.into_iter().for_each(|at| self.forget_by(at));
         self.forget_strangers();
     }
 
@@ -228,10 +229,13 @@ impl Hub {
         match target {
             None => self.router.waiting.push_front(item),
             Some(identity) => {
-                let expires = Some(self.now + self.config.absent_ttl);
-                self.peer_mut(identity)
-                    .waiting
-                    .push_front(Item { expires, ..item });
+                let expires = self.now + self.config.absent_ttl;
+                let item = Item {
+                    expires: Some(expires),
+                    ..item
+                };
+                self.peer_mut(identity).waiting.push_front(item);
+                self.forget_by(expires);
             }
         }
     }
@@ -297,6 +301,8 @@ impl Hub {
             .collect();
         over.into_iter()
             .for_each(|identity| self.forget_peer(identity));
+        let due = self.peers.values().filter_map(|peer| peer.due(limit));
+        self.forget_at = due.min();
     }
 
     /// Over the limit, those who have been away longest are forgotten, and those for whom messages

@@ -84,8 +84,10 @@ impl Hub {
         if greets {
             link.greet(self.me);
         }
-        self.wake_by(link.opened + self.config.handshake_timeout);
-        self.add_link(link)
+        let until = link.opened + self.config.handshake_timeout;
+        let id = self.add_link(link);
+        self.look_by(id, until);
+        id
     }
 
     /// The half-open connection that gives way to a new one: the oldest of the address that has
@@ -185,7 +187,7 @@ impl Hub {
             link.is_parked = true;
             // It may wait for long, and its peer must hear of it meanwhile.
             let due = link.wrote + self.config.heartbeat_interval;
-            self.wake_by(due);
+            self.look_by(id, due);
             return Verdict::Wait;
         }
         self.confirm(now, id);
@@ -252,7 +254,7 @@ impl Hub {
         link.heard = now;
         link.outbox.push_heartbeat();
         self.mark_dirty(id);
-        self.wake_by(until);
+        self.look_by(id, until);
     }
 
     /// The reader of `id` must not read on yet.
@@ -273,7 +275,7 @@ impl Hub {
         };
         link.phase = Phase::Up;
         link.was_up = true;
-        let (remote, dial) = (link.remote, link.dial);
+        let (remote, dial, wrote) = (link.remote, link.dial, link.wrote);
         let Some(peer) = link.peer else {
             return;
         };
@@ -287,7 +289,7 @@ impl Hub {
         self.router.add(id);
         self.effects.wake.peers = true;
         self.effects.wake.room = true;
-        self.wake_by(now + self.config.heartbeat_interval);
+        self.look_by(id, wrote + self.config.heartbeat_interval);
         self.pour(id, peer);
     }
 

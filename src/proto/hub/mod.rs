@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::event::{DropReason, Event};
 use crate::message::Identity;
 use crate::policy::Delivery;
+use crate::proto::agenda::Agenda;
 use crate::proto::backoff::Rng;
 use crate::proto::delivery::Presence;
 use crate::proto::dial::{Dial, DialId};
@@ -74,6 +75,9 @@ pub(crate) struct Hub {
     queued_bytes: usize,
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
+    agenda: Agenda,
+    /// Nothing of an absent peer is to be forgotten before that.
+    forget_at: Option<Instant>,
     next_timeout: Option<Instant>,
     closing: Option<Closing>,
     /// The inbox is told of peers, too.
@@ -147,6 +151,8 @@ impl Hub {
             stats: Stats::default(),
             queued_bytes: 0,
             held_bytes: 0,
+            agenda: Agenda::default(),
+            forget_at: None,
             next_timeout: None,
             closing: None,
             tells_inbox: false,

@@ -305,7 +305,7 @@ impl Hub {
         link.is_parked = is_parked;
         link.move_marks(now.saturating_duration_since(link.heard));
         link.heard = now;
-        self.wake_by(now + timeout);
+        self.look_by(id, now + timeout);
     }
 }
 

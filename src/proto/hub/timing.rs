@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::event::{DownReason, Event};
 use crate::policy::Overflow;
 use crate::proto::hub::Hub;
-use crate::proto::link::{LinkId, Phase};
+use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::outbox::Payload;
 
 /// Drops are told in one event for all that happened within this.
@@ -31,10 +31,15 @@ impl Hub {
         self.settle();
         self.advance(now);
         self.next_timeout = None;
-        let ids: Vec<LinkId> = self.link_ids().collect();
-        ids.into_iter().for_each(|id| self.look_at(now, id));
+        let soon = now + self.config.heartbeat_interval / LOOKS;
+        for id in self.agenda.take_due(soon) {
+            self.look_at(now, id);
+            self.plan_look(id, soon);
+        }
         self.resend_late(now);
-        self.forget_absent(now);
+        if self.forget_at.is_some_and(|at| at <= now) {
+            self.forget_absent(now);
+        }
         self.tell_drops();
         self.plan(now);
     }
@@ -187,29 +192,52 @@ impl Hub {
         }
     }
 
-    /// The next time that something is due; links that are only watched share their times.
+    /// The next time that something is due.
     fn plan(&mut self, now: Instant) {
+        let soonest = now + self.config.heartbeat_interval / LOOKS;
+        let forget_at = self.forget_at.map(|at| at.max(soonest));
+        let due = [self.ledger.next_due(), self.agenda.next(), forget_at];
+        let next = due.into_iter().flatten().min();
+        self.next_timeout = next.map(|next| next.max(now + TOGETHER));
+    }
+
+    /// When `link` has to be looked at, if nothing else happens. Links that are only watched share
+    /// their times: they are not looked at before `soonest`.
+    pub(super) fn next_look(&self, link: &Link, soonest: Instant) -> Option<Instant> {
         let config = &self.config;
         let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
-        let handshake = config.handshake_timeout;
-        let limit = self.stall_limit();
-        let soonest = now + interval / LOOKS;
-        let mut next: Option<Instant> = self.ledger.next_due();
-        let mut earlier = |at: Instant| next = Some(next.map_or(at, |next| next.min(at)));
-        for link in self.links.iter().flatten() {
-            match link.phase {
-                Phase::Ended => {}
-                Phase::Opening => earlier(link.opened + handshake),
-                Phase::Confirming { until } | Phase::Leaving { until, .. } => earlier(until),
-                _ => earlier(link.next_look(interval, timeout, limit).max(soonest)),
+        match link.phase {
+            Phase::Ended => None,
+            Phase::Opening => Some(link.opened + config.handshake_timeout),
+            Phase::Confirming { until } | Phase::Leaving { until, .. } => Some(until),
+            Phase::Succeeding | Phase::Up => {
+                let next = link.next_look(interval, timeout, self.stall_limit());
+                Some(next.max(soonest))
             }
         }
-        let expiries = self.peers.values().filter_map(|peer| {
-            let expired = peer.waiting.earliest();
-            let forgotten = peer.away.map(|since| since + config.absent_for);
-            expired.into_iter().chain(forgotten).min()
-        });
-        expiries.for_each(|at| earlier(at.max(soonest)));
-        self.next_timeout = next.map(|next| next.max(now + TOGETHER));
+    }
+
+    fn plan_look(&mut self, id: LinkId, soonest: Instant) {
+        let link = self.link(id);
+        if let Some((link, next)) = link.and_then(|it| Some((it, self.next_look(it, soonest)?))) {
+            let mark = link.next_mark(self.config.heartbeat_timeout);
+            let next = mark.map_or(next, |mark| next.min(mark.max(soonest)));
+            self.agenda.put(id, next);
+        }
+    }
+
+    /// Makes sure that `id` is looked at by then.
+    pub(super) fn look_by(&mut self, id: LinkId, at: Instant) {
+        self.agenda.hasten(id, at);
+        self.wake_by(at);
+    }
+
+    /// Makes sure that what is due of an absent peer is forgotten by then.
+    pub(super) fn forget_by(&mut self, at: Instant) {
+        let earlier = self.forget_at.is_none_or(|planned| at < planned);
+        if earlier {
+            self.forget_at = Some(at);
+        }
+        self.wake_by(at);
     }
 }

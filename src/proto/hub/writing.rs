@@ -154,7 +154,7 @@ impl Hub {
         self.effects.wake.readers |= is_relieved;
         self.effects.wake.peers |= self.is_closing();
         if let Some(limit) = self.stall_limit().filter(|_| stalls) {
-            self.wake_by(now + limit);
+            self.look_by(id, now + limit);
         }
         self.after_write(id);
         was_drained
