@@ -15,14 +15,12 @@ use crate::proto::batch::Batch;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
+use crate::proto::pace::Pace;
 use crate::transport::{Notice, Stream};
 
 /// How long a receiver reads before it gives the reader back: that long it may miss what else
 /// happens to its socket.
 const SLICE: Duration = Duration::from_millis(2);
-
-/// Longer messages are read while the one before is dealt with, by a thread of their own.
-const WORTH_A_THREAD: usize = 256 * 1024;
 
 /// Serves the connection until it ends.
 pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
@@ -32,6 +30,7 @@ pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
         patience: None,
         decoder: Decoder::new(core.config.max_message as u32),
         due: Due::Read,
+        pace: Pace::default(),
         may_lend: false,
     });
     core.write_next(id);
@@ -66,6 +65,7 @@ pub(crate) struct Reader {
     patience: Option<Duration>,
     decoder: Decoder,
     due: Due,
+    pace: Pace,
     /// The hub has no other link, so whoever waits for messages waits for this one's.
     may_lend: bool,
 }
@@ -140,7 +140,9 @@ impl Reader {
             self.due = match mem::replace(&mut self.due, Due::Read) {
                 Due::Read => self.wait_and_read(core),
                 Due::Lend => {
+                    self.note_offer(true);
                     self = core.inbox.lend(self);
+                    self.pace.handle_return(Instant::now);
                     self.wait_at_most(None).ok();
                     continue;
                 }
@@ -160,18 +162,28 @@ impl Reader {
 
     /// Reads on the thread of a receiver, which then finds in the inbox what came.
     pub(crate) fn read_for_receiver(mut self: Box<Self>, core: &Core) {
-        if !self.has_space(core) || self.wait_at_most(Some(SLICE)).is_err() {
+        let is_late = self.pace.handle_return(Instant::now);
+        if is_late || !self.has_space(core) || self.wait_at_most(Some(SLICE)).is_err() {
             return core.inbox.give_back(self);
         }
         let read = self.read(core);
         let is_in_use = matches!(read, Ok(Some(_)));
         match self.due_after(core, read) {
-            Due::Read | Due::Lend if is_in_use && self.may_lend => core.inbox.offer_again(self),
+            Due::Read | Due::Lend if is_in_use && self.may_lend => {
+                self.note_offer(false);
+                core.inbox.offer_again(self);
+            }
             due => {
                 self.due = due;
                 core.inbox.give_back(self);
             }
         }
+    }
+
+    /// It is about to be offered, to those who sleep or to one who has just read with it.
+    fn note_offer(&mut self, asleep: bool) {
+        let expected = self.decoder.expects();
+        self.pace.handle_offer(expected, asleep, Instant::now);
     }
 
     fn wait_at_most(&mut self, patience: Option<Duration>) -> io::Result<()> {
@@ -252,9 +264,10 @@ impl Reader {
             .hub
             .handle_reading(Instant::now(), self.id, &mut reading, held);
         let peer = shared.hub.peer_of(self.id);
+        self.pace.handle_message(reading.batch.bytes.len());
         self.may_lend = shared.hub.is_only_link(self.id)
             && self.stream.takes_read_timeout()
-            && self.decoder.expects() < WORTH_A_THREAD;
+            && self.pace.allows(self.decoder.expects());
         drop(shared);
         match peer {
             Some(peer) => self.deliver(core, peer, reading.batch, next),

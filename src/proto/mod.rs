@@ -15,6 +15,7 @@ pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod news;
 pub(crate) mod outbox;
+pub(crate) mod pace;
 pub(crate) mod peer;
 pub(crate) mod resends;
 pub(crate) mod router;
