@@ -15,6 +15,7 @@ on_every_transport!(
     eight_threads_on_one_handle_lose_nothing_at_least_once,
     two_ends_in_one_loop_do_not_deadlock_with_a_timeout,
     two_ends_that_stream_at_each_other_both_finish,
+    long_messages_come_whole_to_one_who_is_quick_by_turns,
     a_publisher_is_not_held_up_by_a_slow_subscriber,
     the_counters_add_up_while_everything_moves,
 );
@@ -100,6 +101,36 @@ fn two_ends_that_stream_at_each_other_both_finish(on: Transport) {
         }
     });
     [&one, &other].into_iter().for_each(assert_law);
+}
+
+/// Whoever is quick reads long messages itself, and leaves them to another thread when it is not.
+fn long_messages_come_whole_to_one_who_is_quick_by_turns(on: Transport) {
+    let (receiver, sender) = pair(on, quick(), quick());
+    let body = |number: u32| {
+        let len = if number % 7 == 6 {
+            100
+        } else {
+            300_000 + number as usize
+        };
+        number
+            .to_be_bytes()
+            .into_iter()
+            .cycle()
+            .take(len)
+            .collect::<Vec<u8>>()
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| (0..200).for_each(|number| send(&sender, body(number))));
+        for number in 0..200_u32 {
+            let message = next(&receiver);
+            let is_in_a_hurry = number / 20 % 2 == 0;
+            match is_in_a_hurry {
+                true => assert_eq!(message.body()[..4], number.to_be_bytes()),
+                false => assert_eq!(message.body(), body(number)),
+            }
+        }
+    });
+    [&receiver, &sender].into_iter().for_each(assert_law);
 }
 
 fn a_publisher_is_not_held_up_by_a_slow_subscriber(on: Transport) {
