@@ -223,16 +223,17 @@ impl Link {
         next
     }
 
-    /// When what was written since the last mark is to be marked.
+    /// When what was written since the last mark is to be marked. Not while it piles up.
     pub(crate) fn next_mark(&self, timeout: Duration) -> Option<Instant> {
         let (last, marked) = self.marks.back().copied().unwrap_or((self.opened, 0));
-        (self.written > marked).then(|| last + timeout / MARKS)
+        let may_mark = !self.is_drained && self.marks.len() < MOST_MARKS;
+        (may_mark && self.written > marked).then(|| last + timeout / MARKS)
     }
 
-    /// Called from time to time, to remember how much was written by now. Not while it piles up.
+    /// Called from time to time, to remember how much was written by now.
     pub(crate) fn mark(&mut self, now: Instant, timeout: Duration) {
         let is_due = self.next_mark(timeout).is_some_and(|at| now >= at);
-        if is_due && !self.is_drained && self.marks.len() < MOST_MARKS {
+        if is_due {
             self.marks.push_back((now, self.written));
         }
         let is_certain = |(at, _): &(Instant, u64)| *at + CERTAIN * timeout <= self.heard;

@@ -131,6 +131,7 @@ impl Hub {
         self.queued_bytes -= item.memory();
         self.forget(item.id);
         self.drop_messages(Some(identity), DropReason::MemoryBudget, 1);
+        self.forget_if_blank(identity);
         true
     }
 }

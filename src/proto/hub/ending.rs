@@ -49,6 +49,7 @@ impl Hub {
 
     /// No more messages for this link, and its peer may have another.
     fn withdraw(&mut self, id: LinkId, reason: DownReason) {
+        let absent_for = self.config.absent_for;
         self.router.remove(id);
         // Who waits for room on this link may find it elsewhere, or none to wait for.
         self.effects.wake.room = true;
@@ -65,6 +66,9 @@ impl Hub {
         let peer = self.peer_mut(peer);
         peer.ending += 1;
         peer.link = peer.link.filter(|link| *link != id);
+        // Nothing was to be forgotten of it while it was here.
+        let due = peer.due(absent_for);
+        due.into_iter().for_each(|at| self.forget_by(at));
     }
 
     /// The application wants no more of `peer`: says whether it was there.
@@ -147,8 +151,7 @@ impl Hub {
             return;
         }
         if peer.is_blank() {
-            self.peers.remove(&identity);
-            return;
+            return self.forget_if_blank(identity);
         }
         peer.away = Some(now);
         peer.waiting.expire_by(now + ttl);
@@ -320,6 +323,13 @@ impl Hub {
         absent
             .into_iter()
             .for_each(|(_, _, identity)| self.forget_peer(identity));
+    }
+
+    /// What is known of a peer has become less, perhaps nothing.
+    pub(super) fn forget_if_blank(&mut self, identity: Identity) {
+        if self.peers.get(&identity).is_some_and(Peer::is_blank) {
+            self.peers.remove(&identity);
+        }
     }
 
     fn forget_peer(&mut self, identity: Identity) {

@@ -304,8 +304,10 @@ impl Hub {
         }
     }
 
-    /// Makes sure that `handle_timeout` is called by then.
+    /// Makes sure that `handle_timeout` is called by then, or now: a plan for a time that has passed
+    /// would look as if this process had been suspended since.
     fn wake_by(&mut self, at: Instant) {
+        let at = at.max(self.now);
         if self.next_timeout.is_none_or(|next| at < next) {
             self.next_timeout = Some(at);
             self.effects.wake.keeper = true;

@@ -274,6 +274,7 @@ impl Hub {
     pub(crate) fn handle_returned(&mut self, peer: Identity, id: MessageId) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.window.handle_drop(id);
+            self.forget_if_blank(peer);
         }
     }
 

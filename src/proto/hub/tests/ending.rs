@@ -243,6 +243,40 @@ fn peers_that_leave_nothing_behind_are_forgotten_at_once() {
 }
 
 #[test]
+fn an_absent_peer_of_which_nothing_is_left_to_know_is_forgotten() {
+    let mut side = Side::new(at_least_once());
+    let link = side.up(who(1));
+    side.read(link, &[Frame::Tracked(super::side::id(9), b"x".to_vec())]);
+    side.end(link, DownReason::Closed);
+    assert_eq!(side.hub.peers.len(), 1);
+    side.hub.handle_returned(who(1), super::side::id(9));
+    side.settle();
+    assert!(side.hub.peers.is_empty());
+}
+
+/// Its time to live ends while there is a connection that never becomes a peer.
+#[test]
+fn what_waits_for_a_peer_whose_return_fails_expires_in_time() {
+    let mut side = Side::new(round_robin());
+    let [link, other] = [1, 2].map(|n| side.up(who(n)));
+    side.send_to(who(1), "direct").unwrap();
+    side.end(link, DownReason::Reset);
+    side.pass_alive(29, &[other]);
+    side.pass(millis(980));
+    let again = side.accept();
+    side.hello(again, who(1));
+    side.pass(millis(30));
+    assert!(!side.is_up(who(1)));
+    side.absent_readers.insert(again);
+    side.hub
+        .handle_farewell(side.now, again, DownReason::Closed);
+    side.settle();
+    side.pass(millis(500));
+    assert_eq!(side.hub.stats().dropped_peer_gone, 1);
+    assert!(!side.is_gone(again));
+}
+
+#[test]
 fn messages_of_several_lost_links_all_go_on() {
     let mut side = Side::new(round_robin());
     let links = [1, 2, 3].map(|n| side.up(who(n)));

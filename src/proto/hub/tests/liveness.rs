@@ -1,5 +1,7 @@
 //! Heartbeats, silence, and time that is not the peer's fault.
 
+use std::time::Duration;
+
 use super::side::{Frame, Side, millis, round_robin, secs, who};
 use crate::event::DownReason;
 use crate::policy::Overflow;
@@ -149,4 +151,46 @@ fn after_a_suspension_a_second_link_does_not_evict_a_peer_that_was_alive() {
     let second = side.accept();
     side.hello(second, who(1));
     assert!(side.is_gone(second) && !side.is_gone(link));
+}
+
+#[test]
+fn a_late_hello_is_no_suspension() {
+    let config = round_robin().heartbeat(secs(1), secs(3));
+    let mut side = Side::new(config.handshake_timeout(secs(10)));
+    let late = side.accept();
+    side.write(late);
+    side.pass(secs(3));
+    let silent = side.up(who(1));
+    side.pass(millis(2_500));
+    side.hello(late, who(2));
+    side.read(late, &[Frame::Heartbeat]);
+    side.pass(millis(600));
+    assert!(side.is_gone(silent));
+}
+
+/// How often the keeper is called within that time.
+fn timeouts(side: &mut Side, time: Duration) -> usize {
+    let until = side.now + time;
+    let dues = std::iter::from_fn(|| {
+        let due = side.hub.poll_timeout().filter(|due| *due <= until)?;
+        side.now = side.now.max(due);
+        side.hub.handle_timeout(side.now);
+        side.settle();
+        Some(())
+    });
+    let count = dues.count();
+    side.now = until;
+    count
+}
+
+#[test]
+fn the_keeper_is_not_called_for_marks_that_have_no_room() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.hub.handle_parked(side.now, link, true);
+    for _ in 0..100 {
+        side.send_all(&["a"]);
+        side.write(link);
+        assert!(timeouts(&mut side, secs(1)) <= 2);
+    }
 }
