@@ -142,7 +142,7 @@ impl Reader {
                 Due::Lend => {
                     self.note_offer(true);
                     self = core.inbox.lend(self);
-                    self.pace.handle_return(Instant::now);
+                    self.pace.handle_return(true, Instant::now);
                     self.wait_at_most(None).ok();
                     continue;
                 }
@@ -162,7 +162,7 @@ impl Reader {
 
     /// Reads on the thread of a receiver, which then finds in the inbox what came.
     pub(crate) fn read_for_receiver(mut self: Box<Self>, core: &Core) {
-        let is_late = self.pace.handle_return(Instant::now);
+        let is_late = self.pace.handle_return(false, Instant::now);
         if is_late || !self.has_space(core) || self.wait_at_most(Some(SLICE)).is_err() {
             return core.inbox.give_back(self);
         }

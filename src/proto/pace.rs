@@ -19,6 +19,8 @@ const UNTRIED: u32 = 64;
 pub(crate) struct Pace {
     /// The reader is on offer in the middle of a long message: whoever comes later is slow.
     due: Option<Instant>,
+    /// It has brought something since it was last offered.
+    has_brought: bool,
     /// Long messages that its own thread reads before it offers the reader again.
     untried: u32,
 }
@@ -31,6 +33,7 @@ impl Pace {
 
     /// Its own thread, or whoever has the reader, has read a message of `len` bytes to its end.
     pub(crate) fn handle_message(&mut self, len: usize) {
+        self.has_brought |= len > 0;
         if len >= LONG {
             self.untried = self.untried.saturating_sub(1);
         }
@@ -45,12 +48,16 @@ impl Pace {
         clock: impl FnOnce() -> Instant,
     ) {
         let within = if asleep { WOKEN } else { QUICK };
-        self.due = (expected >= LONG).then(|| clock() + within);
+        // Between two reads for the same message it has nothing else to do.
+        let is_judged = std::mem::take(&mut self.has_brought) && expected >= LONG;
+        self.due = is_judged.then(|| clock() + within);
     }
 
-    /// The reader is taken up again, to read on or to go home: says whether that comes too late.
-    pub(crate) fn handle_return(&mut self, clock: impl FnOnce() -> Instant) -> bool {
-        let is_late = self.due.take().is_some_and(|due| clock() > due);
+    /// The reader is taken up again, by whoever reads on or by its own thread, which was `asleep`:
+    /// says whether that comes too late.
+    pub(crate) fn handle_return(&mut self, asleep: bool, clock: impl FnOnce() -> Instant) -> bool {
+        let more = if asleep { WOKEN } else { Duration::ZERO };
+        let is_late = self.due.take().is_some_and(|due| clock() > due + more);
         if is_late {
             self.untried = UNTRIED;
         }
@@ -62,18 +69,20 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// It has brought a short message, and a long one has begun, when it is offered.
+    fn offered(asleep: bool, at: Instant) -> Pace {
+        let mut pace = Pace::default();
+        pace.handle_message(10);
+        pace.handle_offer(LONG, asleep, || at);
+        pace
+    }
+
     #[test]
     fn long_messages_are_not_offered_again_for_a_while_after_a_slow_one() {
         let start = <Instant>::now();
-        let mut pace = Pace::default();
+        let mut pace = offered(false, start);
         assert!(pace.allows(LONG));
-        pace.handle_offer(LONG, true, || start);
-        assert!(!pace.handle_return(|| start + WOKEN));
-        pace.handle_offer(LONG, false, || start);
-        assert!(!pace.handle_return(|| start + QUICK));
-        assert!(pace.allows(LONG));
-        pace.handle_offer(LONG, false, || start);
-        assert!(pace.handle_return(|| start + 2 * QUICK));
+        assert!(pace.handle_return(false, || start + 2 * QUICK));
         for _ in 0..UNTRIED {
             assert!(!pace.allows(LONG) && pace.allows(LONG - 1));
             pace.handle_message(10);
@@ -83,9 +92,23 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_for_short_messages_may_take_any_time() {
+    fn whoever_sleeps_has_the_time_to_wake_up() {
+        let start = <Instant>::now();
+        assert!(!offered(false, start).handle_return(false, || start + QUICK));
+        assert!(!offered(true, start).handle_return(false, || start + WOKEN));
+        assert!(!offered(false, start).handle_return(true, || start + WOKEN));
+        assert!(offered(true, start).handle_return(true, || start + 3 * WOKEN));
+    }
+
+    #[test]
+    fn nobody_is_slow_in_the_middle_of_a_message_nor_with_short_ones() {
+        let no_clock = || -> Instant { unreachable!("nobody asks the time") };
         let mut pace = Pace::default();
-        pace.handle_offer(LONG - 1, false, || unreachable!("nobody asks the time"));
-        assert!(!pace.handle_return(|| unreachable!("nobody asks the time")));
+        pace.handle_message(0);
+        pace.handle_offer(LONG, false, no_clock);
+        assert!(!pace.handle_return(false, no_clock));
+        pace.handle_message(10);
+        pace.handle_offer(LONG - 1, false, no_clock);
+        assert!(!pace.handle_return(false, no_clock));
     }
 }
