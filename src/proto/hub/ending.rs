@@ -49,7 +49,6 @@ impl Hub {
 
     /// No more messages for this link, and its peer may have another.
     fn withdraw(&mut self, id: LinkId, reason: DownReason) {
-        let absent_for = self.config.absent_for;
         self.router.remove(id);
         // Who waits for room on this link may find it elsewhere, or none to wait for.
         self.effects.wake.room = true;
@@ -60,15 +59,14 @@ impl Hub {
         };
         link.reason.get_or_insert(reason);
         let was_leaving = matches!(link.phase, Phase::Ended | Phase::Leaving { .. });
-        let Some(peer) = link.peer.filter(|_| !was_leaving) else {
+        let Some(identity) = link.peer.filter(|_| !was_leaving) else {
             return;
         };
-        let peer = self.peer_mut(peer);
+        let peer = self.peer_mut(identity);
         peer.ending += 1;
         peer.link = peer.link.filter(|link| *link != id);
         // Nothing was to be forgotten of it while it was here.
-        let due = peer.due(absent_for);
-        due.into_iter().for_each(|at| self.forget_by(at));
+        self.plan_to_forget(identity);
     }
 
     /// The application wants no more of `peer`: says whether it was there.
@@ -137,7 +135,7 @@ impl Hub {
     /// A link of `identity` is gone: its successor goes on, or the peer is away.
     fn settle_peer(&mut self, identity: Identity) {
         let now = self.now;
-        let (ttl, absent_for) = (self.config.absent_ttl, self.config.absent_for);
+        let ttl = self.config.absent_ttl;
         let peer = self.peer_mut(identity);
         peer.ending -= 1;
         if peer.ending > 0 {
@@ -155,8 +153,7 @@ impl Hub {
         }
         peer.away = Some(now);
         peer.waiting.expire_by(now + ttl);
-        let due = peer.due(absent_for);
-        due.into_iter().for_each(|at| self.forget_by(at));
+        self.plan_to_forget(identity);
         self.forget_strangers();
     }
 
@@ -232,13 +229,11 @@ impl Hub {
         match target {
             None => self.router.waiting.push_front(item),
             Some(identity) => {
-                let expires = self.now + self.config.absent_ttl;
-                let item = Item {
-                    expires: Some(expires),
-                    ..item
-                };
-                self.peer_mut(identity).waiting.push_front(item);
-                self.forget_by(expires);
+                let expires = Some(self.now + self.config.absent_ttl);
+                self.peer_mut(identity)
+                    .waiting
+                    .push_front(Item { expires, ..item });
+                self.plan_to_forget(identity);
             }
         }
     }

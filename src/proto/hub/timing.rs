@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::event::{DownReason, Event};
+use crate::message::Identity;
 use crate::policy::Overflow;
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
@@ -232,12 +233,13 @@ impl Hub {
         self.wake_by(at);
     }
 
-    /// Makes sure that what is due of an absent peer is forgotten by then.
-    pub(super) fn forget_by(&mut self, at: Instant) {
-        let earlier = self.forget_at.is_none_or(|planned| at < planned);
-        if earlier {
-            self.forget_at = Some(at);
-        }
+    /// Makes sure that what is due of a peer that is absent is forgotten in time.
+    pub(super) fn plan_to_forget(&mut self, identity: Identity) {
+        let peer = self.peers.get(&identity);
+        let Some(at) = peer.and_then(|peer| peer.due(self.config.absent_for)) else {
+            return;
+        };
+        self.forget_at = Some(self.forget_at.map_or(at, |planned| planned.min(at)));
         self.wake_by(at);
     }
 }
