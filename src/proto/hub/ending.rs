@@ -149,7 +149,8 @@ impl Hub {
             return;
         }
         if peer.is_blank() {
-            return self.forget_if_blank(identity);
+            self.peers.remove(&identity);
+            return;
         }
         peer.away = Some(now);
         peer.waiting.expire_by(now + ttl);
