@@ -198,6 +198,11 @@ impl Link {
         may_write && self.outbox.is_writable(self.is_open())
     }
 
+    /// Somebody is in a write that will soon be over: the last one did not stall.
+    pub(crate) fn is_being_written(&self) -> bool {
+        self.phase != Phase::Ended && self.outbox.is_writing() && !self.is_drained
+    }
+
     /// How long the peer has been silent while we listened.
     pub(crate) fn silence(&self, now: Instant) -> Duration {
         if self.is_parked {

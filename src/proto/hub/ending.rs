@@ -1,6 +1,6 @@
 //! Ending: how a link ends, and where the messages go that it did not deliver.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
@@ -12,6 +12,10 @@ use crate::proto::hub::{Hub, Shut};
 use crate::proto::ledger::Entry;
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::peer::{Item, Peer};
+
+/// How long a link whose write failed is still read, what a write may take that is going on when
+/// the peer closes, and the least that a farewell may.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// Ends a link now. It is gone once its reader and its writer have let go of it.
@@ -95,6 +99,10 @@ impl Hub {
         link.reader_is_done = true;
         let is_finished = matches!(link.phase, Phase::Leaving { finished: true, .. });
         link.is_clean = is_finished && !link.is_broken && reason == DownReason::Closed;
+        if reason == DownReason::Closed && link.is_being_written() {
+            // What is shut down in a write goes without its last word, where it has one.
+            return self.leave(id, reason, now + LAST_WORDS, false);
+        }
         self.end(id, reason);
         self.bury(id);
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::event::DownReason;
 use crate::policy::SendMode;
 use crate::proto::chunk::{Chunk, FULL};
+use crate::proto::hub::ending::LAST_WORDS;
 use crate::proto::hub::gathering::is_long;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::{Link, LinkId, Phase};
@@ -26,9 +27,6 @@ const MANY: usize = 32;
 /// While somebody fills whole chunks, and writes those itself, the keeper rests so long. It would
 /// write little, wake readers for it over and over, and make that sender wait for its turn.
 const REST: Duration = Duration::from_micros(200);
-
-/// How long a link whose write failed is still read, and the least that a farewell may take.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the keeper does before it writes, so that senders can add to what there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -220,11 +218,12 @@ impl Hub {
         self.leave(id, reason, now + patience, false);
     }
 
-    /// The link's writer has let go of it: more to write, to finish, or to bury.
+    /// The link's writer has let go of it: more to write, to finish, to end, or to bury.
     fn after_write(&mut self, id: LinkId) {
-        match self.link(id).map(|link| link.phase) {
-            Some(Phase::Ended) => self.bury(id),
-            Some(Phase::Leaving { .. }) => self.try_finish(id),
+        match self.link(id).map(|link| (link.phase, link.reader_is_done)) {
+            Some((Phase::Ended, _)) => self.bury(id),
+            Some((Phase::Leaving { .. }, true)) => self.end(id, DownReason::Closed),
+            Some((Phase::Leaving { .. }, false)) => self.try_finish(id),
             _ if !self.router.waiting.is_empty() => self.pump(),
             _ => {}
         }

@@ -3,7 +3,7 @@
 use super::side::{Frame, Side, data, millis, round_robin, secs, texts, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
-use crate::proto::chunk::FULL;
+use crate::proto::chunk::{Chunk, FULL};
 use crate::proto::hub::{Accepted, Shut, Verdict};
 use crate::proto::link::LinkId;
 
@@ -164,4 +164,48 @@ fn a_farewell_does_not_cut_off_what_we_finish_on_our_own_leave() {
     farewell(&mut side, link, DownReason::Closed);
     assert_eq!(texts(&side.write(link)), ["last"]);
     assert!(side.is_shut(link, Shut::Write));
+}
+
+/// A writer that is about to come back, with a link whose peer has gone meanwhile.
+fn gone_in_a_write(peer_is_slow: bool) -> (Side, LinkId, Chunk) {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["last"]);
+    if peer_is_slow {
+        side.write_bytes(link, 1);
+    }
+    let chunk = side.hub.poll_chunk(link).unwrap();
+    side.end(link, DownReason::Closed);
+    assert!(!side.is_up(who(1)) && !side.is_gone(link));
+    assert_eq!(side.is_shut(link, Shut::Both), peer_is_slow);
+    (side, link, chunk)
+}
+
+#[test]
+fn the_last_word_waits_for_a_write_that_is_going_on() {
+    for takes_all in [true, false] {
+        let (mut side, link, mut chunk) = gone_in_a_write(false);
+        chunk.handle_taken(if takes_all { 9 } else { 8 });
+        side.hub.handle_back(side.now, link, chunk, true);
+        side.settle();
+        assert!(side.is_shut(link, Shut::Both) && side.is_gone(link));
+        let in_doubt = u64::from(takes_all);
+        assert_eq!(side.downs(), [(DownReason::Closed, in_doubt)]);
+    }
+}
+
+#[test]
+fn the_last_word_waits_for_a_write_that_never_begins() {
+    let (mut side, link, chunk) = gone_in_a_write(false);
+    side.hub.handle_unwritten(link, chunk);
+    side.settle();
+    assert!(side.is_shut(link, Shut::Both) && side.is_gone(link));
+}
+
+#[test]
+fn the_last_word_waits_for_no_write_that_hangs() {
+    gone_in_a_write(true);
+    let (mut side, link, _chunk) = gone_in_a_write(false);
+    side.pass(secs(1));
+    assert!(side.is_shut(link, Shut::Both));
 }
