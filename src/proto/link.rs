@@ -80,7 +80,7 @@ pub(crate) struct Link {
     pub(crate) opened: Instant,
     /// When the last byte came.
     pub(crate) heard: Instant,
-    /// When the last write ended.
+    /// When the last write ended, or the last heartbeat was queued.
     pub(crate) wrote: Instant,
     /// Bytes that its reader holds, of frames that are not complete or find no room.
     pub(crate) held: usize,

@@ -117,6 +117,8 @@ impl Hub {
         if now + interval / LOOKS < link.wrote + interval || !link.outbox.is_empty() {
             return;
         }
+        // It is about to be written, and need not be looked at for that once more.
+        link.wrote = now;
         link.outbox.shrink();
         link.outbox.push_heartbeat();
         self.ledger.shrink();

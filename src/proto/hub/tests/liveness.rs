@@ -194,3 +194,17 @@ fn the_keeper_is_not_called_for_marks_that_have_no_room() {
         assert!(timeouts(&mut side, secs(1)) <= 2);
     }
 }
+
+#[test]
+fn an_idle_link_is_one_call_of_the_keeper_for_each_heartbeat() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    let (mut calls, mut heartbeats) = (0, 0);
+    for _ in 0..600 {
+        calls += timeouts(&mut side, millis(100));
+        heartbeats += side.write(link).len();
+        side.read(link, &[Frame::Heartbeat]);
+    }
+    assert_eq!(heartbeats, 12);
+    assert!(calls <= 13, "{calls}, one of them for the handshake");
+}
