@@ -96,14 +96,10 @@ impl Reader {
                 break (reading, identity);
             }
             if let Some(violation) = reading.violation {
-                core.lock()
-                    .hub
-                    .handle_violation(Instant::now(), self.id, violation);
-                return Err(DownReason::NotAPeer);
+                return Err(violation.into());
             }
         };
         if !self.is_authorized(core, identity) {
-            core.lock().hub.handle_refused(Instant::now(), self.id);
             return Err(DownReason::Refused);
         }
         core.lock().hub.handle_authorized(self.id);

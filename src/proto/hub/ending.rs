@@ -89,7 +89,8 @@ impl Hub {
         link.is_some()
     }
 
-    /// The reading thread is done with `id`: its stream ended, or nobody ever read it.
+    /// The reading thread is done with `id`: its stream ended, its peer may not come in, or nobody
+    /// ever read it.
     pub(crate) fn handle_gone(&mut self, now: Instant, id: LinkId, reason: DownReason) {
         self.settle();
         self.advance(now);
@@ -99,7 +100,8 @@ impl Hub {
         link.reader_is_done = true;
         let is_finished = matches!(link.phase, Phase::Leaving { finished: true, .. });
         link.is_clean = is_finished && !link.is_broken && reason == DownReason::Closed;
-        if reason == DownReason::Closed && link.is_being_written() {
+        let is_orderly = matches!(reason, DownReason::Closed | DownReason::Refused);
+        if is_orderly && link.is_being_written() {
             // What is shut down in a write goes without its last word, where it has one.
             return self.leave(id, reason, now + LAST_WORDS, false);
         }

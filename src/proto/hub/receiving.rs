@@ -58,7 +58,7 @@ impl Hub {
         }
         self.stats.received += reading.batch.spans.len() as u64;
         if let Some(violation) = reading.violation {
-            self.end(id, reason_of(violation));
+            self.end(id, violation.into());
         }
         self.relieve_held();
         self.next_for(id)
@@ -105,20 +105,6 @@ impl Hub {
             }
             self.end(largest, DownReason::Crowded);
         }
-    }
-
-    /// The connection's first bytes break the protocol.
-    pub(crate) fn handle_violation(&mut self, now: Instant, id: LinkId, violation: Violation) {
-        self.settle();
-        self.advance(now);
-        self.end(id, reason_of(violation));
-    }
-
-    /// The hook said no.
-    pub(crate) fn handle_refused(&mut self, now: Instant, id: LinkId) {
-        self.settle();
-        self.advance(now);
-        self.end(id, DownReason::Refused);
     }
 
     /// Takes copies of messages that are known already out of a batch.
@@ -310,11 +296,13 @@ impl Hub {
     }
 }
 
-fn reason_of(violation: Violation) -> DownReason {
-    match violation {
-        Violation::BadHello => DownReason::NotAPeer,
-        Violation::Version(version) => DownReason::Version(version),
-        Violation::Truncated { .. } => DownReason::Malformed,
-        Violation::TooLarge { len, .. } => DownReason::TooLarge { len },
+impl From<Violation> for DownReason {
+    fn from(violation: Violation) -> DownReason {
+        match violation {
+            Violation::BadHello => DownReason::NotAPeer,
+            Violation::Version(version) => DownReason::Version(version),
+            Violation::Truncated { .. } => DownReason::Malformed,
+            Violation::TooLarge { len, .. } => DownReason::TooLarge { len },
+        }
     }
 }

@@ -87,9 +87,7 @@ fn a_violation_ends_its_own_link_and_no_other() {
 fn a_wrong_version_is_rejected_with_its_number() {
     let mut side = Side::new(round_robin());
     let link = side.accept();
-    side.hub
-        .handle_violation(side.now, link, Violation::Version(2));
-    side.settle();
+    side.end(link, Violation::Version(2).into());
     assert_eq!(side.rejections(), [DownReason::Version(2)]);
 }
 

@@ -114,8 +114,7 @@ fn our_own_identity_is_ourselves_dialled() {
 fn a_hook_that_says_no_leaves_no_peer_behind() {
     let mut side = Side::new(round_robin());
     let link = side.accept();
-    side.hub.handle_refused(side.now, link);
-    side.settle();
+    side.end(link, DownReason::Refused);
     assert_eq!(side.rejections(), [DownReason::Refused]);
     assert!(side.hub.peers.is_empty() && !side.hub.has_links());
 }

@@ -209,3 +209,16 @@ fn the_last_word_waits_for_no_write_that_hangs() {
     side.pass(secs(1));
     assert!(side.is_shut(link, Shut::Both));
 }
+
+#[test]
+fn who_is_refused_during_a_write_hears_the_last_word_as_well() {
+    let mut side = Side::new(round_robin());
+    let link = side.accept();
+    let hello = side.hub.poll_chunk(link).unwrap();
+    side.end(link, DownReason::Refused);
+    assert!(!side.is_shut(link, Shut::Both) && side.rejections().is_empty());
+    side.hub.handle_unwritten(link, hello);
+    side.settle();
+    assert!(side.is_shut(link, Shut::Both) && side.is_gone(link));
+    assert_eq!(side.rejections(), [DownReason::Refused]);
+}
