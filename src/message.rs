@@ -1,6 +1,7 @@
 //! Message and Identity: what is received, and who it came from.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -73,6 +74,18 @@ pub(crate) type Body = Arc<[u8]>;
 
 /// Encoded frames that several queues share.
 pub(crate) type Frames = Arc<Vec<u8>>;
+
+/// Copies of payloads up to this size have room for as much, and nothing else of a message has.
+const SHORT: usize = 64;
+
+/// So many allocations for them stay with a thread that has no use for them now.
+const MOST_SPARE: usize = 64;
+
+thread_local! {
+    /// What short payloads were in that this thread is done with. The allocator would take as long
+    /// for each as finding and copying it take together.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A message that was received.
 ///
@@ -156,6 +169,9 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
+        if self.body.capacity() == SHORT {
+            return keep_spare(mem::take(&mut self.body));
+        }
         let home = self.aftermath.as_mut().and_then(|it| it.home.take());
         if let Some(home) = home {
             home(mem::take(&mut self.body));
@@ -175,6 +191,31 @@ impl fmt::Debug for Message {
     }
 }
 
+/// A copy of a payload, whatever its size.
+#[inline(always)]
+pub(crate) fn copy(payload: &[u8]) -> Vec<u8> {
+    if payload.len() > SHORT {
+        return payload.to_vec();
+    }
+    // A thread that ends has none any more.
+    let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
+    let spare = spare.ok().flatten();
+    let mut copy = spare.unwrap_or_else(|| Vec::with_capacity(SHORT));
+    copy.extend_from_slice(payload);
+    copy
+}
+
+#[inline(always)]
+fn keep_spare(mut bytes: Vec<u8>) {
+    bytes.clear();
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < MOST_SPARE {
+            spare.push(bytes);
+        }
+    });
+}
+
 impl Pending {
     fn settle(&self, is_done: bool) {
         let settle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -187,5 +228,52 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.settle(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(payload: &[u8]) -> Message {
+        Message::new(Identity::new([1; 16]), copy(payload))
+    }
+
+    fn spare() -> usize {
+        SPARE.with(|spare| spare.borrow().len())
+    }
+
+    #[test]
+    fn the_allocation_of_a_short_payload_is_that_of_the_next() {
+        let first = message(&[1; SHORT]);
+        let place = first.body().as_ptr();
+        drop(first);
+        let second = message(b"next");
+        assert_eq!(
+            (second.body().as_ptr(), second.body()),
+            (place, &b"next"[..])
+        );
+        assert_eq!(spare(), 0);
+    }
+
+    #[test]
+    fn a_payload_that_was_taken_out_stays_with_whoever_has_it() {
+        let body = message(b"mine").into_body();
+        assert_eq!((spare(), &body[..]), (0, &b"mine"[..]));
+    }
+
+    #[test]
+    fn a_thread_keeps_no_more_than_a_few_allocations() {
+        let all: Vec<_> = (0..=MOST_SPARE).map(|_| message(b"")).collect();
+        drop(all);
+        assert_eq!(spare(), MOST_SPARE);
+    }
+
+    #[test]
+    fn what_is_not_short_takes_no_more_than_its_size() {
+        let long = message(&[7; SHORT + 1]);
+        assert_eq!(long.body.capacity(), SHORT + 1);
+        drop(long);
+        assert_eq!(spare(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Delivery: a batch on its way to the application, message by message.
 
-use crate::message::Identity;
+use crate::message::{self, Identity};
 use crate::proto::batch::{Batch, Span};
 use crate::proto::frame::MessageId;
 
@@ -91,7 +91,7 @@ impl Delivery {
             return None;
         }
         self.next += 1;
-        Some((span, self.batch.payload(span).to_vec()))
+        Some((span, message::copy(self.batch.payload(span))))
     }
 
     /// The id of one of its messages, if its sender wants an ACK.
