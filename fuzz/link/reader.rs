@@ -68,14 +68,12 @@ impl World {
     fn shake_hands(&mut self, link: LinkId, reading: Reading, hook: Hook) {
         let Some(identity) = reading.hello else {
             if let Some(violation) = reading.violation {
-                self.hub.handle_violation(self.now, link, violation);
-                self.go(link, DownReason::NotAPeer);
+                self.go(link, violation.into());
             }
             return;
         };
         let candidate = self.hub.candidate(link, identity);
         if self.settings.has_hook && (hook.refuses || candidate.is_none()) {
-            self.hub.handle_refused(self.now, link);
             return self.go(link, DownReason::Refused);
         }
         self.hub.handle_authorized(link);
