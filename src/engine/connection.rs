@@ -44,7 +44,10 @@ pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
     };
     let mut shared = core.lock();
     shared.acknowledge_taken();
-    shared.hub.handle_gone(Instant::now(), id, reason);
+    match stream.is_brought() {
+        true => shared.hub.handle_parted(Instant::now(), id, reason),
+        false => shared.hub.handle_gone(Instant::now(), id, reason),
+    }
 }
 
 impl Core {

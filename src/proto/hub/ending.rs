@@ -13,8 +13,8 @@ use crate::proto::ledger::Entry;
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::peer::{Item, Peer};
 
-/// How long a link whose write failed is still read, what a write may take that is going on when
-/// the peer closes, and the least that a farewell may.
+/// How long a link whose write failed is still read, what a write may take that a last word waits
+/// for, and the least that a farewell may.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Hub {
@@ -100,13 +100,29 @@ impl Hub {
         link.reader_is_done = true;
         let is_finished = matches!(link.phase, Phase::Leaving { finished: true, .. });
         link.is_clean = is_finished && !link.is_broken && reason == DownReason::Closed;
-        let is_orderly = matches!(reason, DownReason::Closed | DownReason::Refused);
-        if is_orderly && link.is_being_written() {
-            // What is shut down in a write goes without its last word, where it has one.
-            return self.leave(id, reason, now + LAST_WORDS, false);
-        }
         self.end(id, reason);
         self.bury(id);
+    }
+
+    /// As `handle_gone`, where the stream has a last word: in the middle of a write it would be
+    /// shut down without that, so a write that is going on ends first.
+    pub(crate) fn handle_parted(&mut self, now: Instant, id: LinkId, reason: DownReason) {
+        let is_orderly = matches!(reason, DownReason::Closed | DownReason::Refused);
+        let waits = is_orderly && self.link(id).is_some_and(Link::is_being_written);
+        if !waits {
+            return self.handle_gone(now, id, reason);
+        }
+        self.settle();
+        self.advance(now);
+        let latest = now + LAST_WORDS;
+        self.leave(id, reason, latest, false);
+        if let Some(link) = self.link_mut(id) {
+            link.reader_is_done = true;
+            if let Phase::Leaving { until, .. } = &mut link.phase {
+                *until = latest.min(*until);
+            }
+        }
+        self.look_by(id, latest);
     }
 
     /// Takes a link out for good, once nobody holds a part of it.

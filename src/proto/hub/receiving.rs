@@ -251,7 +251,7 @@ impl Hub {
     fn takes_acks(&self, id: LinkId) -> bool {
         self.link(id).is_some_and(|link| match link.phase {
             Phase::Ended | Phase::Opening => false,
-            Phase::Leaving { finished, .. } => !finished,
+            Phase::Leaving { finished, .. } => !finished && !link.reader_is_done,
             _ => true,
         })
     }

@@ -1,6 +1,6 @@
 //! Streams with words of their own: when we may begin, what they prompt, and how they take leave.
 
-use super::side::{Frame, Side, data, millis, round_robin, secs, texts, who};
+use super::side::{Frame, Side, data, id, millis, round_robin, secs, texts, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
 use crate::proto::chunk::{Chunk, FULL};
@@ -166,6 +166,11 @@ fn a_farewell_does_not_cut_off_what_we_finish_on_our_own_leave() {
     assert!(side.is_shut(link, Shut::Write));
 }
 
+fn part(side: &mut Side, link: LinkId, reason: DownReason) {
+    side.hub.handle_parted(side.now, link, reason);
+    side.settle();
+}
+
 /// A writer that is about to come back, with a link whose peer has gone meanwhile.
 fn gone_in_a_write(peer_is_slow: bool) -> (Side, LinkId, Chunk) {
     let mut side = Side::new(round_robin());
@@ -175,7 +180,7 @@ fn gone_in_a_write(peer_is_slow: bool) -> (Side, LinkId, Chunk) {
         side.write_bytes(link, 1);
     }
     let chunk = side.hub.poll_chunk(link).unwrap();
-    side.end(link, DownReason::Closed);
+    part(&mut side, link, DownReason::Closed);
     assert!(!side.is_up(who(1)) && !side.is_gone(link));
     assert_eq!(side.is_shut(link, Shut::Both), peer_is_slow);
     (side, link, chunk)
@@ -215,10 +220,59 @@ fn who_is_refused_during_a_write_hears_the_last_word_as_well() {
     let mut side = Side::new(round_robin());
     let link = side.accept();
     let hello = side.hub.poll_chunk(link).unwrap();
-    side.end(link, DownReason::Refused);
+    part(&mut side, link, DownReason::Refused);
     assert!(!side.is_shut(link, Shut::Both) && side.rejections().is_empty());
     side.hub.handle_unwritten(link, hello);
     side.settle();
     assert!(side.is_shut(link, Shut::Both) && side.is_gone(link));
     assert_eq!(side.rejections(), [DownReason::Refused]);
+}
+
+#[test]
+fn the_last_word_waits_no_longer_for_a_link_that_lingers() {
+    let mut side = Side::new(round_robin().linger(secs(60)));
+    let link = side.up(who(1));
+    side.send_all(&["last"]);
+    let chunk = side.hub.poll_chunk(link).unwrap();
+    side.hub.handle_expelled(side.now, who(1));
+    part(&mut side, link, DownReason::Closed);
+    assert!(!side.is_shut(link, Shut::Both));
+    side.pass(secs(1));
+    assert!(side.is_shut(link, Shut::Both) && !side.is_gone(link));
+    side.hub.handle_unwritten(link, chunk);
+    side.settle();
+    assert!(side.is_gone(link));
+}
+
+/// Plain streams have no last word, and what was not begun goes to another peer.
+#[test]
+fn a_plain_stream_ends_in_the_middle_of_a_write() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.send_all(&["another's"]);
+    let chunk = side.hub.poll_chunk(link).unwrap();
+    side.end(link, DownReason::Closed);
+    assert!(side.is_shut(link, Shut::Both));
+    side.hub.handle_back(side.now, link, chunk, false);
+    side.settle();
+    assert_eq!(side.downs(), [(DownReason::Closed, 0)]);
+    let other = side.up(who(2));
+    assert_eq!(texts(&side.write(other)), ["another's"]);
+}
+
+/// What is still written there has no reader.
+#[test]
+fn an_ack_waits_for_the_successor_of_a_peer_that_went_in_a_write() {
+    let mut side = Side::new(round_robin());
+    let old = side.up(who(1));
+    side.read(old, &[Frame::Tracked(id(1), b"job".to_vec())]);
+    side.send_all(&["last"]);
+    let chunk = side.hub.poll_chunk(old).unwrap();
+    part(&mut side, old, DownReason::Closed);
+    let new = side.accept();
+    assert_eq!(side.hello(new, who(1)), Verdict::Wait);
+    side.hub.handle_taken(&[(who(1), id(1))]);
+    side.hub.handle_unwritten(old, chunk);
+    side.settle();
+    assert!(side.write(new).contains(&Frame::Ack(id(1))));
 }
