@@ -61,7 +61,11 @@ impl World {
         if let Some(end) = self.ends.get_mut(&link) {
             end.reader = Reader::Gone;
         }
-        self.hub.handle_gone(self.now, link, reason);
+        // Every other stream has a last word.
+        match link.token() % 2 {
+            0 => self.hub.handle_gone(self.now, link, reason),
+            _ => self.hub.handle_parted(self.now, link, reason),
+        }
         self.settle();
     }
 

@@ -298,7 +298,11 @@ impl World {
             self.nodes[index].lanes.end(peer);
             self.wake_lanes(index);
         }
-        self.with_hub(index, |hub, now| hub.handle_gone(now, link, reason));
+        // Every other stream has a last word.
+        self.with_hub(index, |hub, now| match link.token() % 2 {
+            0 => hub.handle_gone(now, link, reason),
+            _ => hub.handle_parted(now, link, reason),
+        });
         self.end_dial(index, dial);
     }
 }
