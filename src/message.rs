@@ -75,7 +75,7 @@ pub(crate) type Body = Arc<[u8]>;
 /// Encoded frames that several queues share.
 pub(crate) type Frames = Arc<Vec<u8>>;
 
-/// Copies of payloads up to this size have room for as much, and nothing else of a message has.
+/// Copies of payloads up to this size have room for as much, so that one allocation fits all.
 const SHORT: usize = 64;
 
 /// So many allocations for them stay with a thread that has no use for them now.
