@@ -82,8 +82,8 @@ const SHORT: usize = 64;
 const MOST_SPARE: usize = 64;
 
 thread_local! {
-    /// What short payloads were in that this thread is done with. The allocator would take as long
-    /// for each as finding and copying it take together.
+    /// What short payloads were in that this thread is done with. To ask the allocator for each is
+    /// about a tenth of a receiver's work.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 

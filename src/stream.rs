@@ -137,9 +137,9 @@ pub trait Duplex: Send + Sync {
 
     /// With `Write`: says the last word, where there is one, such as TLS's `close_notify`. It is
     /// called at most once: no write is going on, and none follows. When the peer closes, a write
-    /// that is going on ends first; a connection that ends otherwise in the middle of a write ends
-    /// without it. It should try no longer than a `flush` does. Then the
-    /// socket shuts down the raw stream.
+    /// that is going on ends first, within a second; a connection that ends otherwise in the middle
+    /// of a write ends without it. It should try no longer than a `flush` does. Then the socket
+    /// shuts down the raw stream.
     ///
     /// With `Both`: wakes the threads that wait in `read`, `write` and `flush`. The socket has
     /// shut the raw stream down just before, so those that wait there are awake already.

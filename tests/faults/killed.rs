@@ -57,7 +57,9 @@ fn a_listener_killed_before_hello_is_no_peer_and_is_dialled_again() {
     undecided.kill();
     let first = client.events().recv_timeout(SLACK).expect("it is told");
     assert!(matches!(first, Event::Rejected { reason, .. } if is_end(reason)));
-    assert_eq!(client.stats().peers_up, 0);
+    // It may have been dialled again, and have died again, by now.
+    let stats = client.stats();
+    assert!(stats.rejected >= 1 && stats.peers_up == 0);
     let _server = bound(quick(), &here);
     await_peers(&client, 1);
 }
