@@ -144,6 +144,9 @@ impl World {
         end.has_shown |= reading.frames > u32::from(reading.hello.is_some());
         let held = end.decoder.held();
         let next = self.hub.handle_reading(self.now, link, &mut reading, held);
+        if let Some(chunk) = self.hub.claim_answer(self.now, link, &reading) {
+            self.carry(link, chunk, &[], Write::Take(usize::MAX));
+        }
         let is_delivered = self.deliver(link, &reading);
         match is_delivered && hook.parks {
             true => {

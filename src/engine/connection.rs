@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use crate::engine::core::{Core, Signal};
 use crate::engine::inbox::Pushed;
 use crate::engine::spent;
+use crate::engine::writer::PATIENCE;
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
+use crate::proto::chunk::Chunk;
 use crate::proto::decoder::{Decoder, Reading};
 use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
@@ -82,6 +84,8 @@ enum Due {
     Deliver(Identity, Batch),
     /// The peer is past its share of the inbox.
     WaitForRoom(Identity),
+    /// This is to be written to the peer, in answer to a heartbeat.
+    Answer(Chunk),
     /// Too many acknowledgements wait to be written.
     WaitForAcks,
     End(DownReason),
@@ -133,7 +137,7 @@ impl Reader {
         })
     }
 
-    fn read_all(mut self: Box<Self>, core: &Core, reading: Reading) -> DownReason {
+    fn read_all(mut self: Box<Self>, core: &Arc<Core>, reading: Reading) -> DownReason {
         self.due = self.handle(core, reading);
         loop {
             self.due = match mem::replace(&mut self.due, Due::Read) {
@@ -149,6 +153,10 @@ impl Reader {
                 Due::WaitForRoom(peer) => {
                     self.parked(core, |core| core.inbox.wait_for_room(peer));
                     self.due_now(core)
+                }
+                Due::Answer(chunk) => {
+                    core.carry(core.lock(), self.id, chunk, &[], PATIENCE);
+                    Due::Read
                 }
                 Due::WaitForAcks => {
                     self.wait_for_acks_to_leave(core);
@@ -259,15 +267,18 @@ impl Reader {
     fn handle(&mut self, core: &Core, mut reading: Reading) -> Due {
         let held = self.decoder.held();
         let mut shared = core.lock();
-        let next = shared
-            .hub
-            .handle_reading(Instant::now(), self.id, &mut reading, held);
+        let now = Instant::now();
+        let next = shared.hub.handle_reading(now, self.id, &mut reading, held);
+        let answer = shared.hub.claim_answer(now, self.id, &reading);
         let peer = shared.hub.peer_of(self.id);
         self.pace.handle_message(reading.batch.bytes.len());
         self.may_lend = shared.hub.is_only_link(self.id)
             && self.stream.takes_read_timeout()
             && self.pace.allows(self.decoder.expects());
         drop(shared);
+        if let Some(chunk) = answer {
+            return Due::Answer(chunk);
+        }
         match peer {
             Some(peer) => self.deliver(core, peer, reading.batch, next),
             None => self.due_next(next),

@@ -40,6 +40,13 @@ pub(crate) struct Reading {
     pub(crate) violation: Option<Violation>,
 }
 
+impl Reading {
+    /// Frames came, and none of them says anything else.
+    pub(crate) fn is_heartbeat(&self) -> bool {
+        self.frames > self.skipped && self.batch.spans.is_empty() && self.acks.is_empty()
+    }
+}
+
 /// Turns one connection's bytes into frames.
 ///
 /// Read into [`space`](Decoder::space), then tell [`handle_read`](Decoder::handle_read) how much

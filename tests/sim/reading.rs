@@ -162,6 +162,10 @@ impl World {
         let next = self.with_hub(index, |hub, now| {
             hub.handle_reading(now, link, &mut reading, held)
         });
+        let now = self.now;
+        let hub = &mut self.nodes[index].hub;
+        let answer = hub.claim_answer(now, link, &reading);
+        self.write_of_reader(index, link, answer);
         let node = &mut self.nodes[index];
         let peer = node.hub.peer_of(link);
         let batch = std::mem::take(&mut reading.batch);

@@ -72,6 +72,11 @@ impl World {
     /// As the reading thread does after HELLO: the next chunk, if there is one.
     pub(crate) fn write_next(&mut self, index: usize, link: LinkId) {
         let chunk = self.nodes[index].hub.poll_chunk(link);
+        self.write_of_reader(index, link, chunk);
+    }
+
+    /// Its reading thread writes this.
+    pub(crate) fn write_of_reader(&mut self, index: usize, link: LinkId, chunk: Option<Chunk>) {
         let id = self.nodes[index].id;
         if let Some(chunk) = chunk {
             self.soon(id, Call::Write(link, Held::new(chunk), Writer::Caller));

@@ -178,6 +178,7 @@ impl Hub {
         peer.link = Some(id);
         peer.away = None;
         let ending = peer.ending;
+        let interval = self.config.heartbeat_interval;
         let Some(link) = self.link_mut(id) else {
             return Verdict::Rejected;
         };
@@ -186,7 +187,7 @@ impl Hub {
             link.phase = Phase::Succeeding;
             link.is_parked = true;
             // It may wait for long, and its peer must hear of it meanwhile.
-            let due = link.wrote + self.config.heartbeat_interval;
+            let due = link.heartbeat_due(interval);
             self.look_by(id, due);
             return Verdict::Wait;
         }
@@ -270,12 +271,14 @@ impl Hub {
 
     /// The peer has shown that it accepts us, or has had its time to refuse.
     pub(super) fn come_up(&mut self, now: Instant, id: LinkId) {
+        let interval = self.config.heartbeat_interval;
         let Some(link) = self.link_mut(id) else {
             return;
         };
         link.phase = Phase::Up;
         link.was_up = true;
-        let (remote, dial, wrote) = (link.remote, link.dial, link.wrote);
+        let (remote, dial) = (link.remote, link.dial);
+        let due = link.heartbeat_due(interval);
         let Some(peer) = link.peer else {
             return;
         };
@@ -289,7 +292,7 @@ impl Hub {
         self.router.add(id);
         self.effects.wake.peers = true;
         self.effects.wake.room = true;
-        self.look_by(id, wrote + self.config.heartbeat_interval);
+        self.look_by(id, due);
         self.pour(id, peer);
     }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
 use crate::policy::Overflow;
+use crate::proto::chunk::Chunk;
+use crate::proto::decoder::Reading;
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::outbox::Payload;
@@ -114,15 +116,29 @@ impl Hub {
             return;
         };
         link.mark(now, timeout);
-        if now + interval / LOOKS < link.wrote + interval || !link.outbox.is_empty() {
+        if now + interval / LOOKS < link.heartbeat_due(interval) || !link.outbox.is_empty() {
             return;
         }
-        // It is about to be written, and need not be looked at for that once more.
-        link.wrote = now;
-        link.outbox.shrink();
-        link.outbox.push_heartbeat();
+        link.beat(now);
         self.ledger.shrink();
         self.mark_first(id);
+    }
+
+    /// After a reading of `id`: a heartbeat is answered with ours, if that would be due before long,
+    /// by whoever has read it. So an idle connection comes to life once in an interval and not twice.
+    pub(crate) fn claim_answer(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        reading: &Reading,
+    ) -> Option<Chunk> {
+        let soon = self.config.heartbeat_interval / 2;
+        let link = self.link_mut(id).filter(|_| reading.is_heartbeat())?;
+        if !link.is_idle() || now < link.wrote + soon {
+            return None;
+        }
+        link.beat(now);
+        self.take_chunk(id)
     }
 
     /// The stream of `id` has something of its own to write: a heartbeat gets it a writer. Before

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::side::{Frame, Side, millis, round_robin, secs, who};
+use super::side::{Frame, Side, data, id, millis, round_robin, secs, who};
 use crate::event::DownReason;
 use crate::policy::Overflow;
 
@@ -11,9 +11,9 @@ fn a_quiet_link_gets_a_heartbeat_within_the_interval() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     for _ in 0..5 {
-        side.pass(millis(4_700));
+        side.pass(millis(4_600));
         assert_eq!(side.write(link), []);
-        side.pass(millis(300));
+        side.pass(millis(400));
         assert_eq!(side.write(link), [Frame::Heartbeat]);
         side.read(link, &[Frame::Heartbeat]);
     }
@@ -37,6 +37,54 @@ fn many_links_get_their_heartbeats_in_time() {
             }
         }
     }
+}
+
+#[test]
+fn a_heartbeat_is_answered_with_one_that_is_due_before_long() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(2_490));
+    side.read(link, &[Frame::Heartbeat]);
+    assert_eq!(side.take_frames(link), []);
+    side.pass(millis(10));
+    side.read(link, &[Frame::Heartbeat]);
+    assert_eq!(side.take_frames(link), [Frame::Heartbeat]);
+    side.read(link, &[Frame::Heartbeat]);
+    assert_eq!(side.take_frames(link), [], "the next one is not due");
+    side.pass(millis(4_890));
+    assert_eq!(side.write(link), []);
+    side.pass(millis(10));
+    assert_eq!(side.write(link), [Frame::Heartbeat]);
+}
+
+#[test]
+fn nothing_but_a_heartbeat_is_answered_with_one() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(secs(3));
+    for frame in [data("a"), Frame::Ack(id(9))] {
+        side.read(link, &[Frame::Heartbeat, frame]);
+        assert_eq!(side.take_frames(link), []);
+    }
+    side.send("a").unwrap();
+    side.read(link, &[Frame::Heartbeat]);
+    assert_eq!(side.write(link), [data("a")], "that says it as well");
+}
+
+/// Of two ends that say nothing, one sends its heartbeat first, and the other answers.
+#[test]
+fn who_was_dialled_sends_its_heartbeat_first() {
+    let (mut dialler, mut listener) = (Side::new(round_robin()), Side::new(round_robin()));
+    let accepted = listener.up(who(1));
+    let dial = dialler.connect("mem://a").unwrap();
+    let dialled = dialler.dial(dial);
+    dialler.bring_up(dialled, who(2));
+    listener.pass(millis(4_900));
+    assert_eq!(listener.write(accepted), [Frame::Heartbeat]);
+    dialler.pass(millis(4_990));
+    assert_eq!(dialler.write(dialled), []);
+    dialler.pass(millis(10));
+    assert_eq!(dialler.write(dialled), [Frame::Heartbeat]);
 }
 
 #[test]
@@ -203,7 +251,7 @@ fn an_idle_link_is_one_call_of_the_keeper_for_each_heartbeat() {
     for _ in 0..600 {
         calls += timeouts(&mut side, millis(100));
         heartbeats += side.write(link).len();
-        side.read(link, &[Frame::Heartbeat]);
+        side.read(link, &[]);
     }
     assert_eq!(heartbeats, 12);
     assert!(calls <= 13, "{calls}, one of them for the handshake");

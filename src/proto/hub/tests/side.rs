@@ -8,6 +8,7 @@ use crate::endpoint::Remote;
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
 use crate::policy::{Delivery, SendMode};
+use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::dial::{DialId, DialStep};
 use crate::proto::frame::MessageId;
@@ -132,6 +133,8 @@ impl Side {
     /// One read of `link` brought this.
     pub(super) fn take(&mut self, link: LinkId, reading: &mut Reading) -> Next {
         let next = self.hub.handle_reading(self.now, link, reading, 0);
+        let answer = self.hub.claim_answer(self.now, link, reading);
+        answer.map(|chunk| self.carry(link, chunk, usize::MAX));
         self.settle();
         next
     }
@@ -158,21 +161,25 @@ impl Side {
 
     /// As `write`, but the kernel takes only `count` bytes.
     pub(super) fn write_bytes(&mut self, link: LinkId, mut count: usize) {
-        while let Some(mut chunk) = self.hub.poll_chunk(link) {
-            let wire = self.wires.entry(link).or_insert_with(Wire::new);
-            let bytes = [chunk.rest().0, chunk.rest().1].concat();
-            let taken = bytes.len().min(count);
-            count -= taken;
-            wire.extend(&bytes[..taken]);
-            chunk.handle_taken(taken);
-            let is_done = chunk.is_done();
-            self.hub.handle_back(self.now, link, chunk, taken > 0);
-            self.settle();
-            if !is_done {
+        while let Some(chunk) = self.hub.poll_chunk(link) {
+            let len = chunk.rest().0.len() + chunk.rest().1.len();
+            self.carry(link, chunk, count);
+            if count < len {
                 return;
             }
+            count -= len;
         }
         self.hub.handle_caught_up(link);
+        self.settle();
+    }
+
+    fn carry(&mut self, link: LinkId, mut chunk: Chunk, count: usize) {
+        let wire = self.wires.entry(link).or_insert_with(Wire::new);
+        let bytes = [chunk.rest().0, chunk.rest().1].concat();
+        let taken = bytes.len().min(count);
+        wire.extend(&bytes[..taken]);
+        chunk.handle_taken(taken);
+        self.hub.handle_back(self.now, link, chunk, taken > 0);
         self.settle();
     }
 
