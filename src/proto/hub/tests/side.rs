@@ -134,7 +134,9 @@ impl Side {
     pub(super) fn take(&mut self, link: LinkId, reading: &mut Reading) -> Next {
         let next = self.hub.handle_reading(self.now, link, reading, 0);
         let answer = self.hub.claim_answer(self.now, link, reading);
-        answer.map(|chunk| self.carry(link, chunk, usize::MAX));
+        if let Some(chunk) = answer {
+            self.carry(link, chunk, usize::MAX);
+        }
         self.settle();
         next
     }
