@@ -84,8 +84,9 @@ enum Due {
     Deliver(Identity, Batch),
     /// The peer is past its share of the inbox.
     WaitForRoom(Identity),
-    /// This is to be written to the peer, in answer to a heartbeat.
-    Answer(Chunk),
+    /// This is to be written to the peer, in answer to a heartbeat. On its own, because what is held
+    /// here lies on the stack of every idle peer's thread.
+    Answer(Box<Chunk>),
     /// Too many acknowledgements wait to be written.
     WaitForAcks,
     End(DownReason),
@@ -155,7 +156,7 @@ impl Reader {
                     self.due_now(core)
                 }
                 Due::Answer(chunk) => {
-                    core.carry(core.lock(), self.id, chunk, &[], PATIENCE);
+                    core.carry(core.lock(), self.id, *chunk, &[], PATIENCE);
                     Due::Read
                 }
                 Due::WaitForAcks => {
@@ -277,7 +278,7 @@ impl Reader {
             && self.pace.allows(self.decoder.expects());
         drop(shared);
         if let Some(chunk) = answer {
-            return Due::Answer(chunk);
+            return Due::Answer(Box::new(chunk));
         }
         match peer {
             Some(peer) => self.deliver(core, peer, reading.batch, next),

@@ -41,7 +41,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Frames came, and none of them says anything else.
+    /// Frames came, and there is nothing in them to deliver or to settle.
     pub(crate) fn is_heartbeat(&self) -> bool {
         self.frames > self.skipped && self.batch.spans.is_empty() && self.acks.is_empty()
     }

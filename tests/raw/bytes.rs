@@ -1,6 +1,6 @@
 //! Bytes that a socket sends: exactly what the protocol says, in the order of the sends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jackfield::{Delivery, SendMode};
 
@@ -89,6 +89,20 @@ fn an_idle_socket_sends_heartbeats() {
     let (_server, here) = server(short);
     let mut peer = RawPeer::join(&here, 1);
     (0..5).for_each(|_| assert_eq!(peer.read().unwrap().kind, HEARTBEAT));
+}
+
+/// Half an interval after the last one, and long before the next would be due.
+#[test]
+fn a_heartbeat_is_answered_with_one_that_is_due_before_long() {
+    let interval = Duration::from_secs(4);
+    let (_server, here) = server(quick().heartbeat(interval, Duration::from_secs(20)));
+    let mut peer = RawPeer::join(&here, 1);
+    let joined = Instant::now();
+    while !peer.hears_within(Duration::from_millis(20)) {
+        peer.write(&heartbeat());
+    }
+    assert!(joined.elapsed() < interval * 9 / 10);
+    assert_eq!(peer.read().unwrap().kind, HEARTBEAT);
 }
 
 #[test]

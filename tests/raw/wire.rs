@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use jackfield::{Config, Socket};
 
@@ -78,10 +79,14 @@ impl RawPeer {
 
     fn over(stream: TcpStream) -> RawPeer {
         stream.set_nodelay(true).expect("an open stream");
-        stream
-            .set_read_timeout(Some(SLACK))
-            .expect("an open stream");
-        RawPeer { stream }
+        let peer = RawPeer { stream };
+        peer.wait_at_most(SLACK);
+        peer
+    }
+
+    fn wait_at_most(&self, time: Duration) {
+        let set = self.stream.set_read_timeout(Some(time));
+        set.expect("an open stream");
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
@@ -113,6 +118,14 @@ impl RawPeer {
             frame = self.read()?;
         }
         Some(frame)
+    }
+
+    /// Whether anything comes in that time.
+    pub fn hears_within(&mut self, time: Duration) -> bool {
+        self.wait_at_most(time);
+        let heard = self.stream.peek(&mut [0]).is_ok();
+        self.wait_at_most(SLACK);
+        heard
     }
 
     /// What comes up to the end of the stream.

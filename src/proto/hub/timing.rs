@@ -124,20 +124,21 @@ impl Hub {
         self.mark_first(id);
     }
 
-    /// After a reading of `id`: a heartbeat is answered with ours, if that would be due before long,
-    /// by whoever has read it. So an idle connection comes to life once in an interval and not twice.
+    /// After a reading of `id`: a heartbeat is answered with ours, if that would be due before long.
+    /// So both ends do what an idle connection costs while they are awake for it.
     pub(crate) fn claim_answer(
         &mut self,
         now: Instant,
         id: LinkId,
         reading: &Reading,
     ) -> Option<Chunk> {
-        let soon = self.config.heartbeat_interval / 2;
+        let soon = TOGETHER.max(self.config.heartbeat_interval / 2);
         let link = self.link_mut(id).filter(|_| reading.is_heartbeat())?;
         if !link.is_idle() || now < link.wrote + soon {
             return None;
         }
         link.beat(now);
+        self.ledger.shrink();
         self.take_chunk(id)
     }
 

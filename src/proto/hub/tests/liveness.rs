@@ -30,7 +30,7 @@ fn many_links_get_their_heartbeats_in_time() {
     for _ in 0..300 {
         side.pass(millis(50));
         for (link, last) in &mut wrote {
-            side.read(*link, &[Frame::Heartbeat]);
+            side.read(*link, &[]);
             assert!(side.now - *last <= millis(5_050), "{:?}", side.now - *last);
             if side.write(*link) == [Frame::Heartbeat] {
                 *last = side.now;
