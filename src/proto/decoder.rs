@@ -255,7 +255,6 @@ impl Decoder {
             Some(_) => self.filled..self.filled,
             None => self.filled - unfinished.len()..self.filled,
         };
-
         let size = match self.large {
             // The next is likely large too: read little more than its head.
             Some(_) => SIZES[0],
