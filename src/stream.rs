@@ -28,9 +28,10 @@ pub(crate) type Upgrade =
 ///
 /// # Who calls what
 ///
-/// One thread reads while another writes, **at the same time**. There is never more than one call of
-/// `read`, and never more than one of `write` and `flush` together, but the writing thread changes
-/// from call to call, and may be the one that reads. `shutdown` may come from any thread, `Both` at any time.
+/// One thread reads while another writes, **at the same time**. There is never more than one call
+/// of `read`, and never more than one of `write` and `flush` together, but the writing thread
+/// changes from call to call, and may be the one that reads. `shutdown` may come from any thread,
+/// `Both` at any time.
 ///
 /// So a `read` that waits for bytes must not keep a `write` waiting, nor the other way round: hold
 /// no lock while you read from the raw stream or write to it. A lock around the state of a cipher

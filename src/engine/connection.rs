@@ -84,8 +84,8 @@ enum Due {
     Deliver(Identity, Batch),
     /// The peer is past its share of the inbox.
     WaitForRoom(Identity),
-    /// This is to be written to the peer, in answer to a heartbeat. On its own, because what is held
-    /// here lies on the stack of every idle peer's thread.
+    /// This is to be written to the peer, in answer to a heartbeat. In a box, because what is held
+    /// here counts on the stack of every idle peer's thread.
     Answer(Box<Chunk>),
     /// Too many acknowledgements wait to be written.
     WaitForAcks,

@@ -215,7 +215,7 @@ impl Link {
     }
 
     /// When a heartbeat is due, if nothing is written before. The end that was dialled comes first,
-    /// because it is the one that has many links: it sends to them together, and each answers.
+    /// because it is the one that may have many links: it sends to them together, and each answers.
     pub(crate) fn heartbeat_due(&self, interval: Duration) -> Instant {
         let lead = match self.dial {
             None => interval / LEAD,

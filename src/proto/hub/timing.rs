@@ -124,8 +124,8 @@ impl Hub {
         self.mark_first(id);
     }
 
-    /// After a reading of `id`: a heartbeat is answered with ours, if that would be due before long.
-    /// So both ends do what an idle connection costs while they are awake for it.
+    /// After a reading of `id`: a heartbeat is answered with ours, if that would be due before
+    /// long. So both ends do what an idle connection costs while they are awake for it.
     pub(crate) fn claim_answer(
         &mut self,
         now: Instant,

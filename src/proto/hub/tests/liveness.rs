@@ -57,6 +57,19 @@ fn a_heartbeat_is_answered_with_one_that_is_due_before_long() {
     assert_eq!(side.write(link), [Frame::Heartbeat]);
 }
 
+/// Two ends that are far from each other would answer answers, as fast as they can read.
+#[test]
+fn however_short_the_interval_answers_keep_their_distance() {
+    let mut side = Side::new(round_robin().heartbeat(millis(6), millis(60)));
+    let link = side.up(who(1));
+    side.now += millis(4);
+    side.read(link, &[Frame::Heartbeat]);
+    assert_eq!(side.take_frames(link), []);
+    side.now += millis(1);
+    side.read(link, &[Frame::Heartbeat]);
+    assert_eq!(side.take_frames(link), [Frame::Heartbeat]);
+}
+
 #[test]
 fn nothing_but_a_heartbeat_is_answered_with_one() {
     let mut side = Side::new(round_robin());
