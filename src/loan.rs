@@ -1,10 +1,25 @@
 //! Loan: the reader of the only connection, lent to a thread that waits for what it brings, so
 //! that a message need not cross from one thread to another on its way in.
 
+use std::sync::{Condvar, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What was offered and not used for so long goes back to its own thread.
+const GRACE: Duration = Duration::from_millis(2);
+
+/// Who waits for less than this does not borrow: a read ends with the system's tick, which may be
+/// late by several milliseconds.
+const PATIENT: Duration = Duration::from_millis(50);
+
+/// Whether whoever waits until then may borrow in the meantime.
+pub(crate) fn is_patient(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|at| at.saturating_duration_since(Instant::now()) >= PATIENT)
+}
+
 /// Where the reader is. Its own thread keeps it most of the time.
 enum Place<R> {
     Home,
-    /// For whoever comes first: a thread that waits in `recv`, or its own, if nobody does.
+    /// For whoever comes first: a thread that waits for what it brings, or its own, if none does.
     Offered(R),
     Lent,
     Returned(R),
@@ -31,10 +46,6 @@ impl<R> Loan<R> {
         self.place = Place::Offered(reader);
     }
 
-    pub(crate) fn offers(&self) -> u64 {
-        self.offers
-    }
-
     pub(crate) fn is_offered(&self) -> bool {
         matches!(self.place, Place::Offered(_))
     }
@@ -49,7 +60,7 @@ impl<R> Loan<R> {
     }
 
     /// For its own thread: what came back, and what was on offer all the time since `offers`.
-    pub(crate) fn take_back(&mut self, offers: u64) -> Option<R> {
+    fn take_back(&mut self, offers: u64) -> Option<R> {
         let is_back = |loan: &Loan<R>| match loan.place {
             Place::Returned(_) => true,
             Place::Offered(_) => loan.offers == offers,
@@ -69,6 +80,26 @@ impl<R> Loan<R> {
     }
 }
 
+/// For its own thread: waits where it is told that the reader is `returned`, or until it was on offer
+/// all the time.
+pub(crate) fn wait_for_return<S, R>(
+    mut shared: MutexGuard<'_, S>,
+    returned: &Condvar,
+    loan: impl Fn(&mut S) -> &mut Loan<R>,
+) -> R {
+    // At first it may have come back before.
+    let mut offers = 0;
+    loop {
+        let loan = loan(&mut shared);
+        if let Some(reader) = loan.take_back(offers) {
+            return reader;
+        }
+        offers = loan.offers;
+        let woken = returned.wait_timeout(shared, GRACE);
+        shared = woken.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,22 +111,22 @@ mod tests {
         loan.offer('r');
         assert_eq!(loan.borrow(), Some('r'));
         assert_eq!(loan.borrow(), None);
-        assert_eq!(loan.take_back(loan.offers()), None);
+        assert_eq!(loan.take_back(loan.offers), None);
         loan.give_back('r');
         assert_eq!(loan.borrow(), None);
-        assert_eq!(loan.take_back(loan.offers()), Some('r'));
-        assert_eq!(loan.take_back(loan.offers()), None);
+        assert_eq!(loan.take_back(loan.offers), Some('r'));
+        assert_eq!(loan.take_back(loan.offers), None);
     }
 
     #[test]
     fn an_offer_that_nobody_takes_up_is_taken_back() {
         let mut loan = Loan::default();
         loan.offer('r');
-        let before = loan.offers();
+        let before = loan.offers;
         assert_eq!(loan.borrow(), Some('r'));
         loan.offer('r');
         assert_eq!(loan.take_back(before), None, "it was in use since");
-        assert_eq!(loan.take_back(loan.offers()), Some('r'));
+        assert_eq!(loan.take_back(loan.offers), Some('r'));
         assert!(!loan.is_offered());
     }
 }

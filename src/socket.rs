@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::engine::Core;
-use crate::engine::core::{Life, Signal, deadline_after};
+use crate::engine::core::{Life, deadline_after};
+use crate::engine::signals::Signal;
 use crate::error::{Error, SendError};
 use crate::message::{Identity, Message};
 use crate::proto::hub::{Hub, Refusal, Sent};
@@ -331,7 +332,7 @@ impl Socket {
                     let deadline = patience.deadline()?;
                     shared = match shared.hub.claim_next() {
                         Some((link, chunk)) => core.carry_on(shared, link, chunk, &[]),
-                        None => shared.wait(Signal::Room, deadline),
+                        None => core.wait_for_room(shared, deadline),
                     };
                 }
             }

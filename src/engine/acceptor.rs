@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
 use crate::engine::connection;
-use crate::engine::core::{Core, Life, Signal};
+use crate::engine::core::{Core, Life};
+use crate::engine::signals::Signal;
 use crate::engine::threads::stack_for;
 use crate::engine::writer::PATIENCE;
 use crate::error::Error;
@@ -80,7 +81,7 @@ impl Core {
             return false;
         };
         listener.close();
-        self.wake(&self.lock(), Signal::Accept);
+        self.wake(&mut self.lock(), Signal::Accept);
         true
     }
 

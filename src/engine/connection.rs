@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Signal};
+use crate::engine::core::Core;
 use crate::engine::inbox::Pushed;
+use crate::engine::signals::Signal;
 use crate::engine::spent;
 use crate::engine::writer::PATIENCE;
 use crate::event::DownReason;
@@ -20,7 +21,7 @@ use crate::proto::link::LinkId;
 use crate::proto::pace::Pace;
 use crate::transport::{Notice, Stream};
 
-/// How long a receiver reads before it gives the reader back: that long it may miss what else
+/// How long who has borrowed a reader reads before it goes back: that long it may miss what else
 /// happens to its socket.
 const SLICE: Duration = Duration::from_millis(2);
 
@@ -62,7 +63,7 @@ impl Core {
     }
 }
 
-/// What reads one connection: its own thread, or a receiver that this thread has lent it to.
+/// What reads one connection: its own thread, or one of the application that it was lent to.
 pub(crate) struct Reader {
     id: LinkId,
     stream: Arc<Stream>,
@@ -145,7 +146,7 @@ impl Reader {
                 Due::Read => self.wait_and_read(core),
                 Due::Lend => {
                     self.note_offer(true);
-                    self = core.inbox.lend(self);
+                    self = core.lend(self);
                     self.pace.handle_return(true, Instant::now);
                     self.wait_at_most(None).ok();
                     continue;
@@ -168,8 +169,9 @@ impl Reader {
         }
     }
 
-    /// Reads on the thread of a receiver, which then finds in the inbox what came.
-    pub(crate) fn read_for_receiver(mut self: Box<Self>, core: &Core) {
+    /// Reads on the thread of a receiver, which then finds in the inbox what came, or of a sender,
+    /// which then finds room.
+    pub(crate) fn read_on_loan(mut self: Box<Self>, core: &Core) {
         let is_late = self.pace.handle_return(false, Instant::now);
         if is_late || !self.has_space(core) || self.wait_at_most(Some(SLICE)).is_err() {
             return core.inbox.give_back(self);
@@ -276,13 +278,18 @@ impl Reader {
         self.may_lend = shared.hub.is_only_link(self.id)
             && self.stream.takes_read_timeout()
             && self.pace.allows(self.decoder.expects());
+        let is_wanted = !reading.acks.is_empty() && mem::take(&mut shared.wants_reader);
         drop(shared);
         if let Some(chunk) = answer {
             return Due::Answer(Box::new(chunk));
         }
-        match peer {
+        let due = match peer {
             Some(peer) => self.deliver(core, peer, reading.batch, next),
             None => self.due_next(next),
+        };
+        match due {
+            Due::Read if is_wanted && self.may_lend => Due::Lend,
+            due => due,
         }
     }
 

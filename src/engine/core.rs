@@ -16,43 +16,17 @@ use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::engine::inbox::Inbox;
 use crate::engine::shelf::Shelf;
+use crate::engine::signals::{SIGNALS, Signal, Sleepers};
 use crate::error::Error;
 use crate::message::{Home, Identity};
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::LinkId;
 use crate::transport::{Listener, Stream};
 
-/// What threads wait for under the hub's lock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Signal {
-    /// Something to write, an earlier deadline, or the end.
-    Keeper,
-    /// Room in a queue.
-    Room,
-    /// A dial that may go on, or stop.
-    Dials,
-    /// A link that may be read again.
-    Readers,
-    /// An event to tell.
-    Events,
-    /// Another number of peers, or progress of a close.
-    Peers,
-    /// A stalled link to write.
-    Drains,
-    /// The end of a pause after a failed accept.
-    Accept,
-    /// The end of a thread.
-    Threads,
-    /// The end of the keeper's rest, before its time.
-    Rest,
-}
-
 /// Who finds the hub's lock taken tries again so many times, then offers the processor to others so
 /// many times, before it falls asleep.
 const TRIES: usize = 20;
 const OFFERS: usize = 50;
-
-const SIGNALS: usize = Signal::Rest as usize + 1;
 
 pub(crate) struct Core {
     pub(crate) config: Config,
@@ -84,7 +58,9 @@ pub(crate) struct Shared {
     pub(crate) threads: usize,
     /// The streams of the links, by slot.
     streams: Vec<Option<(LinkId, Arc<Stream>)>>,
-    sleepers: [usize; SIGNALS],
+    /// A sender waits for room that only ACKs make, and could read them itself.
+    pub(crate) wants_reader: bool,
+    sleepers: [Sleepers; SIGNALS],
 }
 
 /// How far a socket is on its way out.
@@ -124,7 +100,8 @@ impl Core {
                 acks_due: None,
                 threads: 0,
                 streams: Vec::new(),
-                sleepers: [0; SIGNALS],
+                wants_reader: false,
+                sleepers: [Sleepers::default(); SIGNALS],
             }),
             signals: [const { Condvar::new() }; SIGNALS],
         });
@@ -203,9 +180,9 @@ impl Core {
     }
 
     /// Wakes whoever waits for `signal`.
-    pub(crate) fn wake(&self, shared: &Shared, signal: Signal) {
+    pub(crate) fn wake(&self, shared: &mut Shared, signal: Signal) {
         // A wake-up costs a system call even when nobody sleeps.
-        if shared.sleepers[signal as usize] > 0 {
+        if shared.sleepers[signal as usize].call() {
             self.signals[signal as usize].notify_all();
         }
     }
@@ -217,6 +194,11 @@ impl Core {
 }
 
 impl Shared {
+    /// Somebody sleeps until `signal` and was not called yet.
+    pub(crate) fn is_awaited(&self, signal: Signal) -> bool {
+        self.sleepers[signal as usize].are_there()
+    }
+
     pub(crate) fn stream(&self, id: LinkId) -> Option<Arc<Stream>> {
         let (owner, stream) = self.streams.get(id.slot())?.as_ref()?;
         (*owner == id).then(|| stream.clone())
@@ -252,7 +234,7 @@ impl Locked<'_> {
         }
         let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let mut guard = self.guard.take().expect("held until dropped");
-        guard.sleepers[signal as usize] += 1;
+        let calls = guard.sleepers[signal as usize].join();
         let condvar = &self.core.signals[signal as usize];
         let mut guard = match pause {
             None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
@@ -261,7 +243,7 @@ impl Locked<'_> {
                 woken.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        guard.sleepers[signal as usize] -= 1;
+        guard.sleepers[signal as usize].leave(calls);
         Locked {
             core: self.core,
             guard: Some(guard),

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::engine::connection;
-use crate::engine::core::{Core, Life, Signal};
+use crate::engine::core::{Core, Life};
+use crate::engine::signals::Signal;
 use crate::engine::threads::{LARGE_STACK, Membership};
 use crate::engine::writer::PATIENCE;
 use crate::error::Error;

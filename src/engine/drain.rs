@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Life, Shared, Signal};
+use crate::engine::core::{Core, Life, Shared};
+use crate::engine::signals::Signal;
 use crate::engine::threads::SMALL_STACK;
 use crate::engine::writer::{PATIENCE, Written};
 use crate::proto::link::LinkId;

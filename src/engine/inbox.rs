@@ -10,7 +10,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::serving::Front;
 pub(crate) use self::serving::{Acks, Plain};
@@ -18,16 +18,12 @@ use crate::config::Config;
 use crate::engine::connection::Reader;
 use crate::engine::watcher::Watcher;
 use crate::error::Error;
-use crate::loan::Loan;
+use crate::loan::{Loan, is_patient};
 use crate::message::Identity;
 use crate::policy::AckMode;
 use crate::proto::batch::Batch;
 use crate::proto::delivery::{Arrived, Presence};
 use crate::proto::lanes::Lanes;
-
-/// Who waits for less than this does not read in the meantime: a read ends with the system's tick,
-/// which may be late by several milliseconds.
-const PATIENT: Duration = Duration::from_millis(50);
 
 /// What comes out of the inbox.
 pub(crate) enum Taken {
@@ -201,7 +197,7 @@ impl Inbox {
                 Some(pause) if pause.is_zero() => return Err(Error::Timeout),
                 pause => pause,
             };
-            let is_patient = pause.is_none_or(|pause| pause >= PATIENT);
+            let is_patient = is_patient(deadline);
             if let Some(reader) = back.loan.borrow() {
                 if is_patient {
                     return Ok(Awaited::Reader(reader));

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Life, Locked, Signal};
+use crate::engine::core::{Core, Life, Locked};
+use crate::engine::signals::Signal;
 use crate::engine::spent;
 use crate::engine::threads::SMALL_STACK;
 use crate::error::Error;

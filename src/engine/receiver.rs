@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Signal};
+use crate::engine::core::Core;
 use crate::engine::inbox::{Acks, Awaited, Plain, Taken};
+use crate::engine::signals::Signal;
 use crate::engine::writer::PATIENCE;
 use crate::error::Error;
 use crate::message::Message;
@@ -45,7 +46,7 @@ impl Core {
             _ if shared.acks_due.is_some() => {}
             _ => {
                 shared.acks_due = Some(Instant::now() + SOON);
-                self.wake(&shared, Signal::Keeper);
+                self.wake(&mut shared, Signal::Keeper);
             }
         }
     }
@@ -90,7 +91,7 @@ impl Core {
     fn hurry_keeper(&self) {
         self.is_hurried.store(true, Ordering::SeqCst);
         if self.rests.load(Ordering::SeqCst) {
-            self.wake(&self.lock(), Signal::Rest);
+            self.wake(&mut self.lock(), Signal::Rest);
         }
     }
 
@@ -98,7 +99,7 @@ impl Core {
     fn await_arrival(&self, deadline: Option<Instant>) -> Result<(), Error> {
         match self.inbox.await_arrival(deadline)? {
             Awaited::Arrival => {}
-            Awaited::Reader(reader) => reader.read_for_receiver(self),
+            Awaited::Reader(reader) => reader.read_on_loan(self),
         }
         Ok(())
     }

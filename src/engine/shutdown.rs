@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Life, Locked, Signal, deadline_after};
+use crate::engine::core::{Core, Life, Locked, deadline_after};
+use crate::engine::signals::Signal;
 use crate::proto::hub::{CloseStep, Remains};
 
 /// What our threads may take to end once every link has.
@@ -47,7 +48,7 @@ impl Core {
         let flushed = shared.hub.stats().written.saturating_sub(before);
         let remains = shared.hub.drain();
         shared.life = Life::Closed;
-        self.wake(&shared, Signal::Peers);
+        self.wake(&mut shared, Signal::Peers);
         Some(Outcome { flushed, remains })
     }
 
@@ -70,7 +71,7 @@ impl Core {
     fn close_listeners(&self) {
         let listeners = std::mem::take(&mut self.lock().listeners);
         listeners.values().for_each(|listener| listener.close());
-        self.wake(&self.lock(), Signal::Accept);
+        self.wake(&mut self.lock(), Signal::Accept);
     }
 
     /// Ends our threads. One that runs this very code cannot be waited for.

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use crate::engine::core::{Core, Life, Signal};
+use crate::engine::core::{Core, Life};
+use crate::engine::signals::Signal;
 
 /// Enough for threads that only carry bytes; untouched pages cost nothing.
 pub(crate) const SMALL_STACK: usize = 256 * 1024;
@@ -78,6 +79,6 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let mut shared = self.0.lock();
         shared.threads -= 1;
-        self.0.wake(&shared, Signal::Threads);
+        self.0.wake(&mut shared, Signal::Threads);
     }
 }

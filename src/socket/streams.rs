@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Core;
-use crate::engine::core::{Life, Signal, deadline_after};
+use crate::engine::core::{Life, deadline_after};
+use crate::engine::signals::Signal;
 use crate::error::Error;
 use crate::event::Event;
 use crate::message::Message;

@@ -7,6 +7,7 @@ mod handshake;
 mod hostile;
 mod lending;
 mod refusals;
+mod room;
 #[cfg(unix)]
 mod slow;
 #[path = "../behaviour/support.rs"]

@@ -11,15 +11,8 @@ use std::time::{Duration, Instant};
 use crate::bus::client::Client;
 use crate::bus::wakes::Wakes;
 use crate::error::Error as SocketError;
-use crate::loan::Loan;
+use crate::loan::{Loan, is_patient, wait_for_return};
 use crate::socket::{Arrival, Arrivals};
-
-/// An ear that was offered and not used for so long goes back to the bus's own thread.
-const GRACE: Duration = Duration::from_millis(2);
-
-/// Who waits for less than this does not hear in the meantime: a receive that ends by itself may
-/// be late by several milliseconds.
-const PATIENT: Duration = Duration::from_millis(50);
 
 /// Who has heard nothing for so long leaves it to the bus's own thread, and sleeps.
 const QUIET: Duration = Duration::from_millis(100);
@@ -151,17 +144,7 @@ impl Turns {
         drop(turn);
         // They find it on offer when they come back.
         wakes.wake();
-        let mut turn = self.lock();
-        let mut offers = 0;
-        loop {
-            // The first time: it may have come back while they were woken.
-            if let Some(ear) = turn.loan.take_back(offers) {
-                return ear;
-            }
-            offers = turn.loan.offers();
-            let woken = self.returned.wait_timeout(turn, GRACE);
-            turn = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        wait_for_return(self.lock(), &self.returned, |turn| &mut turn.loan)
     }
 }
 
@@ -173,8 +156,7 @@ impl Client {
         deadline: Option<Instant>,
         is_there: impl Fn() -> bool,
     ) -> Option<Sleeper<'_>> {
-        let is_patient = deadline.is_none_or(|at| at >= Instant::now() + PATIENT);
-        let borrowed = is_patient.then(|| self.turns.borrow()).flatten();
+        let borrowed = is_patient(deadline).then(|| self.turns.borrow()).flatten();
         if let Some(borrowed) = borrowed {
             self.take_turn(borrowed, deadline, &is_there);
         }

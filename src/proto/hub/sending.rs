@@ -278,6 +278,13 @@ impl Hub {
         })
     }
 
+    /// A peer has as many messages to acknowledge as it may have: it gets no more before it does.
+    pub(crate) fn lacks_acks(&self) -> bool {
+        let limit = self.config.unacknowledged_or_default();
+        let mut links = self.router.roster().iter().map(|id| self.link(*id));
+        links.any(|link| link.is_some_and(|link| link.unacknowledged >= limit))
+    }
+
     /// Tries to make room as the overflow setting says; says whether there is some now.
     fn make_room(&mut self, link: LinkId, len: usize) -> Result<bool, Refusal> {
         match self.config.overflow_or_default() {

@@ -1,6 +1,7 @@
 //! At least once: when a message is sent again, to whom, and when it is given up.
 
 use super::side::{Frame, Side, at_least_once, ids, millis, secs, texts, who};
+use crate::config::Config;
 use crate::event::DownReason;
 use crate::policy::Overflow;
 use crate::proto::link::LinkId;
@@ -154,6 +155,25 @@ fn a_peer_gets_only_so_many_unacknowledged_messages() {
     side.send_all(&["e"]);
     assert_eq!(texts(&side.write(link)), ["e"]);
     assert_eq!(texts(&side.write(other)), [""; 0]);
+}
+
+#[test]
+fn who_finds_no_room_is_told_whether_acks_make_some() {
+    let mut side = Side::new(at_least_once().unacknowledged(2).outbox(2, 1_000));
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    assert!(!side.hub.lacks_acks());
+    side.send_all(&["b"]);
+    assert!(side.hub.lacks_acks());
+    let sent = ids(&side.write(link));
+    side.read(link, &[Frame::Ack(sent[0])]);
+    assert!(!side.hub.lacks_acks());
+
+    let mut side = Side::new(Config::default().outbox(1, 1_000));
+    side.up(who(1));
+    side.send_all(&["a"]);
+    assert!(side.send("b").is_err());
+    assert!(!side.hub.lacks_acks(), "writing makes it");
 }
 
 #[test]
