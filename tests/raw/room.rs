@@ -35,7 +35,7 @@ fn go_to_and_fro(server: &Socket, peer: &mut RawPeer, times: usize) {
             peer.write(&ack(&id));
         }
     });
-    await_acks(&server);
+    await_acks(server);
 }
 
 fn await_acks(server: &Socket) {
