@@ -329,7 +329,9 @@ impl Socket {
                 }
                 Err(Refusal::NoPeer) => return Err(Error::NoPeer),
                 Err(Refusal::Full) => {
-                    let deadline = patience.deadline()?;
+                    let deadline = patience.deadline();
+                    // Who does not wait must not leave ACKs unread.
+                    let deadline = deadline.inspect_err(|_| core.inbox.recall())?;
                     shared = match shared.hub.claim_next() {
                         Some((link, chunk)) => core.carry_on(shared, link, chunk, &[]),
                         None => core.wait_for_room(shared, deadline),

@@ -276,9 +276,11 @@ impl Reader {
         let peer = shared.hub.peer_of(self.id);
         self.pace.handle_message(reading.batch.bytes.len());
         self.may_lend = shared.hub.is_only_link(self.id)
+            && !shared.needs_acks()
             && self.stream.takes_read_timeout()
             && self.pace.allows(self.decoder.expects());
-        let is_wanted = !reading.acks.is_empty() && mem::take(&mut shared.wants_reader);
+        let may_want = self.may_lend && !reading.acks.is_empty();
+        let is_wanted = may_want && mem::take(&mut shared.wants_reader);
         drop(shared);
         if let Some(chunk) = answer {
             return Due::Answer(Box::new(chunk));
@@ -288,7 +290,7 @@ impl Reader {
             None => self.due_next(next),
         };
         match due {
-            Due::Read if is_wanted && self.may_lend => Due::Lend,
+            Due::Read if is_wanted && core.inbox.is_unattended() => Due::Lend,
             due => due,
         }
     }

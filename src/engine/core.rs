@@ -1,4 +1,4 @@
-//! Core: one socket's shared state, the lock around its hub, and who waits for what.
+//! Core: one socket's shared state, and the lock around its hub.
 //!
 //! Lock order: the hub's lock, then the inbox's. No lock is held across a read, a write, a
 //! connect, an accept, a join or a user's callback.
@@ -194,8 +194,14 @@ impl Core {
 }
 
 impl Shared {
+    /// A sender sleeps until ACKs make room. It has looked for a reader to borrow before, so none is
+    /// to be offered, which nobody may come for.
+    pub(crate) fn needs_acks(&self) -> bool {
+        self.has_sleepers(Signal::Room) && self.hub.lacks_acks()
+    }
+
     /// Somebody sleeps until `signal` and was not called yet.
-    pub(crate) fn is_awaited(&self, signal: Signal) -> bool {
+    pub(crate) fn has_sleepers(&self, signal: Signal) -> bool {
         self.sleepers[signal as usize].are_there()
     }
 

@@ -271,6 +271,10 @@ impl Inbox {
 }
 
 impl Back {
+    fn is_unattended(&self) -> bool {
+        self.receivers == 0 && self.watchers.is_empty()
+    }
+
     /// Wakes the readers that may go on.
     fn wake(&mut self) {
         for peer in self.lanes.take_woken() {

@@ -23,16 +23,15 @@ impl Core {
             shared.wants_reader = true;
         }
         let mut shared = shared.wait(Signal::Room, deadline);
-        shared.wants_reader = false;
+        shared.wants_reader &= shared.has_sleepers(Signal::Room);
         shared
     }
 
-    /// Offers the reader to whoever waits for what it reads, until it comes back or is not used.
-    /// Whoever sleeps until there is room has looked for it before, and needs it where it is: all
-    /// of that is under the hub's lock.
+    /// Offers the reader to whoever waits for what it reads, until it comes back or is not used:
+    /// under the hub's lock, as a sender looks for it and falls asleep.
     pub(crate) fn lend(&self, reader: Box<Reader>) -> Box<Reader> {
         let shared = self.lock();
-        if shared.is_awaited(Signal::Room) {
+        if shared.needs_acks() {
             return reader;
         }
         self.inbox.offer(reader);

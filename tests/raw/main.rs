@@ -7,6 +7,7 @@ mod handshake;
 mod hostile;
 mod lending;
 mod refusals;
+#[cfg(unix)]
 mod room;
 #[cfg(unix)]
 mod slow;

@@ -15,6 +15,11 @@ impl Inbox {
         }
     }
 
+    /// Nobody waits for a message: a reader that is offered keeps nobody waiting.
+    pub(crate) fn is_unattended(&self) -> bool {
+        self.back().is_unattended()
+    }
+
     pub(crate) fn borrow(&self) -> Option<Box<Reader>> {
         self.back().loan.borrow()
     }
@@ -28,10 +33,10 @@ impl Inbox {
     /// not be woken by what it brings.
     pub(crate) fn offer_again(&self, reader: Box<Reader>) {
         let mut back = self.back();
-        if back.receivers > 0 || !back.watchers.is_empty() {
-            return self.hand_back(&mut back, reader);
+        match back.is_unattended() {
+            true => back.loan.offer(reader),
+            false => self.hand_back(&mut back, reader),
         }
-        back.loan.offer(reader);
     }
 
     /// Nobody waits for messages: a reader on offer is to go on by itself, and not to wait for
