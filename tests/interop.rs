@@ -7,6 +7,8 @@
 mod process;
 #[path = "interop/python.rs"]
 mod python;
+#[path = "behaviour/support.rs"]
+mod support;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -16,6 +18,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use jackfield::{Config, Delivery, Message, Socket};
 use process::{DEADLINE, Process, example};
 use python::{peer, python};
+use support::end_listening;
 
 /// The three ways to send that both sides know.
 const WAYS: [&str; 3] = [
@@ -72,7 +75,8 @@ fn lasting_port() -> u16 {
     let start = 20_000 + (std::process::id() % 500) as u16 * 20;
     loop {
         let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if let Ok(reserved) = TcpListener::bind(("127.0.0.1", port)) {
+            end_listening(reserved);
             return port;
         }
     }
