@@ -1,12 +1,14 @@
 //! Decoder: bytes in any chunking to whole frames, with memory bounded by what has arrived.
 
 mod large;
+mod reading;
 
 use std::mem;
 
 use crate::message::Identity;
 use crate::proto::batch::{Batch, Span};
 use crate::proto::decoder::large::LargeFrame;
+pub(crate) use crate::proto::decoder::reading::Reading;
 use crate::proto::frame::{
     DATA_HEADER, DATA_REQ_HEADER, HELLO_FRAME, LENGTH, MessageId, VERSION, Violation, envelope_len,
     kind, sixteen,
@@ -24,28 +26,6 @@ const BEFORE_HELLO: usize = 64;
 
 /// Bytes in front of an envelope's id and payload that are no payload: the id of a DATA_REQ.
 const ID: usize = DATA_REQ_HEADER - DATA_HEADER;
-
-/// What one read brought.
-#[derive(Default, Debug)]
-pub(crate) struct Reading {
-    /// The peer's identity: once, in the reading that completed HELLO.
-    pub(crate) hello: Option<Identity>,
-    pub(crate) batch: Batch,
-    pub(crate) acks: Vec<MessageId>,
-    /// Frames of all types whose last byte came with this read.
-    pub(crate) frames: u32,
-    /// Frames that mean nothing here: an unknown type, no type, a second HELLO.
-    pub(crate) skipped: u32,
-    /// Ends the connection, after everything above was dealt with.
-    pub(crate) violation: Option<Violation>,
-}
-
-impl Reading {
-    /// Frames came, and there is nothing in them to deliver or to settle.
-    pub(crate) fn is_heartbeat(&self) -> bool {
-        self.frames > self.skipped && self.batch.spans.is_empty() && self.acks.is_empty()
-    }
-}
 
 /// Turns one connection's bytes into frames.
 ///
@@ -255,6 +235,7 @@ impl Decoder {
             Some(_) => self.filled..self.filled,
             None => self.filled - unfinished.len()..self.filled,
         };
+
         let size = match self.large {
             // The next is likely large too: read little more than its head.
             Some(_) => SIZES[0],
