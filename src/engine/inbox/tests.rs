@@ -45,6 +45,29 @@ fn await_sleepers(inbox: &Inbox, count: usize) {
     }
 }
 
+/// A reader may be lent to a sender only where that keeps nobody waiting for messages.
+#[test]
+fn who_waits_for_messages_is_known() {
+    let inbox = inbox(10);
+    assert!(inbox.is_unattended());
+    let watcher = Arc::new(Watcher::default());
+    inbox.watch(watcher.clone());
+    assert!(!inbox.is_unattended());
+    inbox.unwatch(&watcher);
+    assert!(inbox.is_unattended());
+    let deadline = Instant::now() + SLACK;
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| inbox.await_arrival(Some(deadline)).is_ok());
+        while inbox.is_unattended() {
+            assert!(Instant::now() < deadline, "nobody waits for messages");
+            thread::yield_now();
+        }
+        assert!(inbox.push(PEER, batch("a")).is_ok());
+        assert!(receiver.join().unwrap());
+    });
+    assert!(inbox.is_unattended());
+}
+
 #[test]
 fn a_peer_with_much_lets_one_with_little_have_its_turn() {
     let inbox = inbox(1_000_000);
