@@ -3,6 +3,8 @@
 #![no_main]
 #![allow(dead_code, rustdoc::broken_intra_doc_links)]
 
+#[path = "../src/contents.rs"]
+mod contents;
 #[path = "../src/message.rs"]
 mod message;
 #[path = "../src/proto"]

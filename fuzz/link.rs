@@ -8,6 +8,8 @@
 mod check;
 #[path = "../src/config.rs"]
 mod config;
+#[path = "../src/contents.rs"]
+mod contents;
 #[path = "../src/endpoint.rs"]
 mod endpoint;
 #[path = "../src/error.rs"]

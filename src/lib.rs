@@ -250,6 +250,7 @@
 pub mod bus;
 mod check;
 mod config;
+mod contents;
 mod endpoint;
 mod engine;
 mod error;

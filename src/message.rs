@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::mem;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::contents::{Contents, Home};
 
 /// The 16 bytes that name a socket to its peers.
 ///
@@ -93,7 +94,7 @@ thread_local! {
 /// for [`ack`](Message::ack); dropped without it, its sender sends it again.
 pub struct Message {
     from: Identity,
-    body: Vec<u8>,
+    body: Contents,
     aftermath: Option<Box<Aftermath>>,
 }
 
@@ -104,9 +105,6 @@ struct Aftermath {
     home: Option<Home>,
 }
 
-/// Where the allocation of a message goes that the application is done with.
-pub(crate) type Home = Arc<dyn Fn(Vec<u8>) + Send + Sync + UnwindSafe + RefUnwindSafe>;
-
 /// What is to be done with an unacknowledged message: `true` acknowledges, `false` returns it.
 pub(crate) type Settle = Box<dyn FnOnce(bool) + Send>;
 
@@ -114,7 +112,7 @@ struct Pending(Mutex<Option<Settle>>);
 
 impl Message {
     #[inline(always)]
-    pub(crate) fn new(from: Identity, body: Vec<u8>) -> Message {
+    pub(crate) fn new(from: Identity, body: Contents) -> Message {
         Message {
             from,
             body,
@@ -141,13 +139,14 @@ impl Message {
     }
 
     /// Its payload.
+    #[inline]
     pub fn body(&self) -> &[u8] {
-        &self.body
+        self.body.bytes()
     }
 
     /// Its payload as text; what is no UTF-8 is replaced by `U+FFFD`.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
+        String::from_utf8_lossy(self.body())
     }
 
     /// Its payload, taken out. A message that waits for `ack` counts as dropped by this: call
@@ -156,7 +155,7 @@ impl Message {
         if let Some(aftermath) = &mut self.aftermath {
             aftermath.home = None;
         }
-        mem::take(&mut self.body)
+        self.body.take()
     }
 
     /// Tells its sender that it is dealt with. Once is enough; for messages that nobody waits
@@ -169,25 +168,33 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        if self.body.capacity() == SHORT {
-            return keep_spare(mem::take(&mut self.body));
+        let Contents::Own(body) = &mut self.body else {
+            return;
+        };
+        if body.capacity() == SHORT {
+            return keep_spare(mem::take(body));
         }
         let home = self.aftermath.as_mut().and_then(|it| it.home.take());
         if let Some(home) = home {
-            home(mem::take(&mut self.body));
+            home(mem::take(body));
         }
     }
 }
 
 impl AsRef<[u8]> for Message {
     fn as_ref(&self) -> &[u8] {
-        &self.body
+        self.body()
     }
 }
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message(from {}, {} bytes)", self.from, self.body.len())
+        write!(
+            f,
+            "Message(from {}, {} bytes)",
+            self.from,
+            self.body().len()
+        )
     }
 }
 
@@ -236,11 +243,16 @@ mod tests {
     use super::*;
 
     fn message(payload: &[u8]) -> Message {
-        Message::new(Identity::new([1; 16]), copy(payload))
+        Message::new(Identity::new([1; 16]), Contents::Own(copy(payload)))
     }
 
     fn spare() -> usize {
         SPARE.with(|spare| spare.borrow().len())
+    }
+
+    #[test]
+    fn a_message_is_moved_in_six_words() {
+        assert_eq!(size_of::<Message>(), 6 * size_of::<usize>());
     }
 
     #[test]
@@ -273,8 +285,7 @@ mod tests {
     fn what_is_not_short_takes_no_more_than_its_size() {
         for size in [0, SHORT + 1] {
             let other = message(&vec![7; size]);
-            assert_eq!(other.body.capacity(), size);
-            drop(other);
+            assert_eq!(other.into_body().capacity(), size);
             assert_eq!(spare(), 0);
         }
     }

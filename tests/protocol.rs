@@ -3,6 +3,8 @@
 #![allow(dead_code)]
 
 // The core is private. What reads and writes frames needs little else, so it is compiled in here.
+#[path = "../src/contents.rs"]
+mod contents;
 #[path = "../src/message.rs"]
 mod message;
 #[path = "../src/proto"]

@@ -24,6 +24,8 @@ mod table;
 mod check;
 #[path = "../../src/config.rs"]
 mod config;
+#[path = "../../src/contents.rs"]
+mod contents;
 #[path = "../../src/endpoint.rs"]
 mod endpoint;
 #[path = "../../src/error.rs"]

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use crate::config::Config;
+use crate::contents::Home;
 use crate::endpoint::Endpoint;
 use crate::engine::inbox::Inbox;
 use crate::engine::shelf::Shelf;
 use crate::engine::signals::{SIGNALS, Signal, Sleepers};
 use crate::error::Error;
-use crate::message::{Home, Identity};
+use crate::message::Identity;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::LinkId;
 use crate::transport::{Listener, Stream};

@@ -13,8 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::serving::Front;
-pub(crate) use self::serving::{Acks, Plain};
+pub(crate) use self::serving::{Acks, Served};
 use crate::config::Config;
+use crate::engine::commons::Commons;
 use crate::engine::connection::Reader;
 use crate::engine::watcher::Watcher;
 use crate::error::Error;
@@ -56,6 +57,10 @@ pub(crate) struct Inbox {
     /// Messages left in it. It changes only under the lock of `front`, which orders the changes,
     /// and rises only under that of `back` as well, so that nobody goes to sleep beside a message.
     left: AtomicUsize,
+    /// The batch that is being served is divided, and nothing in it plain: a hint for who comes
+    /// for the next, which changes only under the lock of `front`.
+    is_divided: AtomicBool,
+    commons: Commons,
     back: Mutex<Back>,
     arrived: Condvar,
     /// Where the thread whose reader is lent waits for it.
@@ -82,6 +87,8 @@ impl Inbox {
             front: Mutex::default(),
             acks_taken: config.ack_mode == AckMode::OnRecv,
             left: AtomicUsize::new(0),
+            is_divided: AtomicBool::new(false),
+            commons: Commons::new(config),
             back: Mutex::new(Back {
                 lanes: Lanes::new(config),
                 rooms: HashMap::new(),

@@ -1,6 +1,7 @@
 //! Threads: they carry bytes between the core and the transport, and decide nothing.
 
 mod acceptor;
+mod commons;
 mod connection;
 pub(crate) mod core;
 mod dialer;

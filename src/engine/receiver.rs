@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::contents::Contents;
 use crate::engine::core::Core;
-use crate::engine::inbox::{Acks, Awaited, Plain, Taken};
+use crate::engine::inbox::{Acks, Awaited, Served, Taken};
 use crate::engine::signals::Signal;
 use crate::engine::writer::PATIENCE;
 use crate::error::Error;
@@ -20,9 +21,16 @@ impl Core {
     /// few instructions.
     #[inline(always)]
     pub(crate) fn take_plain(self: &Arc<Core>) -> Option<Message> {
-        let Plain { from, body, acks } = self.inbox.take_plain()?;
+        let Served { from, body, acks } = self.inbox.take_plain()?;
         self.see_to(acks);
-        Some(Message::new(from, body))
+        Some(Message::new(from, Contents::Own(body)))
+    }
+
+    /// The same if it is not copied.
+    pub(crate) fn take_part(self: &Arc<Core>) -> Option<Message> {
+        let Served { from, body, acks } = self.inbox.take_part()?;
+        self.see_to(acks);
+        Some(Message::new(from, Contents::Part(body)))
     }
 
     /// Does what is due for the ACKs of messages that were taken.

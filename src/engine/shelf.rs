@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
-use crate::message::Home;
+use crate::contents::Home;
 
 /// Smaller ones are not worth it: they come from the allocator without a page fault.
 const WORTH_KEEPING: usize = 32 * 1024;

@@ -24,6 +24,13 @@ impl Span {
     pub(crate) fn range(&self) -> Range<usize> {
         self.start as usize..self.start as usize + self.len as usize
     }
+
+    /// The message id, if the sender wants an ACK, in the bytes that the span is a place in.
+    pub(crate) fn id_in(&self, bytes: &[u8]) -> Option<MessageId> {
+        let start = self.start as usize;
+        self.wants_ack
+            .then(|| MessageId(sixteen(&bytes[start - 16..start])))
+    }
 }
 
 impl Batch {
@@ -49,8 +56,6 @@ impl Batch {
 
     /// The message id of a span that wants an ACK.
     pub(crate) fn id(&self, span: Span) -> Option<MessageId> {
-        let start = span.start as usize;
-        span.wants_ack
-            .then(|| MessageId(sixteen(&self.bytes[start - 16..start])))
+        span.id_in(&self.bytes)
     }
 }

@@ -1,5 +1,8 @@
 //! Delivery: a batch on its way to the application, message by message.
 
+use std::mem;
+
+use crate::contents::{Buffer, Contents, Home, Part};
 use crate::message::{self, Identity};
 use crate::proto::batch::{Batch, Span};
 use crate::proto::frame::MessageId;
@@ -11,10 +14,16 @@ const TURN: usize = 32;
 /// Messages from this size on are not copied out of a batch that is theirs alone.
 const OWN_FROM: usize = 32 * 1024;
 
+/// Where messages are so large on average, they are not copied at all: they lie in the buffer that
+/// they were read into until the application is done with them.
+const PARTS_FROM: usize = 256;
+
 /// A batch, of which some messages may have been taken.
 pub(crate) struct Delivery {
     pub(crate) from: Identity,
+    /// Its bytes, unless messages are parts of a buffer.
     batch: Batch,
+    buffer: Option<Buffer>,
     next: usize,
     /// The message before which others have their turn.
     pause: usize,
@@ -30,10 +39,9 @@ pub(crate) enum Presence {
 }
 
 /// A message as it leaves the inbox.
-#[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Arrived {
     pub(crate) from: Identity,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Contents,
     /// Its id, if its sender wants an ACK.
     pub(crate) id: Option<MessageId>,
 }
@@ -43,6 +51,7 @@ impl Delivery {
         Delivery {
             from,
             batch,
+            buffer: None,
             next: 0,
             pause: 0,
             presence: None,
@@ -67,7 +76,34 @@ impl Delivery {
 
     /// Bytes of memory that it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.batch.memory()
+        self.batch.memory() + self.buffer.as_ref().map_or(0, Buffer::memory)
+    }
+
+    /// Bytes of memory of the buffer in which its messages may stay, if they are large enough for
+    /// that and too small for an allocation of their own.
+    pub(crate) fn divisible(&self) -> Option<usize> {
+        let last = self.batch.spans.last()?;
+        let is_large = self.batch.spans.len() == 1 && last.len as usize >= OWN_FROM;
+        let are_short = last.range().end < PARTS_FROM * self.batch.spans.len();
+        let may_divide = self.buffer.is_none() && !is_large && !are_short;
+        may_divide.then(|| self.batch.bytes.capacity())
+    }
+
+    /// Its messages are parts of one buffer from now on, which goes home with the last of them.
+    pub(crate) fn divide(&mut self, home: Home) {
+        let bytes = mem::take(&mut self.batch.bytes);
+        self.buffer = Some(Buffer::new(bytes, home));
+    }
+
+    pub(crate) fn is_divided(&self) -> bool {
+        self.buffer.is_some()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.buffer {
+            Some(buffer) => buffer.bytes(),
+            None => &self.batch.bytes,
+        }
     }
 
     /// Others have their turn now.
@@ -87,38 +123,50 @@ impl Delivery {
     pub(crate) fn next_plain(&mut self, may_be_tracked: bool) -> Option<(Span, Vec<u8>)> {
         let span = *self.batch.spans.get(self.next)?;
         let is_plain = (span.len as usize) < OWN_FROM && (may_be_tracked || !span.wants_ack);
-        if !is_plain || self.next >= self.pause {
+        if !is_plain || self.next >= self.pause || self.buffer.is_some() {
             return None;
         }
         self.next += 1;
         Some((span, message::copy(self.batch.payload(span))))
     }
 
+    /// The same for one that is a part of a buffer.
+    #[inline(always)]
+    pub(crate) fn next_part(&mut self, may_be_tracked: bool) -> Option<(Span, Part)> {
+        let buffer = self.buffer.as_ref()?;
+        let span = *self.batch.spans.get(self.next)?;
+        if self.next >= self.pause || (span.wants_ack && !may_be_tracked) {
+            return None;
+        }
+        self.next += 1;
+        Some((span, buffer.part(span.start, span.len)))
+    }
+
     /// The id of one of its messages, if its sender wants an ACK.
     #[inline(always)]
     pub(crate) fn id(&self, span: Span) -> Option<MessageId> {
-        self.batch.id(span)
+        span.id_in(self.bytes())
     }
 
     pub(crate) fn next(&mut self) -> Option<Arrived> {
         let span = *self.batch.spans.get(self.next)?;
         self.next += 1;
-        let id = self.batch.id(span);
-        let body = match span.len as usize >= OWN_FROM {
-            true => self.large_body(span),
-            false => self.batch.payload(span).to_vec(),
+        let id = self.id(span);
+        let body = match &self.buffer {
+            Some(buffer) => Contents::Part(buffer.part(span.start, span.len)),
+            None => Contents::Own(self.own(span)),
         };
         let from = self.from;
         Some(Arrived { from, body, id })
     }
 
     /// A message that was read into an allocation of its own keeps it.
-    fn large_body(&mut self, span: Span) -> Vec<u8> {
-        let is_alone = self.batch.spans.len() == 1;
-        if !is_alone || span.range().end != self.batch.bytes.len() {
+    fn own(&mut self, span: Span) -> Vec<u8> {
+        let is_large = span.len as usize >= OWN_FROM && self.batch.spans.len() == 1;
+        if !is_large || span.range().end != self.batch.bytes.len() {
             return self.batch.payload(span).to_vec();
         }
-        let mut bytes = std::mem::take(&mut self.batch.bytes);
+        let mut bytes = mem::take(&mut self.batch.bytes);
         bytes.drain(..span.start as usize);
         bytes
     }
@@ -126,5 +174,62 @@ impl Delivery {
     /// The batch, spent.
     pub(crate) fn into_batch(self) -> Batch {
         self.batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Messages of these lengths, one behind the other; each says its number.
+    fn delivery(lengths: &[usize]) -> Delivery {
+        let mut batch = Batch::default();
+        for (number, len) in lengths.iter().enumerate() {
+            batch.spans.push(Span {
+                start: batch.bytes.len() as u32,
+                len: *len as u32,
+                wants_ack: false,
+            });
+            let end = batch.bytes.len() + len;
+            batch.bytes.resize(end, number as u8);
+        }
+        Delivery::new(Identity::new([1; 16]), batch)
+    }
+
+    fn is_divisible(lengths: &[usize]) -> bool {
+        delivery(lengths).divisible().is_some()
+    }
+
+    #[test]
+    fn short_messages_and_what_has_its_own_allocation_are_not_divided() {
+        assert!(!is_divisible(&[]));
+        assert!(!is_divisible(&[255, 255]));
+        assert!(is_divisible(&[255, 257]));
+        assert!(is_divisible(&[OWN_FROM - 1]));
+        assert!(!is_divisible(&[OWN_FROM]));
+        assert!(is_divisible(&[10, OWN_FROM]));
+    }
+
+    #[test]
+    fn what_is_divided_lies_where_it_was_read() {
+        let mut delivery = delivery(&[300, 10, 500]);
+        let (memory, place) = (delivery.memory(), delivery.bytes().as_ptr_range());
+        assert_eq!(delivery.divisible(), Some(delivery.batch.bytes.capacity()));
+        delivery.divide(Arc::new(|_| {}));
+        assert_eq!((delivery.memory(), delivery.left()), (memory, 3));
+        assert!(delivery.divisible().is_none(), "it is divided");
+        assert!(delivery.next_part(true).is_none(), "it is not its turn");
+        delivery.go_on();
+        assert!(delivery.next_plain(true).is_none());
+        let (_, first) = delivery.next_part(true).expect("it is its turn");
+        let mut all = vec![Contents::Part(first)];
+        all.extend(std::iter::from_fn(|| Some(delivery.next()?.body)));
+        for (number, (body, len)) in all.iter().zip([300, 10, 500]).enumerate() {
+            assert_eq!(body.bytes(), vec![number as u8; len]);
+            assert!(place.contains(&body.bytes().as_ptr()));
+        }
+        assert_eq!((all.len(), delivery.left()), (3, 0));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::contents::Contents;
 use crate::engine::Core;
 use crate::engine::core::deadline_after;
 use crate::engine::inbox::{Acks, Taken};
@@ -90,7 +91,7 @@ impl fmt::Debug for Arrivals {
 /// The application gets a message: from here on it is acknowledged, or will be.
 pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived, acks: Acks) -> Message {
     let Arrived { from, body, id } = arrived;
-    let is_large = is_worth_keeping(body.len());
+    let is_large = matches!(&body, Contents::Own(own) if is_worth_keeping(own.len()));
     let mut message = Message::new(from, body);
     if is_large {
         message = message.with_home(core.home.clone());

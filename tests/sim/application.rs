@@ -146,7 +146,7 @@ impl World {
         if id.is_some() && node.inbox_is_closed() {
             return true;
         }
-        let number = truth::number(&body);
+        let number = truth::number(body.bytes());
         self.truth.handle_delivered(number, node.id, from);
         if let Some(id) = id {
             self.acknowledge(index, from, id, number);

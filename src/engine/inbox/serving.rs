@@ -4,9 +4,11 @@ use std::mem;
 use std::sync::atomic::Ordering;
 
 use super::{Inbox, Taken};
+use crate::contents::Part;
 use crate::engine::spent;
 use crate::error::Error;
 use crate::message::Identity;
+use crate::proto::batch::Span;
 use crate::proto::delivery::{Arrived, Delivery};
 use crate::proto::frame::MessageId;
 
@@ -21,10 +23,10 @@ pub(super) struct Front {
     taken: Vec<(Identity, MessageId)>,
 }
 
-/// A small message in its turn, as nearly all are.
-pub(crate) struct Plain {
+/// A message in its turn, as nearly all are.
+pub(crate) struct Served<T> {
     pub(crate) from: Identity,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: T,
     pub(crate) acks: Acks,
 }
 
@@ -42,19 +44,49 @@ impl Inbox {
     /// The next message of the batch that is being served, if it is a plain one. Nearly every
     /// call comes to this: inlined up to the application's call, it moves a message once.
     #[inline(always)]
-    pub(crate) fn take_plain(&self) -> Option<Plain> {
+    pub(crate) fn take_plain(&self) -> Option<Served<Vec<u8>>> {
+        if self.is_divided.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut front = self.front();
         let Front { delivery, taken } = &mut *front;
         let delivery = delivery.as_mut()?;
-        let may_be_tracked = self.acks_taken && !self.is_closed();
-        let (span, body) = delivery.next_plain(may_be_tracked)?;
+        let (span, body) = delivery.next_plain(self.may_be_tracked())?;
+        Some(self.served(delivery, taken, span, body))
+    }
+
+    /// The same if it is a part of a buffer.
+    pub(crate) fn take_part(&self) -> Option<Served<Part>> {
+        if !self.is_divided.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut front = self.front();
+        let Front { delivery, taken } = &mut *front;
+        let delivery = delivery.as_mut()?;
+        let (span, part) = delivery.next_part(self.may_be_tracked())?;
+        Some(self.served(delivery, taken, span, part))
+    }
+
+    #[inline(always)]
+    fn may_be_tracked(&self) -> bool {
+        self.acks_taken && !self.is_closed()
+    }
+
+    #[inline(always)]
+    fn served<T>(
+        &self,
+        delivery: &Delivery,
+        taken: &mut Vec<(Identity, MessageId)>,
+        span: Span,
+        body: T,
+    ) -> Served<T> {
         self.left.store(delivery.left(), Ordering::Relaxed);
         let from = delivery.from;
         let acks = match delivery.id(span) {
             Some(id) => note_taken(taken, (from, id), delivery.left()),
             None => Acks::Nothing,
         };
-        Some(Plain { from, body, acks })
+        Served { from, body, acks }
     }
 
     /// What was taken since the last time.
@@ -133,6 +165,17 @@ impl Inbox {
     }
 
     fn next_delivery(&self) -> Option<Delivery> {
+        let mut delivery = self.next_in_turn()?;
+        let home = delivery.divisible().and_then(|it| self.commons.admit(it));
+        if let Some(home) = home {
+            delivery.divide(home);
+        }
+        let is_divided = delivery.is_divided();
+        self.is_divided.store(is_divided, Ordering::Relaxed);
+        Some(delivery)
+    }
+
+    fn next_in_turn(&self) -> Option<Delivery> {
         let mut back = self.back();
         let delivery = back.lanes.take()?;
         back.wake();

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::contents::Contents;
 use crate::proto::batch::Span;
 
 const PEER: Identity = Identity::new([1; 16]);
@@ -32,7 +33,8 @@ fn inbox(hard_limit: usize) -> Inbox {
 }
 
 fn text(inbox: &Inbox) -> String {
-    let bodies = std::iter::from_fn(|| inbox.try_take().ok()).map(|one| one.0.body);
+    let bodies =
+        std::iter::from_fn(|| inbox.try_take().ok()).map(|one| one.0.body.bytes().to_vec());
     String::from_utf8(bodies.collect::<Vec<_>>().concat()).expect("it was text")
 }
 
@@ -73,7 +75,7 @@ fn a_peer_with_much_lets_one_with_little_have_its_turn() {
     let inbox = inbox(1_000_000);
     let much = "m".repeat(1_000);
     assert!(inbox.push(PEER, batch(&much)).is_ok());
-    assert_eq!(inbox.try_take().unwrap().0.body, b"m");
+    assert_eq!(inbox.try_take().unwrap().0.body.bytes(), b"m");
     assert!(inbox.push(OTHER, batch("l")).is_ok());
     assert!(inbox.push(PEER, batch("n")).is_ok());
     let order = text(&inbox);
@@ -125,15 +127,16 @@ fn what_finds_no_room_goes_in_when_the_socket_closes() {
     assert_eq!(text(&inbox), "more than ten byteslate");
 }
 
-/// Messages without a payload that want an ACK, with the ids from 0 on.
-fn tracked(count: u32) -> Batch {
+/// Messages of `len` bytes that want an ACK, with the ids from 0 on. All that is said is the id.
+fn tracked(count: u32, len: u32) -> Batch {
     let span = |n: u32| Span {
-        start: 16 * (n + 1),
-        len: 0,
+        start: 16 + (16 + len) * n,
+        len,
         wants_ack: true,
     };
+    let said = |n: u32| vec![n as u8; 16 + len as usize];
     Batch {
-        bytes: (0..count).flat_map(|n| [n as u8; 16]).collect(),
+        bytes: (0..count).map(said).collect::<Vec<_>>().concat(),
         spans: (0..count).map(span).collect(),
     }
 }
@@ -141,7 +144,7 @@ fn tracked(count: u32) -> Batch {
 #[test]
 fn acks_of_what_is_taken_wait_for_the_end_of_the_batch_but_not_for_long() {
     let inbox = inbox(1_000_000);
-    assert!(inbox.push(PEER, tracked(4)).is_ok());
+    assert!(inbox.push(PEER, tracked(4, 0)).is_ok());
     // The first one makes the batch the one that is served.
     let first = inbox.try_take();
     assert!(first.is_ok_and(|(first, acks)| first.id.is_some() && acks == Acks::Soon));
@@ -157,7 +160,7 @@ fn acks_of_what_is_taken_wait_for_the_end_of_the_batch_but_not_for_long() {
 #[test]
 fn acks_do_not_wait_for_the_end_of_a_long_batch() {
     let inbox = inbox(1_000_000);
-    assert!(inbox.push(PEER, tracked(3_000)).is_ok());
+    assert!(inbox.push(PEER, tracked(3_000, 0)).is_ok());
     let acks = || inbox.try_take().expect("there are more").1;
     assert_eq!(acks(), Acks::Soon);
     let waiting = (0..3_000).take_while(|_| acks() == Acks::Nothing).count();
@@ -168,11 +171,65 @@ fn acks_do_not_wait_for_the_end_of_a_long_batch() {
 #[test]
 fn what_wants_an_ack_is_not_taken_after_a_close() {
     let inbox = inbox(1_000_000);
-    assert!(inbox.push(PEER, tracked(4)).is_ok());
+    assert!(inbox.push(PEER, tracked(4, 0)).is_ok());
     assert!(inbox.try_take().is_ok());
     inbox.close();
     assert!(inbox.take_plain().is_none());
     assert!(inbox.try_take().is_err());
     // What was taken before has its ACK.
     assert!(inbox.drain_taken().iter().map(|(_, id)| id.0[0]).eq([0]));
+}
+
+/// How the next message comes: `true` if it lies in the buffer that it was read into.
+fn is_part(inbox: &Inbox, said: u8) -> (bool, Contents) {
+    let body = match inbox.take_part() {
+        Some(served) => Contents::Part(served.body),
+        None => inbox.try_take().expect("there is one").0.body,
+    };
+    assert_eq!(body.bytes(), [said; 300]);
+    (matches!(body, Contents::Part(_)), body)
+}
+
+#[test]
+fn who_keeps_messages_keeps_a_bounded_number_of_buffers() {
+    // A 64th of the budget: two of the batches below.
+    let inbox = inbox(2 * 64 * 948 / 4);
+    let push = || assert!(inbox.push(PEER, tracked(3, 300)).is_ok());
+    let mut kept = Vec::new();
+    for is_bounded in [false, false, true] {
+        push();
+        for said in 0..3 {
+            let (is_part, body) = is_part(&inbox, said);
+            assert_eq!(is_part, !is_bounded);
+            // One of three, and all of those that keep nothing else.
+            kept.extend((said == 1 || is_bounded).then_some(body));
+        }
+    }
+    kept.remove(0);
+    push();
+    assert!(is_part(&inbox, 0).0, "a buffer has come home");
+    assert!(kept.iter().all(|body| body.bytes().len() == 300));
+}
+
+#[test]
+fn what_is_not_copied_is_acknowledged_like_the_rest() {
+    let inbox = inbox(1_000_000);
+    assert!(inbox.push(PEER, tracked(40, 300)).is_ok());
+    let acks = || match inbox.take_part() {
+        Some(part) => part.acks,
+        // The first, and the first of the next turn.
+        None => inbox.try_take().expect("there are more").1,
+    };
+    assert_eq!(acks(), Acks::Soon);
+    assert!((1..39).all(|_| acks() == Acks::Nothing));
+    assert!(inbox.take_plain().is_none());
+    assert_eq!(acks(), Acks::Now);
+    assert!(inbox.drain_taken().iter().map(|(_, id)| id.0[0]).eq(0..40));
+    assert_eq!(text(&inbox), "");
+
+    assert!(inbox.push(PEER, tracked(2, 300)).is_ok());
+    assert!(inbox.try_take().is_ok());
+    inbox.close();
+    assert!(inbox.take_part().is_none());
+    assert!(inbox.try_take().is_err());
 }

@@ -46,7 +46,7 @@ fn narrow(hard_limit: usize) -> Lanes {
 }
 
 fn texts(delivery: &mut Delivery) -> String {
-    let bodies = std::iter::from_fn(|| delivery.next()).map(|one| one.body);
+    let bodies = std::iter::from_fn(|| delivery.next()).map(|one| one.body.bytes().to_vec());
     String::from_utf8(bodies.collect::<Vec<_>>().concat()).expect("it was text")
 }
 
