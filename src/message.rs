@@ -92,6 +92,10 @@ thread_local! {
 ///
 /// With [`AckMode::Manual`](crate::AckMode::Manual), one that its sender wants acknowledged waits
 /// for [`ack`](Message::ack); dropped without it, its sender sends it again.
+///
+/// Messages of 600 bytes and more may lie together in the buffer that they were read into. Who
+/// keeps some of them keeps their buffers, up to 1 MiB for each socket;
+/// [`into_body`](Message::into_body) takes out no more than the payload.
 pub struct Message {
     from: Identity,
     body: Contents,

@@ -15,8 +15,8 @@ const TURN: usize = 32;
 const OWN_FROM: usize = 32 * 1024;
 
 /// Where messages are so large on average, they are not copied at all: they lie in the buffer that
-/// they were read into until the application is done with them.
-const PARTS_FROM: usize = 256;
+/// they were read into until the application is done with them. Below, a copy costs less.
+const PARTS_FROM: usize = 600;
 
 /// A batch, of which some messages may have been taken.
 pub(crate) struct Delivery {
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn short_messages_and_what_has_its_own_allocation_are_not_divided() {
         assert!(!is_divisible(&[]));
-        assert!(!is_divisible(&[255, 255]));
-        assert!(is_divisible(&[255, 257]));
+        assert!(!is_divisible(&[599, 600]));
+        assert!(is_divisible(&[500, 700]));
         assert!(is_divisible(&[OWN_FROM - 1]));
         assert!(!is_divisible(&[OWN_FROM]));
         assert!(is_divisible(&[10, OWN_FROM]));
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_is_divided_lies_where_it_was_read() {
-        let mut delivery = delivery(&[300, 10, 500]);
+        let mut delivery = delivery(&[900, 10, 1500]);
         let (memory, place) = (delivery.memory(), delivery.bytes().as_ptr_range());
         assert_eq!(delivery.divisible(), Some(delivery.batch.bytes.capacity()));
         delivery.divide(Arc::new(|_| {}));
@@ -226,7 +226,7 @@ mod tests {
         let (_, first) = delivery.next_part(true).expect("it is its turn");
         let mut all = vec![Contents::Part(first)];
         all.extend(std::iter::from_fn(|| Some(delivery.next()?.body)));
-        for (number, (body, len)) in all.iter().zip([300, 10, 500]).enumerate() {
+        for (number, (body, len)) in all.iter().zip([900, 10, 1500]).enumerate() {
             assert_eq!(body.bytes(), vec![number as u8; len]);
             assert!(place.contains(&body.bytes().as_ptr()));
         }

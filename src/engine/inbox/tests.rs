@@ -186,15 +186,15 @@ fn is_part(inbox: &Inbox, said: u8) -> (bool, Contents) {
         Some(served) => Contents::Part(served.body),
         None => inbox.try_take().expect("there is one").0.body,
     };
-    assert_eq!(body.bytes(), [said; 300]);
+    assert_eq!(body.bytes(), [said; 700]);
     (matches!(body, Contents::Part(_)), body)
 }
 
 #[test]
 fn who_keeps_messages_keeps_a_bounded_number_of_buffers() {
     // A 64th of the budget: two of the batches below.
-    let inbox = inbox(2 * 64 * 948 / 4);
-    let push = || assert!(inbox.push(PEER, tracked(3, 300)).is_ok());
+    let inbox = inbox(2 * 64 * 2148 / 4);
+    let push = || assert!(inbox.push(PEER, tracked(3, 700)).is_ok());
     let mut kept = Vec::new();
     for is_bounded in [false, false, true] {
         push();
@@ -208,13 +208,13 @@ fn who_keeps_messages_keeps_a_bounded_number_of_buffers() {
     kept.remove(0);
     push();
     assert!(is_part(&inbox, 0).0, "a buffer has come home");
-    assert!(kept.iter().all(|body| body.bytes().len() == 300));
+    assert!(kept.iter().all(|body| body.bytes().len() == 700));
 }
 
 #[test]
 fn what_is_not_copied_is_acknowledged_like_the_rest() {
     let inbox = inbox(1_000_000);
-    assert!(inbox.push(PEER, tracked(40, 300)).is_ok());
+    assert!(inbox.push(PEER, tracked(40, 700)).is_ok());
     let acks = || match inbox.take_part() {
         Some(part) => part.acks,
         // The first, and the first of the next turn.
@@ -227,7 +227,7 @@ fn what_is_not_copied_is_acknowledged_like_the_rest() {
     assert!(inbox.drain_taken().iter().map(|(_, id)| id.0[0]).eq(0..40));
     assert_eq!(text(&inbox), "");
 
-    assert!(inbox.push(PEER, tracked(2, 300)).is_ok());
+    assert!(inbox.push(PEER, tracked(2, 700)).is_ok());
     assert!(inbox.try_take().is_ok());
     inbox.close();
     assert!(inbox.take_part().is_none());
