@@ -1,6 +1,7 @@
 //! Gathering: small messages for the same peers, encoded once, and put into their outboxes together.
 
 use crate::config::Limit;
+use crate::endpoint::Remote;
 use crate::message::{Frames, Identity};
 use crate::proto::chunk::FULL;
 use crate::proto::frame;
@@ -15,6 +16,10 @@ const VERY_MANY: usize = 128;
 /// So many bytes are gathered for several peers: it takes longer until they have all been written
 /// to, so more comes meanwhile, and who is written to more at once is woken less.
 const FULL_FOR_SEVERAL: usize = 4 * FULL;
+
+/// The same where one of them has a Unix socket: on Linux these take 212 KiB, and who writes more
+/// waits until some of it was read, and is woken for that.
+const FULL_FOR_UNIX: usize = 3 * FULL;
 
 /// Messages that no outbox has yet. Everybody whom they are for gets all of them, and has room.
 #[derive(Default)]
@@ -192,12 +197,21 @@ impl Hub {
         };
         self.gathered.room = self.common_room(&links, limit)?;
         self.gathered.full = match links.len() > 1 && is_long(limit) {
-            true => FULL_FOR_SEVERAL,
+            true => self.full_for(&links),
             false => FULL,
         };
         self.gathered.links = links;
         self.gathered.is_named = is_named;
         Some(())
+    }
+
+    fn full_for(&self, several: &[LinkId]) -> usize {
+        let is_at_unix = |link: &Link| link.remote == Remote::Unix;
+        let mut links = several.iter().filter_map(|id| self.link(*id));
+        match links.any(is_at_unix) {
+            true => FULL_FOR_UNIX,
+            false => FULL_FOR_SEVERAL,
+        }
     }
 
     /// The links of the peers that were named, if they all have one, and each was named once.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::side::{Side, data, millis, publish, round_robin, texts, who};
 use crate::config::Config;
+use crate::endpoint::Remote;
 use crate::event::DownReason;
 use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
@@ -31,16 +32,20 @@ fn a_long_run_of_small_messages_reaches_everybody_in_order() {
 fn chunks_of_a_run(config: Config, peers: u8) -> Vec<usize> {
     let mut side = Side::new(config);
     let links: Vec<LinkId> = (1..=peers).map(|n| side.up(who(n))).collect();
+    chunks_for(&mut side, links[0])
+}
+
+fn chunks_for(side: &mut Side, link: LinkId) -> Vec<usize> {
     for _ in 0..900 {
         side.send(&"x".repeat(995)).unwrap();
     }
     let mut chunks = Vec::new();
-    while let Some(mut chunk) = side.hub.poll_chunk(links[0]) {
+    while let Some(mut chunk) = side.hub.poll_chunk(link) {
         chunks.push(chunk.len() / 1_000);
         chunk.handle_taken(chunk.len());
         let now = side.now;
-        side.hub.handle_back(now, links[0], chunk, true);
-        if side.hub.queued_for(links[0]) == 0 {
+        side.hub.handle_back(now, link, chunk, true);
+        if side.hub.queued_for(link) == 0 {
             break;
         }
     }
@@ -53,6 +58,15 @@ fn several_get_more_at_once_than_one_if_their_outboxes_are_long() {
     assert!(chunks_of_a_run(publish(), 1).iter().all(|kb| *kb < 70));
     let short = publish().outbox(10_000, 1024 * 1024);
     assert_eq!(chunks_of_a_run(short, 2)[..3], [65, 65, 65]);
+}
+
+#[test]
+fn several_get_no_more_at_once_than_a_unix_socket_takes() {
+    let mut side = Side::new(publish());
+    let link = side.up(who(1));
+    let other = side.accept_from(Remote::Unix).unwrap();
+    side.bring_up(other, who(2));
+    assert_eq!(chunks_for(&mut side, link)[..3], [196, 196, 196]);
 }
 
 #[test]
