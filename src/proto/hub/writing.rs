@@ -148,7 +148,7 @@ impl Hub {
             self.flood.handle_chunk(now, self.stats.accepted);
         }
         self.queued_bytes -= bytes;
-        self.effects.wake.room |= messages > 0;
+        self.effects.wake.room |= messages > 0 && self.is_worth_waking_for(id);
         self.effects.wake.readers |= is_relieved;
         self.effects.wake.peers |= self.is_closing();
         if let Some(limit) = self.stall_limit().filter(|_| stalls) {
@@ -156,6 +156,18 @@ impl Hub {
         }
         self.after_write(id);
         was_drained
+    }
+
+    /// Whether to call those who wait for room. They are called when a quarter of the outbox is free:
+    /// many threads that wait would come and go for the room of each chunk, and meet at the lock. If
+    /// it is memory that is short, any of it may be what they wait for.
+    fn is_worth_waking_for(&self, id: LinkId) -> bool {
+        let enough = self.config.outbox.but_a_quarter();
+        let is_roomy = |link: &Link| {
+            link.outbox.messages() <= enough.messages && link.outbox.bytes() <= enough.bytes
+        };
+        let is_short = self.budget().in_plenty() < self.config.max_message;
+        is_short || self.link(id).is_none_or(is_roomy)
     }
 
     /// The ledger keeps what chunks were made of, and gives back what it needs no more.

@@ -2,6 +2,7 @@
 
 use super::side::{Frame, Side, at_least_once, id, publish, round_robin, secs, who};
 use super::wire;
+use crate::config::Config;
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::policy::Overflow;
@@ -21,6 +22,33 @@ fn giving_up_makes_room_and_says_so() {
     side.hub.handle_timeout(side.now + secs(5));
     assert_eq!(side.hub.stats().handed_back, 1);
     assert!(side.hub.take_effects().unwrap().wake.room);
+}
+
+/// A full outbox of 1 MB; which of the first chunks that leave those are told of who wait for room.
+fn told_of_room(config: Config) -> Vec<bool> {
+    let mut side = Side::new(config.outbox(1_000, 1_000_000));
+    let link = side.up(who(1));
+    while side.send(&"x".repeat(1_000)).is_ok() {}
+    side.settle();
+    let tells = std::iter::repeat_with(|| {
+        let mut chunk = side.hub.poll_chunk(link).expect("there is more to write");
+        chunk.handle_taken(chunk.len());
+        side.hub.handle_back(side.now, link, chunk, true);
+        side.hub.take_effects().is_some_and(|it| it.wake.room)
+    });
+    tells.take(5).collect()
+}
+
+#[test]
+fn room_is_told_of_when_a_quarter_of_the_outbox_is_free() {
+    let told = told_of_room(round_robin());
+    assert_eq!(told, [false, false, false, true, true]);
+}
+
+#[test]
+fn any_room_is_told_of_while_memory_is_short() {
+    let told = told_of_room(round_robin().memory_budget(20_000_000));
+    assert_eq!(told, [true; 5]);
 }
 
 #[test]
