@@ -1,5 +1,6 @@
 //! Decoder: bytes in any chunking to whole frames, with memory bounded by what has arrived.
 
+mod head;
 mod large;
 mod reading;
 
@@ -7,6 +8,7 @@ use std::mem;
 
 use crate::message::Identity;
 use crate::proto::batch::{Batch, Span};
+use crate::proto::decoder::head::Head;
 use crate::proto::decoder::large::LargeFrame;
 pub(crate) use crate::proto::decoder::reading::Reading;
 use crate::proto::frame::{
@@ -195,6 +197,7 @@ impl Decoder {
         let bytes = &self.buffer[..self.filled];
         let mut at = from;
         loop {
+            at = take_messages(bytes, at, self.max_envelope, reading);
             let rest = bytes.get(at..).unwrap_or_default();
             let head = match Head::parse(rest, self.max_envelope) {
                 Ok(Some(head)) => head,
@@ -206,14 +209,8 @@ impl Decoder {
                 }
             };
             let end = at + head.frame_len();
-            let whole = end <= bytes.len();
             match head.kind {
-                kind::DATA | kind::DATA_REQ if !whole => return at,
-                kind::DATA => reading.batch.spans.push(span(at + DATA_HEADER, end, false)),
-                kind::DATA_REQ => {
-                    let payload = at + DATA_REQ_HEADER;
-                    reading.batch.spans.push(span(payload, end, true));
-                }
+                kind::DATA | kind::DATA_REQ => return at,
                 kind::ACK => match rest.get(DATA_HEADER..DATA_HEADER + ID) {
                     Some(id) => reading.acks.push(MessageId(sixteen(id))),
                     None => return at,
@@ -221,7 +218,7 @@ impl Decoder {
                 kind::HEARTBEAT => {}
                 _ => reading.skipped += 1,
             }
-            reading.frames += u32::from(whole);
+            reading.frames += u32::from(end <= bytes.len());
             at = end;
         }
     }
@@ -306,48 +303,6 @@ impl Batch {
     }
 }
 
-/// The length and type in front of a frame, found to be acceptable.
-struct Head {
-    len: u32,
-    /// Zero, a type that nobody uses, for an envelope that has no type.
-    kind: u8,
-}
-
-impl Head {
-    fn parse(bytes: &[u8], max: u32) -> Result<Option<Head>, Violation> {
-        if bytes.len() < LENGTH {
-            return Ok(None);
-        }
-        let len = envelope_len(bytes);
-        if len > max {
-            return Err(Violation::TooLarge { len, max });
-        }
-        if len == 0 {
-            return Ok(Some(Head { len, kind: 0 }));
-        }
-        let Some(&kind) = bytes.get(LENGTH) else {
-            return Ok(None);
-        };
-        let carries_id = matches!(kind, kind::DATA_REQ | kind::ACK);
-        if carries_id && len < (1 + ID) as u32 {
-            return Err(Violation::Truncated { kind, len });
-        }
-        let max = if kind == kind::DATA {
-            max - ID as u32
-        } else {
-            max
-        };
-        if len > max {
-            return Err(Violation::TooLarge { len, max });
-        }
-        Ok(Some(Head { len, kind }))
-    }
-
-    fn frame_len(&self) -> usize {
-        LENGTH + self.len as usize
-    }
-}
-
 /// The identity in the HELLO at the front of `bytes`, and where that frame ends.
 ///
 /// What is wrong with it is said by the first byte that shows it.
@@ -367,6 +322,32 @@ fn parse_hello(bytes: &[u8]) -> Result<Option<(Identity, usize)>, Violation> {
     }
     let identity = bytes.get(DATA_HEADER + 1..end);
     Ok(identity.map(|it| (Identity::new(sixteen(it)), end)))
+}
+
+/// Takes the whole messages from `at` on, one behind the other, as nearly all frames are. Says where
+/// something else begins.
+fn take_messages(bytes: &[u8], mut at: usize, max_envelope: u32, reading: &mut Reading) -> usize {
+    let rest = |at| bytes.get(at..).unwrap_or_default();
+    while let Some(&[a, b, c, d, kind]) = rest(at).first_chunk() {
+        let (header, most) = match kind {
+            kind::DATA => (DATA_HEADER, max_envelope - ID as u32),
+            kind::DATA_REQ => (DATA_REQ_HEADER, max_envelope),
+            _ => break,
+        };
+        let len = u32::from_be_bytes([a, b, c, d]);
+        if len > most {
+            break;
+        }
+        let (payload, end) = (at + header, at + LENGTH + len as usize);
+        if payload > end || end > bytes.len() {
+            break;
+        }
+        let wants_ack = kind == kind::DATA_REQ;
+        reading.batch.spans.push(span(payload, end, wants_ack));
+        reading.frames += 1;
+        at = end;
+    }
+    at
 }
 
 fn span(start: usize, end: usize, wants_ack: bool) -> Span {

@@ -1,7 +1,8 @@
 //! Large frame: a long message on its way, read straight into an allocation of its own.
 
 use crate::proto::batch::Batch;
-use crate::proto::decoder::{Head, ID, span};
+use crate::proto::decoder::head::Head;
+use crate::proto::decoder::{ID, span};
 use crate::proto::frame::{DATA_HEADER, kind};
 
 /// A longer frame that is not whole after a read gets an allocation of its own.
