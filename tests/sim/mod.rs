@@ -63,7 +63,7 @@ fn the_seeds_asked_for_keep_every_promise() {
 
 #[test]
 fn the_seeds_reach_what_they_are_to_test() {
-    let seen = search::reach(0..600);
+    let seen = search::reach(0..1_200);
     let words = [
         "PeerDown Closed",
         "PeerDown Disconnected",
