@@ -73,6 +73,8 @@ pub(crate) struct Hub {
     stats: Stats,
     /// Bytes in all outboxes, and of memory in all that waits.
     queued_bytes: usize,
+    /// Messages that have left outboxes since those were called who wait for room, and their bytes.
+    freed: (usize, usize),
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
     agenda: Agenda,
@@ -144,6 +146,7 @@ impl Hub {
             gathered: Gathered::default(),
             dirty: VecDeque::new(),
             busy_until: now,
+            freed: (0, 0),
             flood: Flood::new(now),
             news: News::default(),
             drops: BTreeMap::new(),

@@ -108,6 +108,7 @@ impl Hub {
         took: bool,
     ) -> bool {
         self.advance(now);
+        let was_short = self.is_short_of_memory();
         if !self.link(id).is_some_and(Link::is_up) {
             // What ends with it takes everything along.
             self.settle();
@@ -124,6 +125,7 @@ impl Hub {
         let is_long = is_done && chunk.len() >= FULL / 2;
         let was_crowded = link.outbox.is_crowded_by_acks();
         let (messages, bytes) = link.outbox.handle_back(chunk);
+        let is_empty = link.outbox.messages() == 0;
         let is_relieved = was_crowded && !link.outbox.is_crowded_by_acks();
         if took {
             link.wrote = now;
@@ -148,7 +150,8 @@ impl Hub {
             self.flood.handle_chunk(now, self.stats.accepted);
         }
         self.queued_bytes -= bytes;
-        self.effects.wake.room |= messages > 0 && self.is_worth_waking_for(id);
+        let is_slow = !is_done || was_drained;
+        self.call_for_room(messages, bytes, is_slow || is_empty || was_short);
         self.effects.wake.readers |= is_relieved;
         self.effects.wake.peers |= self.is_closing();
         if let Some(limit) = self.stall_limit().filter(|_| stalls) {
@@ -158,16 +161,21 @@ impl Hub {
         was_drained
     }
 
-    /// Whether to call those who wait for room. They are called when a quarter of the outbox is free:
-    /// many threads that wait would come and go for the room of each chunk, and meet at the lock. If
-    /// it is memory that is short, any of it may be what they wait for.
-    fn is_worth_waking_for(&self, id: LinkId) -> bool {
-        let enough = self.config.outbox.but_a_quarter();
-        let is_roomy = |link: &Link| {
-            link.outbox.messages() <= enough.messages && link.outbox.bytes() <= enough.bytes
-        };
-        let is_short = self.budget().in_plenty() < self.config.max_message;
-        is_short || self.link(id).is_none_or(is_roomy)
+    /// Calls those who wait for room when a quarter of an outbox has left since the last time: many
+    /// threads would come and go for the room of each chunk, and meet at the lock. At once where no
+    /// more may leave soon, or where `any` room may be what they wait for.
+    fn call_for_room(&mut self, messages: usize, bytes: usize, any: bool) {
+        let limit = self.config.outbox;
+        let freed = (self.freed.0 + messages, self.freed.1 + bytes);
+        let is_much = freed.0 >= limit.messages / 4 || freed.1 >= limit.bytes / 4;
+        let calls = freed.0 > 0 && (is_much || any);
+        self.effects.wake.room |= calls;
+        self.freed = if calls { (0, 0) } else { freed };
+    }
+
+    /// Whoever is refused now may be refused for memory, and not for want of room in an outbox.
+    fn is_short_of_memory(&self) -> bool {
+        self.budget().in_plenty() < self.config.max_message
     }
 
     /// The ledger keeps what chunks were made of, and gives back what it needs no more.

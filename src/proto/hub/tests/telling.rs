@@ -24,31 +24,73 @@ fn giving_up_makes_room_and_says_so() {
     assert!(side.hub.take_effects().unwrap().wake.room);
 }
 
-/// A full outbox of 1 MB; which of the first chunks that leave those are told of who wait for room.
-fn told_of_room(config: Config) -> Vec<bool> {
-    let mut side = Side::new(config.outbox(1_000, 1_000_000));
-    let link = side.up(who(1));
-    while side.send(&"x".repeat(1_000)).is_ok() {}
+/// The next chunk of a link leaves, but for so many bytes; says whether those are told who wait for
+/// room.
+fn tells_of_room(side: &mut Side, link: LinkId, but: usize) -> bool {
     side.settle();
-    let tells = std::iter::repeat_with(|| {
-        let mut chunk = side.hub.poll_chunk(link).expect("there is more to write");
-        chunk.handle_taken(chunk.len());
-        side.hub.handle_back(side.now, link, chunk, true);
-        side.hub.take_effects().is_some_and(|it| it.wake.room)
-    });
-    tells.take(5).collect()
+    let mut chunk = side.hub.poll_chunk(link).expect("there is more to write");
+    chunk.handle_taken(chunk.len() - but);
+    side.hub.handle_back(side.now, link, chunk, true);
+    side.hub.take_effects().is_some_and(|it| it.wake.room)
+}
+
+fn side_with_full_outbox(config: Config, len: usize) -> (Side, LinkId) {
+    let mut side = Side::new(config);
+    let link = side.up(who(1));
+    while side.send(&"x".repeat(len)).is_ok() {}
+    (side, link)
 }
 
 #[test]
-fn room_is_told_of_when_a_quarter_of_the_outbox_is_free() {
-    let told = told_of_room(round_robin());
-    assert_eq!(told, [false, false, false, true, true]);
+fn room_is_told_of_when_a_quarter_of_an_outbox_has_left() {
+    let config = round_robin().outbox(1_000, 1_000_000);
+    let (mut side, link) = side_with_full_outbox(config, 1_000);
+    let told: Vec<bool> = (0..16).map(|_| tells_of_room(&mut side, link, 0)).collect();
+    let fourth = |n: usize| n % 4 == 3 || n == 15;
+    assert_eq!(told, (0..16).map(fourth).collect::<Vec<_>>());
 }
 
 #[test]
-fn any_room_is_told_of_while_memory_is_short() {
-    let told = told_of_room(round_robin().memory_budget(20_000_000));
-    assert_eq!(told, [true; 5]);
+fn others_that_take_all_room_at_once_keep_nobody_asleep() {
+    let (mut side, link) = side_with_full_outbox(round_robin(), 1_000);
+    let mut told = false;
+    for _ in 0..1_000 {
+        told |= tells_of_room(&mut side, link, 0);
+        while side.hub.send(&[0; 1_000]).is_ok() {}
+    }
+    assert!(told);
+}
+
+#[test]
+fn room_is_told_of_at_once_when_no_more_leaves() {
+    let config = round_robin().outbox(8, 8_000_000);
+    let (mut side, link) = side_with_full_outbox(config, 200_000);
+    assert!(!tells_of_room(&mut side, link, 0));
+    assert!(tells_of_room(&mut side, link, 1_000));
+    assert!(tells_of_room(&mut side, link, 0), "its peer is slow");
+}
+
+#[test]
+fn room_is_told_of_when_an_outbox_is_empty() {
+    let mut side = Side::new(round_robin().outbox(100, 8_000_000));
+    let link = side.up(who(1));
+    side.send("a").unwrap();
+    assert!(side.send(&"x".repeat(7_999_999)).is_err());
+    assert!(tells_of_room(&mut side, link, 0));
+}
+
+#[test]
+fn any_room_is_told_of_where_memory_was_short() {
+    let config = publish().overflow(Overflow::Block).outbox(1_000, 8_000_000);
+    let config = config.max_message(2_000_000).memory_budget(20_000_000);
+    let mut side = Side::new(config);
+    let [_, other, _] = [1, 2, 3].map(|n| side.up(who(n)));
+    for _ in 0..5 {
+        side.send_to(who(2), &"x".repeat(1_590_000)).unwrap();
+    }
+    side.send_to(who(3), &"x".repeat(500_000)).unwrap();
+    assert!(side.send_to(who(1), &"x".repeat(1_900_000)).is_err());
+    assert!(tells_of_room(&mut side, other, 0));
 }
 
 #[test]
