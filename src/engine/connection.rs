@@ -25,6 +25,11 @@ use crate::transport::{Notice, Stream};
 /// happens to its socket.
 const SLICE: Duration = Duration::from_millis(2);
 
+/// How long a reader naps in the middle of a long message that comes as it is read. The system makes
+/// some 50 microseconds of it; else it would wake the reader for each segment, which costs the
+/// sender more than the segment.
+const NAP: Duration = Duration::from_micros(1);
+
 /// Serves the connection until it ends.
 pub(crate) fn run(core: &Arc<Core>, id: LinkId, stream: &Arc<Stream>) {
     let mut reader = Box::new(Reader {
@@ -225,6 +230,12 @@ impl Reader {
         let lacking = self.decoder.lacks_large();
         if let Some(spent) = lacking.and_then(|size| core.shelf.take(size)) {
             self.decoder.adopt_large(spent);
+        }
+        if self.decoder.is_far_from_whole() && self.stream.gathers() {
+            drop(
+                core.lock()
+                    .wait(Signal::Readers, Some(Instant::now() + NAP)),
+            );
         }
         match self.stream.read(self.decoder.space()) {
             Ok(0) => Err(DownReason::Closed),

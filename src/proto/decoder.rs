@@ -29,6 +29,9 @@ const BEFORE_HELLO: usize = 64;
 /// Bytes in front of an envelope's id and payload that are no payload: the id of a DATA_REQ.
 const ID: usize = DATA_REQ_HEADER - DATA_HEADER;
 
+/// A sender that did not wait for an answer to a large frame most likely does not for so many more.
+const PRESSED: u32 = 16;
+
 /// Turns one connection's bytes into frames.
 ///
 /// Read into [`space`](Decoder::space), then tell [`handle_read`](Decoder::handle_read) how much
@@ -42,6 +45,9 @@ pub(crate) struct Decoder {
     /// Bytes still to come of a frame of which nothing more is kept.
     skip: usize,
     large: Option<LargeFrame>,
+    /// Something came right behind one of the last large frames: their sender does not wait for
+    /// answers. It counts for so many more.
+    pressed: u32,
     /// A spent batch, or nothing.
     spare: Batch,
     violation: Option<Violation>,
@@ -57,6 +63,7 @@ impl Decoder {
             filled: 0,
             skip: 0,
             large: None,
+            pressed: 0,
             spare: Batch::default(),
             violation: None,
         }
@@ -109,6 +116,10 @@ impl Decoder {
             return;
         };
         let behind = large.take_behind();
+        self.pressed = match behind.is_empty() {
+            true => self.pressed.saturating_sub(1),
+            false => PRESSED,
+        };
         self.filled = behind.len();
         self.buffer[..self.filled].copy_from_slice(&behind);
         reading.frames = 1;
@@ -160,6 +171,12 @@ impl Decoder {
     /// How long the large frame is that has begun, if one has.
     pub(crate) fn expects(&self) -> usize {
         self.large.as_ref().map_or(0, LargeFrame::len)
+    }
+
+    /// Such messages come one behind the other. All that came so far of this one is read, and much
+    /// of it is still to come.
+    pub(crate) fn is_far_from_whole(&self) -> bool {
+        self.pressed > 0 && self.large.as_ref().is_some_and(LargeFrame::is_far)
     }
 
     /// In the middle of a message that is read into an allocation of its own.

@@ -183,6 +183,12 @@ impl Stream {
         }
     }
 
+    /// Whether the system takes much of what comes while nobody reads. Other systems than Linux may
+    /// make a millisecond of a shorter nap.
+    pub(crate) fn gathers(&self) -> bool {
+        matches!(self, Stream::Tcp(..)) && cfg!(target_os = "linux")
+    }
+
     /// How long one read may wait, before it fails with `WouldBlock`; `None` is without end.
     pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {

@@ -15,6 +15,10 @@ const LARGE_AHEAD: usize = 256 * 1024;
 /// as well, needs no read of its own.
 pub(super) const BEHIND: usize = 64;
 
+/// Where so much of a message is still to come, it pays to let more of it gather before the next
+/// read.
+const FAR: usize = 256 * 1024;
+
 /// A DATA or DATA_REQ frame read straight into its own allocation.
 pub(super) struct LargeFrame {
     /// What follows the type byte, and a little behind the frame: initialised some way ahead of
@@ -23,6 +27,8 @@ pub(super) struct LargeFrame {
     arrived: usize,
     len: usize,
     wants_ack: bool,
+    /// The last read left room: there was no more.
+    is_drained: bool,
 }
 
 impl LargeFrame {
@@ -39,13 +45,20 @@ impl LargeFrame {
             body,
             len: head.frame_len() - DATA_HEADER,
             wants_ack: head.kind == kind::DATA_REQ,
+            is_drained: false,
         })
     }
 
     /// Takes `n` more bytes and says whether the message is whole.
     pub(super) fn handle_read(&mut self, n: usize) -> bool {
         self.arrived += n;
+        self.is_drained = self.arrived < self.body.len();
         self.arrived >= self.len
+    }
+
+    /// All that came so far is read, and much is still to come.
+    pub(super) fn is_far(&self) -> bool {
+        self.is_drained && self.arrived + FAR <= self.len
     }
 
     /// What its allocation has to hold, while it does not.

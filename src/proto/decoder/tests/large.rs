@@ -16,6 +16,29 @@ fn the_space_of_a_large_frame_ends_a_little_behind_it() {
 }
 
 #[test]
+fn a_reader_may_nap_where_all_is_read_and_much_is_to_come() {
+    let bytes = message(None, &[1; 8 * LARGE_FRAME]).repeat(2);
+    let (first, _) = bytes.split_at(bytes.len() / 2);
+    let far_after = |parts: &[usize]| {
+        let (mut decoder, mut rest) = (greeted(MAX), &bytes[..]);
+        for part in parts {
+            let (now, later) = rest.split_at(*part);
+            feed(&mut decoder, now, || usize::MAX);
+            rest = later;
+        }
+        decoder.is_far_from_whole()
+    };
+    let with_head = first.len() + 50;
+    assert!(!far_after(&[with_head]), "there may be more at once");
+    assert!(far_after(&[with_head, 10_000]));
+    assert!(
+        !far_after(&[with_head, 5 * LARGE_FRAME]),
+        "it is near its end"
+    );
+    assert!(!far_after(&[first.len(), 10_000]), "nothing came behind");
+}
+
+#[test]
 fn large_frames_in_a_row_take_one_read_each() {
     let large = message(None, &[7; LARGE_FRAME]);
     let bytes = large.repeat(50);
