@@ -25,9 +25,9 @@ use crate::transport::{Notice, Stream};
 /// happens to its socket.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// How long a reader naps in the middle of a long message that comes as it is read. The system makes
-/// some 50 microseconds of it; else it would wake the reader for each segment, which costs the
-/// sender more than the segment.
+/// How long a reader naps in the middle of a long message whose sender does not wait for an answer.
+/// Linux makes some 50 microseconds of it. Else it is woken for each segment, and holds up whoever
+/// writes the next one.
 const NAP: Duration = Duration::from_micros(1);
 
 /// Serves the connection until it ends.
@@ -232,10 +232,8 @@ impl Reader {
             self.decoder.adopt_large(spent);
         }
         if self.decoder.is_far_from_whole() && self.stream.gathers() {
-            drop(
-                core.lock()
-                    .wait(Signal::Readers, Some(Instant::now() + NAP)),
-            );
+            let until = Instant::now() + NAP;
+            drop(core.lock().wait(Signal::Readers, Some(until)));
         }
         match self.stream.read(self.decoder.space()) {
             Ok(0) => Err(DownReason::Closed),
