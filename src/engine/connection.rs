@@ -26,8 +26,7 @@ use crate::transport::{Notice, Stream};
 const SLICE: Duration = Duration::from_millis(2);
 
 /// How long a reader naps in the middle of a long message whose sender does not wait for an answer.
-/// Linux makes some 50 microseconds of it. Else it is woken for each segment, and holds up whoever
-/// writes the next one.
+/// Linux makes some 50 microseconds of it. Else it is woken again and again, and holds the sender up.
 const NAP: Duration = Duration::from_micros(1);
 
 /// Serves the connection until it ends.

@@ -346,13 +346,13 @@ fn parse_hello(bytes: &[u8]) -> Result<Option<(Identity, usize)>, Violation> {
 fn take_messages(bytes: &[u8], mut at: usize, max_envelope: u32, reading: &mut Reading) -> usize {
     let rest = |at| bytes.get(at..).unwrap_or_default();
     while let Some(&[a, b, c, d, kind]) = rest(at).first_chunk() {
-        let (header, most) = match kind {
-            kind::DATA => (DATA_HEADER, max_envelope - ID as u32),
-            kind::DATA_REQ => (DATA_REQ_HEADER, max_envelope),
+        let header = match kind {
+            kind::DATA => DATA_HEADER,
+            kind::DATA_REQ => DATA_REQ_HEADER,
             _ => break,
         };
         let len = u32::from_be_bytes([a, b, c, d]);
-        if len > most {
+        if len > head::longest(kind, max_envelope) {
             break;
         }
         let (payload, end) = (at + header, at + LENGTH + len as usize);

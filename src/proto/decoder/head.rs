@@ -29,11 +29,7 @@ impl Head {
         if carries_id && len < (1 + ID) as u32 {
             return Err(Violation::Truncated { kind, len });
         }
-        let max = if kind == kind::DATA {
-            max - ID as u32
-        } else {
-            max
-        };
+        let max = longest(kind, max);
         if len > max {
             return Err(Violation::TooLarge { len, max });
         }
@@ -42,5 +38,13 @@ impl Head {
 
     pub(super) fn frame_len(&self) -> usize {
         LENGTH + self.len as usize
+    }
+}
+
+/// The longest envelope of this kind, where none is longer than `max`: an id is no payload.
+pub(super) fn longest(kind: u8, max: u32) -> u32 {
+    match kind {
+        kind::DATA => max - ID as u32,
+        _ => max,
     }
 }
