@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Notice;
+use super::last_word::LastWord;
 use crate::event::DownReason;
 use crate::stream::{Credentials, Duplex, RawStream, Upgrade};
 
@@ -30,9 +31,10 @@ pub(crate) struct Stream {
     owes_byte: AtomicBool,
     /// Somebody writes, or the last word is said.
     is_claimed: AtomicBool,
+    goodbye: LastWord,
 }
 
-/// What the last word may take.
+/// What the system may take for the last word. It rounds up to its ticks.
 const LAST_WORD: Duration = Duration::from_millis(1);
 
 impl Stream {
@@ -47,6 +49,7 @@ impl Stream {
             is_kept: AtomicBool::new(false),
             owes_byte: AtomicBool::new(false),
             is_claimed: AtomicBool::new(false),
+            goodbye: LastWord::default(),
         }
     }
 
@@ -184,7 +187,7 @@ impl Stream {
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.say_goodbye();
+        self.goodbye.say(|| self.say_goodbye());
         let shut = self.raw.shutdown(how);
         if how != Shutdown::Write {
             self.tell(how);

@@ -2,6 +2,7 @@
 
 mod base;
 mod brought;
+mod last_word;
 mod mem;
 mod sniff;
 mod tcp;

@@ -1,5 +1,8 @@
 //! Sniff: a TCP listener for raw and WebSocket peers. The first byte says which one comes.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
@@ -88,8 +91,11 @@ impl Stream {
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        if let (Shutdown::Write, Some(Kind::WebSocket(connection))) = (how, self.kind.get()) {
-            connection.close(&self.base);
+        if let Some(Kind::WebSocket(connection)) = self.kind.get() {
+            match how {
+                Shutdown::Write => connection.close(&self.base),
+                _ => connection.hear_out(),
+            }
         }
         self.base.shutdown(how)
     }

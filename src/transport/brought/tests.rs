@@ -1,10 +1,14 @@
 //! What is taken of a write while the stream below keeps some of it.
 
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
+
+const SLACK: Duration = Duration::from_secs(10);
 
 /// Takes `most` bytes at once, and is rid of all that it keeps each time that `turns` are over.
 #[derive(Default)]
@@ -52,12 +56,16 @@ fn stream(most: usize, turns: usize) -> (Stream, Arc<Mutex<Slow>>) {
         ..Slow::default()
     }));
     let shared = slow.clone();
+    let upgrade: Upgrade = Arc::new(move |_, _| Ok(Box::new(Shared(shared.clone()))));
+    (dialled(upgrade), slow)
+}
+
+fn dialled(upgrade: Upgrade) -> Stream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let tcp = TcpStream::connect(address).unwrap();
-    let raw = RawStream::tcp(tcp, address, Instant::now() + Duration::from_secs(10));
-    let upgrade: Upgrade = Arc::new(move |_, _| Ok(Box::new(Shared(shared.clone()))));
-    (Stream::dialled(raw, upgrade).unwrap(), slow)
+    let raw = RawStream::tcp(tcp, address, Instant::now() + SLACK);
+    Stream::dialled(raw, upgrade).unwrap()
 }
 
 /// Writes as the engine does: until all is taken. How often it was held up.
@@ -114,4 +122,73 @@ fn a_write_that_is_held_up_from_the_start_takes_some_of_it_or_nothing() {
         assert!((1..5).contains(&taken), "{taken}");
         assert_eq!(slow.lock().unwrap().kept, b"hello"[..most.min(5)]);
     }
+}
+
+/// A stream whose last word takes until it hears that the stream is shut down, or for `patience`.
+struct Wordy {
+    begun: Sender<()>,
+    is_shut: Mutex<Receiver<()>>,
+    patience: Duration,
+    shut: Sender<()>,
+    interrupted: Sender<bool>,
+}
+
+impl Duplex for Wordy {
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    fn write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown(&self, how: Shutdown) {
+        if how == Shutdown::Both {
+            return self.shut.send(()).unwrap();
+        }
+        self.begun.send(()).unwrap();
+        let heard = self.is_shut.lock().unwrap().recv_timeout(self.patience);
+        self.interrupted.send(heard.is_ok()).unwrap();
+    }
+}
+
+/// Whether a last word that takes `patience` is cut short by who ends the stream meanwhile.
+fn is_cut_short(patience: Duration) -> bool {
+    let (begun, has_begun) = channel();
+    let (interrupted, was_interrupted) = channel();
+    let upgrade: Upgrade = Arc::new(move |_, _| {
+        let (shut, is_shut) = channel();
+        Ok(Box::new(Wordy {
+            begun: begun.clone(),
+            is_shut: Mutex::new(is_shut),
+            patience,
+            shut,
+            interrupted: interrupted.clone(),
+        }))
+    });
+    let stream = dialled(upgrade);
+    thread::scope(|scope| {
+        scope.spawn(|| stream.shutdown(Shutdown::Write));
+        has_begun.recv_timeout(SLACK).unwrap();
+        // Its other end is gone already.
+        stream.shutdown(Shutdown::Both).ok();
+        was_interrupted.recv_timeout(SLACK).unwrap()
+    })
+}
+
+#[test]
+fn a_last_word_is_finished_before_the_stream_ends() {
+    // Longer than an end takes, and shorter than a last word is heard out, unless the machine is
+    // busy, which it is not each time.
+    let patience = Duration::from_millis(20);
+    assert!((0..10).any(|_| !is_cut_short(patience)));
+}
+
+#[test]
+fn a_last_word_without_end_is_cut_short() {
+    assert!(is_cut_short(SLACK));
 }

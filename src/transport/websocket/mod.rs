@@ -18,6 +18,7 @@ use self::handshake::Verdict;
 use self::parser::{End, Parser};
 use self::request::MAX_HEAD;
 use super::base::Base;
+use super::last_word::LastWord;
 use super::{Notice, retry};
 use crate::event::DownReason;
 
@@ -29,6 +30,7 @@ const PORTION: usize = 2 * 1024;
 pub(super) struct Connection {
     incoming: Mutex<Incoming>,
     framer: Mutex<Framer>,
+    close: LastWord,
 }
 
 #[derive(Default)]
@@ -88,6 +90,7 @@ impl Connection {
         Connection {
             incoming: Mutex::new(incoming),
             framer: Mutex::default(),
+            close: LastWord::default(),
         }
     }
 
@@ -103,6 +106,7 @@ impl Connection {
         Connection {
             incoming: Mutex::new(incoming),
             framer: Mutex::new(framer),
+            close: LastWord::default(),
         }
     }
 
@@ -183,10 +187,18 @@ impl Connection {
     /// Our last bytes. They are few: where the kernel has no room for them, the end of the stream
     /// has to say it.
     pub(super) fn close(&self, mut base: &Base) {
-        let last = lock(&self.framer).close();
-        if let Some(bytes) = last {
-            let _ = base.write_all(&bytes);
-        }
+        self.close.say(|| {
+            let last = lock(&self.framer).close();
+            if let Some(bytes) = last {
+                let _ = base.write_all(&bytes);
+            }
+        });
+    }
+
+    /// Whoever reads the other side's close may believe that both are said, while another thread
+    /// still says ours.
+    pub(super) fn hear_out(&self) {
+        self.close.hear_out();
     }
 }
 
