@@ -111,8 +111,12 @@ pub(crate) struct Link {
 const MARKS: u32 = 4;
 const MOST_MARKS: usize = 3 * MARKS as usize;
 
-/// Who is first to send a heartbeat is so much ahead, of the interval.
-const LEAD: u32 = 50;
+/// Who is second to send a heartbeat is so much behind, of the interval.
+const LAG: u32 = 50;
+
+/// Links are looked at so many times per heartbeat interval, all at once. Heartbeats wait for such a
+/// look once they are due, so that those of many links go out together.
+pub(crate) const LOOKS: u32 = 20;
 
 /// A peer that hears nothing for a timeout leaves, and what we hear of it was under way for less
 /// than another, or we had left: heard so many timeouts after a write, it has what was written.
@@ -217,11 +221,11 @@ impl Link {
     /// When a heartbeat is due, if nothing is written before. The end that was dialled comes first,
     /// because it is the one that may have many links: it sends to them together, and each answers.
     pub(crate) fn heartbeat_due(&self, interval: Duration) -> Instant {
-        let lead = match self.dial {
-            None => interval / LEAD,
-            Some(_) => Duration::ZERO,
+        let lag = match self.dial {
+            None => Duration::ZERO,
+            Some(_) => interval / LAG,
         };
-        self.wrote + interval - lead
+        self.wrote + interval + lag
     }
 
     /// Queues a heartbeat. It is about to be written, and the link need not be looked at for that
@@ -239,7 +243,7 @@ impl Link {
         timeout: Duration,
         stall_limit: Option<Duration>,
     ) -> Instant {
-        let mut next = self.heartbeat_due(interval);
+        let mut next = self.heartbeat_due(interval) + interval / LOOKS;
         if !self.is_parked {
             next = next.min(self.heard + timeout);
         }

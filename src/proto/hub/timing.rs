@@ -8,7 +8,7 @@ use crate::policy::Overflow;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::hub::Hub;
-use crate::proto::link::{Link, LinkId, Phase};
+use crate::proto::link::{LOOKS, Link, LinkId, Phase};
 use crate::proto::outbox::Payload;
 
 /// Drops are told in one event for all that happened within this.
@@ -16,9 +16,6 @@ pub(super) const DROPS_TOLD_AFTER: Duration = Duration::from_millis(100);
 
 /// A keeper that comes this late was not running, and peers are given that time back.
 const SUSPENDED: Duration = Duration::from_secs(1);
-
-/// Links are looked at so many times per heartbeat interval, all at once.
-const LOOKS: u32 = 20;
 
 /// What is due within this is dealt with at once: each time all links are looked at, and peers
 /// could make a thousand things due one after the other.
@@ -108,7 +105,7 @@ impl Hub {
         ends_slow.then_some(self.config.slow_peer_timeout)
     }
 
-    /// A heartbeat, if nothing was written for nearly the interval and nothing is about to be.
+    /// A heartbeat, if nothing was written for the interval and nothing is about to be.
     fn keep_alive(&mut self, now: Instant, id: LinkId) {
         let config = &self.config;
         let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
@@ -116,7 +113,7 @@ impl Hub {
             return;
         };
         link.mark(now, timeout);
-        if now + interval / LOOKS < link.heartbeat_due(interval) || !link.outbox.is_empty() {
+        if now < link.heartbeat_due(interval) || !link.outbox.is_empty() {
             return;
         }
         link.beat(now);

@@ -7,13 +7,13 @@ use crate::event::DownReason;
 use crate::policy::Overflow;
 
 #[test]
-fn a_quiet_link_gets_a_heartbeat_within_the_interval() {
+fn a_quiet_link_gets_a_heartbeat_soon_after_the_interval() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     for _ in 0..5 {
-        side.pass(millis(4_600));
+        side.pass(millis(4_990));
         assert_eq!(side.write(link), []);
-        side.pass(millis(400));
+        side.pass(millis(260));
         assert_eq!(side.write(link), [Frame::Heartbeat]);
         side.read(link, &[Frame::Heartbeat]);
     }
@@ -31,8 +31,10 @@ fn many_links_get_their_heartbeats_in_time() {
         side.pass(millis(50));
         for (link, last) in &mut wrote {
             side.read(*link, &[]);
-            assert!(side.now - *last <= millis(5_050), "{:?}", side.now - *last);
+            let quiet = side.now - *last;
+            assert!(quiet <= millis(5_300), "{quiet:?}");
             if side.write(*link) == [Frame::Heartbeat] {
+                assert!(quiet >= secs(5), "{quiet:?}");
                 *last = side.now;
             }
         }
@@ -51,7 +53,7 @@ fn a_heartbeat_is_answered_with_one_that_is_due_before_long() {
     assert_eq!(side.take_frames(link), [Frame::Heartbeat]);
     side.read(link, &[Frame::Heartbeat]);
     assert_eq!(side.take_frames(link), [], "the next one is not due");
-    side.pass(millis(4_890));
+    side.pass(millis(5_240));
     assert_eq!(side.write(link), []);
     side.pass(millis(10));
     assert_eq!(side.write(link), [Frame::Heartbeat]);
@@ -92,9 +94,9 @@ fn who_was_dialled_sends_its_heartbeat_first() {
     let dial = dialler.connect("mem://a").unwrap();
     let dialled = dialler.dial(dial);
     dialler.bring_up(dialled, who(2));
-    listener.pass(millis(4_900));
+    listener.pass(millis(5_250));
     assert_eq!(listener.write(accepted), [Frame::Heartbeat]);
-    dialler.pass(millis(4_990));
+    dialler.pass(millis(5_340));
     assert_eq!(dialler.write(dialled), []);
     dialler.pass(millis(10));
     assert_eq!(dialler.write(dialled), [Frame::Heartbeat]);
@@ -266,6 +268,6 @@ fn an_idle_link_is_one_call_of_the_keeper_for_each_heartbeat() {
         heartbeats += side.write(link).len();
         side.read(link, &[]);
     }
-    assert_eq!(heartbeats, 12);
-    assert!(calls <= 13, "{calls}, one of them for the handshake");
+    assert_eq!(heartbeats, 11);
+    assert!(calls <= 12, "{calls}, one of them for the handshake");
 }

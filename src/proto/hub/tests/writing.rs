@@ -13,7 +13,7 @@ fn a_heartbeat_that_stalls_does_no_harm_to_a_message_behind_it() {
     for taken in 0..5 {
         let mut side = Side::new(round_robin());
         let link = side.up(who(1));
-        side.pass(millis(5_000));
+        side.pass(millis(5_250));
         side.write_bytes(link, taken);
         side.send_all(&["a", "b"]);
         let frames = side.write(link);
@@ -27,7 +27,7 @@ fn a_message_behind_a_stalled_heartbeat_comes_back_when_the_link_ends() {
     for taken in 0..5 {
         let mut side = Side::new(round_robin());
         let link = side.up(who(1));
-        side.pass(millis(5_000));
+        side.pass(millis(5_250));
         side.write_bytes(link, taken);
         side.send_all(&["a"]);
         side.end(link, DownReason::Reset);
@@ -276,11 +276,11 @@ fn what_a_failed_write_left_goes_to_another_peer() {
 fn heartbeats_are_written_ahead_of_messages() {
     let mut side = Side::new(round_robin());
     let [busy, quiet] = [1, 2].map(|n| side.up(who(n)));
-    side.pass(millis(4_700));
+    side.pass(millis(5_200));
     while side.hub.poll_dirty().is_some() {}
     side.send_all(&["a"]);
     side.hub.mark_dirty(busy);
-    side.pass(millis(300));
+    side.pass(millis(50));
     assert_eq!(side.hub.poll_dirty(), Some(quiet));
     assert_eq!(side.hub.poll_dirty(), Some(busy));
 }
