@@ -168,9 +168,9 @@ impl Config {
         }
     }
 
-    /// A heartbeat goes out after this long without a send, or after half of it in answer to the
-    /// peer's, and a link that was silent for `timeout` is ended; default: 5 s and 15 s, as other
-    /// implementations have it. The timeout must be at least twice the interval.
+    /// A heartbeat goes out after this long without a send and up to 7 % more, or after half of it in
+    /// answer to the peer's, and a link that was silent for `timeout` is ended; default: 5 s and
+    /// 15 s, as other implementations have it. The timeout must be at least twice the interval.
     pub fn heartbeat(self, interval: Duration, timeout: Duration) -> Config {
         Config {
             heartbeat_interval: interval,

@@ -15,6 +15,9 @@ use crate::error::Error;
 /// are often in the middle of a burst, and the batch becomes several times larger.
 const OFFERS: usize = 2;
 
+/// How often it naps before it writes to many peers what is published fast.
+const NAPS: usize = 4;
+
 impl Core {
     pub(crate) fn start_keeper(self: &Arc<Core>) -> Result<(), Error> {
         let started = self.spawn("keeper", SMALL_STACK, |member| member.core().keep());
@@ -64,9 +67,10 @@ impl Core {
     /// Gives senders that are in the middle of a burst a chance to add to a small chunk, and stays
     /// out of the way of those that write their chunks themselves.
     fn let_grow<'a>(&'a self, mut shared: Locked<'a>) -> Locked<'a> {
-        for _ in 0..OFFERS {
+        for turn in 0..NAPS {
             let now = Instant::now();
-            let Some(moment) = shared.hub.moment_before_writing(now) else {
+            let moment = shared.hub.moment_before_writing(now);
+            let Some(moment) = moment.filter(|it| it.is_patient || turn < OFFERS) else {
                 break;
             };
             shared = match moment.nap {
@@ -86,7 +90,7 @@ impl Core {
                     shared.wait(Signal::Rest, Some(now + nap))
                 }
             };
-            if shared.hub.moment_before_writing(now) == Some(moment) {
+            if !moment.is_patient && shared.hub.moment_before_writing(now) == Some(moment) {
                 break;
             }
         }

@@ -1,5 +1,7 @@
 //! Gathering: small messages for the same peers, encoded once, and put into their outboxes together.
 
+use std::time::Duration;
+
 use crate::config::Limit;
 use crate::endpoint::Remote;
 use crate::message::{Frames, Identity};
@@ -12,6 +14,15 @@ use crate::proto::outbox::WORTH_SHARING;
 
 /// From so many peers on, a round of writes takes so long that it pays to wait for what comes next.
 const VERY_MANY: usize = 128;
+
+/// For so many up to those it pays to wait for more of what is published fast.
+const MANY: usize = 25;
+
+/// What one write of a round takes, with what it makes its peer do.
+const EACH: Duration = Duration::from_micros(20);
+
+/// So many messages a round are published fast.
+const FAST: usize = 32;
 
 /// So many bytes are gathered for several peers: it takes longer until they have all been written
 /// to, so more comes meanwhile, and who is written to more at once is woken less.
@@ -37,6 +48,8 @@ pub(super) struct Gathered {
     named: Vec<Identity>,
     /// So many turns of the keeper are for what several outboxes got at once.
     going_out: usize,
+    /// Messages that several outboxes got at once lately.
+    lately: usize,
 }
 
 impl Gathered {
@@ -75,6 +88,16 @@ impl Gathered {
             many @ VERY_MANY.. => many,
             _ => 0,
         }
+    }
+
+    /// How long to wait, `idle` after the last write, because many peers are written to less often
+    /// if they get as much at once as lately.
+    pub(super) fn rest(&self, idle: Duration) -> Option<Duration> {
+        let round = EACH * self.links.len() as u32;
+        let is_fast = self.lately >= FAST && idle < round;
+        let lacks = self.messages > 0 && self.messages < self.lately && self.room.0 > 0;
+        let pays = (MANY..VERY_MANY).contains(&self.links.len()) && self.bytes.len() < FULL;
+        (is_fast && lacks && pays).then_some(round / 10)
     }
 
     /// The keeper writes what several peers got: nothing is added to that while they wait.
@@ -252,7 +275,11 @@ impl Hub {
         }
         self.gathered.going_out = match links.len() {
             0 | 1 => 0,
-            several => several.min(self.dirty.len()),
+            several => {
+                // Less at once now and then does not mean that there will be less.
+                self.gathered.lately = messages.max(self.gathered.lately * 7 / 8);
+                several.min(self.dirty.len())
+            }
         };
         self.gathered.links = links;
         // What was only copied from serves again.

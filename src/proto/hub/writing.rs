@@ -35,6 +35,8 @@ pub(crate) struct Moment {
     queued: usize,
     /// No time at all means that others may have the processor, if they want it.
     pub(crate) nap: Duration,
+    /// It is worth another one even if nothing is added.
+    pub(crate) is_patient: bool,
 }
 
 impl Hub {
@@ -297,14 +299,23 @@ impl Hub {
         }
         let first = self.dirty.front().and_then(|id| self.link(*id));
         let queued = first.map_or(0, |link| link.outbox.queued_bytes()) + self.gathered.bytes();
-        if self.is_flooded(now, first) {
-            return Some(Moment { queued, nap: REST });
-        }
-        let nap = match first {
-            Some(_) => Duration::ZERO,
-            None => NAP * self.gathered.round() as u32,
+        let moment = |nap, is_patient| Moment {
+            queued,
+            nap,
+            is_patient,
         };
-        (queued > 0 && queued < SMALL).then_some(Moment { queued, nap })
+        if self.is_flooded(now, first) {
+            return Some(moment(REST, false));
+        }
+        let is_little = queued > 0 && queued < SMALL;
+        if first.is_some() {
+            return is_little.then(|| moment(Duration::ZERO, false));
+        }
+        let idle = now.saturating_duration_since(self.busy_until);
+        match self.gathered.rest(idle) {
+            Some(rest) => Some(moment(rest, true)),
+            None => is_little.then(|| moment(NAP * self.gathered.round() as u32, false)),
+        }
     }
 
     /// Whoever has sent as fast as it could waits for an answer now.

@@ -1,7 +1,5 @@
 //! Messages that are gathered once for all the peers that get them.
 
-use std::time::Duration;
-
 use super::side::{Side, data, millis, publish, round_robin, texts, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
@@ -280,37 +278,6 @@ fn the_keeper_writes_what_was_gathered_while_others_wrote_the_rest() {
     side.hub.handle_back(now, link, chunk, true);
     assert_eq!(side.hub.poll_dirty(), Some(link));
     assert_eq!(texts(&side.write(link)), ["a"]);
-}
-
-#[test]
-fn the_keeper_waits_for_more_before_a_round_of_writes_and_not_within_it() {
-    let (mut side, links) = side_of_three(publish());
-    side.send_all(&["a"]);
-    assert!(side.hub.moment_before_writing(side.now).is_some());
-    for link in links {
-        assert_eq!(side.hub.poll_dirty(), Some(link));
-        let is_last = link == links[2];
-        // What comes meanwhile is for the next round.
-        side.send_all(&["b"]);
-        assert_eq!(side.hub.moment_before_writing(side.now).is_some(), is_last);
-    }
-}
-
-#[test]
-fn before_it_writes_to_very_many_the_keeper_naps() {
-    let mut side = Side::new(publish());
-    for n in 1..=200 {
-        side.up(who(n));
-    }
-    while side.hub.poll_dirty().is_some() {}
-    side.send_all(&["a"]);
-    let moment = side
-        .hub
-        .moment_before_writing(side.now)
-        .expect("there is little");
-    assert!(moment.nap > Duration::from_micros(10));
-    assert!(side.hub.poll_dirty().is_some());
-    assert_eq!(side.hub.moment_before_writing(side.now), None);
 }
 
 #[test]
