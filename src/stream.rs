@@ -143,7 +143,8 @@ pub trait Duplex: Send + Sync {
     /// shuts down the raw stream.
     ///
     /// With `Both`: wakes the threads that wait in `read`, `write` and `flush`. The socket has
-    /// shut the raw stream down just before, so those that wait there are awake already.
+    /// shut the raw stream down just before, so those that wait there are awake already. A `Write`
+    /// that another thread is in is given 50 ms to return first.
     fn shutdown(&self, how: Shutdown) {
         let _ = how;
     }

@@ -29,6 +29,9 @@ use crate::transport::{Listener, Stream};
 const TRIES: usize = 20;
 const OFFERS: usize = 50;
 
+/// How long whoever ends streams hears out, in all, the last words that other threads say.
+const HEARING_OUT: Duration = Duration::from_millis(50);
+
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) me: Identity,
@@ -275,9 +278,11 @@ impl Locked<'_> {
             peer.inspect(|peer| core.inbox.end_lane(*peer));
         }
         let shut = effects.shutdowns.into_iter();
-        let streams = shut
+        let streams: Vec<_> = shut
             .filter_map(|(id, how)| Some((shared.stream(id)?, how)))
             .collect();
+        let ending = streams.iter().filter(|(_, how)| *how == Shut::Write);
+        ending.for_each(|(stream, _)| stream.owe_last_word());
         for (peer, presence) in effects.presences {
             core.inbox.push_presence(peer, presence);
         }
@@ -330,11 +335,13 @@ impl Drop for Locked<'_> {
 }
 
 fn shut_down(streams: Vec<(Arc<Stream>, Shut)>) {
+    let until = Instant::now() + HEARING_OUT;
     for (stream, how) in streams {
-        stream.shutdown(match how {
+        let how = match how {
             Shut::Write => Shutdown::Write,
             Shut::Both => Shutdown::Both,
-        });
+        };
+        stream.shutdown(how, until);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Notice, brought, retry};
 use crate::endpoint::Remote;
@@ -61,10 +61,10 @@ impl Base {
         }
     }
 
-    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+    pub(super) fn shutdown(&self, how: Shutdown, until: Instant) -> io::Result<()> {
         match self {
             Base::Tcp(stream, _) => stream.shutdown(how),
-            Base::Brought(stream) => stream.shutdown(how),
+            Base::Brought(stream) => stream.shutdown(how, until),
         }
     }
 

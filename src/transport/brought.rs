@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Notice;
 use super::last_word::LastWord;
@@ -186,8 +186,9 @@ impl Stream {
         flushed
     }
 
-    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.goodbye.say(|| self.say_goodbye());
+    pub(super) fn shutdown(&self, how: Shutdown, until: Instant) -> io::Result<()> {
+        self.goodbye.owe();
+        self.goodbye.settle(until, || self.say_goodbye());
         let shut = self.raw.shutdown(how);
         if how != Shutdown::Write {
             self.tell(how);

@@ -1,11 +1,7 @@
 //! Last word: what a stream says before it ends. Whoever ends the stream hears it out.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long a last word is heard out. It is short, and so is the time that the system is given for
-/// it, but the code that says it may be the program's own.
-const PATIENCE: Duration = Duration::from_millis(50);
+use std::time::Instant;
 
 #[derive(Default)]
 pub(super) struct LastWord {
@@ -13,37 +9,69 @@ pub(super) struct LastWord {
     said: Condvar,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 enum State {
+    /// Nobody is about to.
     #[default]
     Unsaid,
+    /// Somebody will, and nothing else is written any more.
+    Owed,
     BeingSaid,
     Said,
 }
 
 impl LastWord {
-    /// Says it, unless that was done before. Where another thread does it, as `hear_out`.
-    pub(super) fn say(&self, word: impl FnOnce()) {
+    /// It is to be said, by whoever comes first.
+    pub(super) fn owe(&self) {
         let mut state = self.lock();
-        if *state != State::Unsaid {
-            drop(state);
-            return self.hear_out();
-        }
-        *state = State::BeingSaid;
-        drop(state);
-        word();
-        *self.lock() = State::Said;
-        self.said.notify_all();
+        *state = State::Owed.max(*state);
     }
 
-    /// Waits for another thread that says it.
-    pub(super) fn hear_out(&self) {
+    /// Says it if it is owed. Where another thread is at it, that one is waited for until then at
+    /// the latest: code of the program's own may hang.
+    pub(super) fn settle(&self, until: Instant, word: impl FnOnce()) {
+        let mut state = self.lock();
+        if *state == State::Owed {
+            *state = State::BeingSaid;
+            drop(state);
+            word();
+            *self.lock() = State::Said;
+            self.said.notify_all();
+            return;
+        }
+        let patience = until.saturating_duration_since(Instant::now());
         let is_being_said = |state: &mut State| *state == State::BeingSaid;
-        let state = self.lock();
-        drop(self.said.wait_timeout_while(state, PATIENCE, is_being_said));
+        drop(self.said.wait_timeout_while(state, patience, is_being_said));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often it is said by who ends the stream twice.
+    fn said(last: &LastWord) -> usize {
+        let mut count = 0;
+        last.settle(Instant::now(), || count += 1);
+        last.settle(Instant::now(), || count += 1);
+        count
+    }
+
+    #[test]
+    fn it_is_said_once_by_whoever_comes_first() {
+        let last = LastWord::default();
+        last.owe();
+        assert_eq!(said(&last), 1);
+        last.owe();
+        assert_eq!(said(&last), 0);
+    }
+
+    #[test]
+    fn what_is_not_owed_is_not_said() {
+        assert_eq!(said(&LastWord::default()), 0);
     }
 }

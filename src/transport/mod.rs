@@ -202,20 +202,29 @@ impl Stream {
         }
     }
 
+    /// Its writing half is about to be shut down, and nothing is written before: whoever is first
+    /// to end the stream says its last word.
+    pub(crate) fn owe_last_word(&self) {
+        if let Stream::Sniffed(stream) = self {
+            stream.owe_last_word();
+        }
+    }
+
     /// `Write` ends the stream behind what was written; `Both` ends it now and wakes the threads
-    /// that are blocked in it.
-    pub(crate) fn shutdown(&self, how: Shutdown) {
+    /// that are blocked in it. A last word that another thread is saying goes first, until then at
+    /// the latest.
+    pub(crate) fn shutdown(&self, how: Shutdown, until: Instant) {
         // An error says that the connection is gone already, which is what was asked for.
         let _ = match self {
             Stream::Tcp(stream, _) => stream.shutdown(how),
-            Stream::Sniffed(stream) => stream.shutdown(how),
+            Stream::Sniffed(stream) => stream.shutdown(how, until),
             #[cfg(unix)]
             Stream::Unix(stream) => stream.shutdown(how),
             Stream::Mem(stream) => {
                 stream.shutdown(how);
                 Ok(())
             }
-            Stream::Brought(stream) => stream.shutdown(how),
+            Stream::Brought(stream) => stream.shutdown(how, until),
         };
     }
 

@@ -6,6 +6,7 @@ mod tests;
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use super::base::Base;
 use super::websocket::{self, Connection, Doors};
@@ -90,14 +91,17 @@ impl Stream {
         }
     }
 
-    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+    pub(super) fn owe_last_word(&self) {
         if let Some(Kind::WebSocket(connection)) = self.kind.get() {
-            match how {
-                Shutdown::Write => connection.close(&self.base),
-                _ => connection.hear_out(),
-            }
+            connection.owe_close();
         }
-        self.base.shutdown(how)
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown, until: Instant) -> io::Result<()> {
+        if let Some(Kind::WebSocket(connection)) = self.kind.get() {
+            connection.close(&self.base, until);
+        }
+        self.base.shutdown(how, until)
     }
 }
 

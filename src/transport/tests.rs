@@ -116,7 +116,7 @@ fn head_and_body_arrive_in_order_both_ways() {
 fn shutting_the_writing_half_ends_the_stream_behind_what_was_written() {
     for (near, far) in pairs() {
         near.write(b"last", b"").unwrap();
-        near.shutdown(Shutdown::Write);
+        near.shutdown(Shutdown::Write, Instant::now() + DEADLINE);
         assert_eq!(read_exactly(&far, 4), b"last");
         assert_eq!(far.read(&mut [0; 9]).unwrap(), 0);
         far.write(b"back", b"").unwrap();
@@ -144,7 +144,7 @@ fn shutting_both_halves_wakes_a_blocked_reader() {
         let near = Arc::new(near);
         let reader = Arc::clone(&near);
         let woken = spawn(move || reader.read(&mut [0]));
-        near.shutdown(Shutdown::Both);
+        near.shutdown(Shutdown::Both, Instant::now() + DEADLINE);
         assert_eq!(woken.recv_timeout(DEADLINE).unwrap().unwrap(), 0);
     }
 }
@@ -159,7 +159,7 @@ fn shutting_both_halves_wakes_a_blocked_writer() {
         let near = Arc::new(near);
         let writer = Arc::clone(&near);
         let woken = spawn(move || fill(&writer));
-        near.shutdown(Shutdown::Both);
+        near.shutdown(Shutdown::Both, Instant::now() + DEADLINE);
         assert_ne!(
             woken.recv_timeout(DEADLINE).unwrap(),
             io::ErrorKind::WouldBlock

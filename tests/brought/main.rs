@@ -20,6 +20,7 @@ mod browser;
 mod contract;
 mod doors;
 mod handshake;
+mod hanging;
 mod masked;
 #[path = "../behaviour/plugged.rs"]
 mod support;

@@ -6,7 +6,7 @@ use crate::message::Identity;
 use crate::proto::dial::DialState;
 use crate::proto::hub::Hub;
 use crate::proto::hub::timing::TOGETHER;
-use crate::proto::link::{Link, Phase};
+use crate::proto::link::{LOOKS, Link, Phase};
 use crate::proto::peer::Item;
 
 impl Hub {
@@ -132,7 +132,7 @@ impl Hub {
 
     /// When something is due, the keeper comes; for what may wait a little, a little later.
     pub(crate) fn check_deadlines(&self) {
-        let soonest = self.now + self.config.heartbeat_interval / 20;
+        let soonest = self.now + self.config.heartbeat_interval / LOOKS;
         let due_links = self.link_ids().filter_map(|id| {
             let due = self.next_look(self.link(id)?, soonest)?;
             let planned = self.agenda.time_of(id);

@@ -16,7 +16,7 @@ use crate::proto::outbox::WORTH_SHARING;
 const VERY_MANY: usize = 128;
 
 /// For so many up to those it pays to wait for more of what is published fast.
-const MANY: usize = 25;
+const MANY_PEERS: usize = 25;
 
 /// What one write of a round takes, with what it makes its peer do.
 const EACH: Duration = Duration::from_micros(20);
@@ -48,7 +48,7 @@ pub(super) struct Gathered {
     named: Vec<Identity>,
     /// So many turns of the keeper are for what several outboxes got at once.
     going_out: usize,
-    /// Messages that several outboxes got at once lately.
+    /// Messages that these peers got at once lately, if they are several.
     lately: usize,
 }
 
@@ -96,7 +96,7 @@ impl Gathered {
         let round = EACH * self.links.len() as u32;
         let is_fast = self.lately >= FAST && idle < round;
         let lacks = self.messages > 0 && self.messages < self.lately && self.room.0 > 0;
-        let pays = (MANY..VERY_MANY).contains(&self.links.len()) && self.bytes.len() < FULL;
+        let pays = (MANY_PEERS..VERY_MANY).contains(&self.links.len()) && self.bytes.len() < FULL;
         (is_fast && lacks && pays).then_some(round / 10)
     }
 
@@ -165,6 +165,7 @@ impl Hub {
             self.settle();
             self.gathered.named.clear();
             self.gathered.named.extend_from_slice(named);
+            self.gathered.lately = 0;
             return None;
         }
         self.gather_for(true, body)
@@ -224,7 +225,10 @@ impl Hub {
             false => FULL,
         };
         self.gathered.links = links;
-        self.gathered.is_named = is_named;
+        if self.gathered.is_named != is_named {
+            self.gathered.is_named = is_named;
+            self.gathered.lately = 0;
+        }
         Some(())
     }
 

@@ -10,6 +10,10 @@ use super::*;
 
 const SLACK: Duration = Duration::from_secs(10);
 
+fn soon() -> Instant {
+    Instant::now() + Duration::from_millis(50)
+}
+
 /// Takes `most` bytes at once, and is rid of all that it keeps each time that `turns` are over.
 #[derive(Default)]
 struct Slow {
@@ -172,10 +176,10 @@ fn is_cut_short(patience: Duration) -> bool {
     });
     let stream = dialled(upgrade);
     thread::scope(|scope| {
-        scope.spawn(|| stream.shutdown(Shutdown::Write));
+        scope.spawn(|| stream.shutdown(Shutdown::Write, soon()));
         has_begun.recv_timeout(SLACK).unwrap();
         // Its other end is gone already.
-        stream.shutdown(Shutdown::Both).ok();
+        stream.shutdown(Shutdown::Both, soon()).ok();
         was_interrupted.recv_timeout(SLACK).unwrap()
     })
 }

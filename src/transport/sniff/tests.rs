@@ -12,6 +12,10 @@ use crate::transport::brought;
 
 const SLACK: Duration = Duration::from_secs(10);
 
+fn soon() -> Instant {
+    Instant::now() + Duration::from_millis(50)
+}
+
 /// A close with the code 1001, as a browser sends it.
 const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
@@ -85,11 +89,12 @@ fn is_cut_short() -> bool {
     thread::scope(|scope| {
         scope.spawn(|| {
             assert_eq!(stream.read(&mut [0; 1024]).unwrap(), 0, "the page closed");
-            stream.shutdown(Shutdown::Both).unwrap();
+            stream.shutdown(Shutdown::Both, soon()).unwrap();
             ended.send(()).ok();
         });
         is_ready.recv_timeout(SLACK).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
+        stream.owe_last_word();
+        stream.shutdown(Shutdown::Write, soon()).unwrap();
         overtaken.recv_timeout(SLACK).unwrap()
     })
 }

@@ -11,6 +11,7 @@ mod sha1;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 pub(crate) use self::doors::Doors;
 use self::framer::Framer;
@@ -186,8 +187,11 @@ impl Connection {
 
     /// Our last bytes. They are few: where the kernel has no room for them, the end of the stream
     /// has to say it.
-    pub(super) fn close(&self, mut base: &Base) {
-        self.close.say(|| {
+    ///
+    /// Whoever reads the other side's close may believe that both are said, and end the stream,
+    /// while another thread is about to say ours.
+    pub(super) fn close(&self, mut base: &Base, until: Instant) {
+        self.close.settle(until, || {
             let last = lock(&self.framer).close();
             if let Some(bytes) = last {
                 let _ = base.write_all(&bytes);
@@ -195,10 +199,9 @@ impl Connection {
         });
     }
 
-    /// Whoever reads the other side's close may believe that both are said, while another thread
-    /// still says ours.
-    pub(super) fn hear_out(&self) {
-        self.close.hear_out();
+    /// Our close is what is written next.
+    pub(super) fn owe_close(&self) {
+        self.close.owe();
     }
 }
 

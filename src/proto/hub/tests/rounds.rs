@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::side::{Side, millis, publish, who};
 use crate::config::Config;
+use crate::message::Identity;
 use crate::proto::link::LinkId;
 
 fn side_with(config: Config, peers: usize) -> (Side, Vec<LinkId>) {
@@ -143,6 +144,27 @@ fn the_keeper_does_not_wait_for_who_has_no_room() {
     assert!(rest(&side) > Duration::ZERO);
     publish_messages(&mut side, 1);
     assert_eq!(rest(&side), Duration::ZERO, "one peer has a message more");
+}
+
+/// What some get says nothing about what others will.
+#[test]
+fn what_others_got_at_once_is_not_waited_for() {
+    let (mut side, links) = side_of(90);
+    let [some, others] = [1..=40, 41..=80].map(|n| n.map(who).collect::<Vec<_>>());
+    let send_to = |side: &mut Side, peers: &[Identity], messages| {
+        // The first time that they are named, nothing is gathered for them.
+        (0..=messages).for_each(|_| drop(side.hub.send_to_each(peers, b"little")));
+        let waits = rest(side) > Duration::ZERO;
+        write_round(side, &links, 0);
+        waits
+    };
+    send_to(&mut side, &some, 400);
+    assert!(send_to(&mut side, &some, 1));
+    send_to(&mut side, &others, 0);
+    assert!(!send_to(&mut side, &others, 1), "others are named");
+    send_to(&mut side, &others, 400);
+    publish_messages(&mut side, 1);
+    assert_eq!(rest(&side), Duration::ZERO, "everybody");
 }
 
 #[test]
