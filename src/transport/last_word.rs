@@ -1,4 +1,4 @@
-//! Last word: what a stream says before it ends. Whoever ends the stream hears it out.
+//! Last word: what a stream says before it ends, once, by whoever is first to end it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
