@@ -12,7 +12,7 @@ use jackfield::Bus;
 
 use crate::arguments::{Arguments, Outcome, PROBE, linger, number, number_of, say, say_rate};
 use crate::bare::{self, Client};
-use crate::fan::confirmations;
+use crate::fan::{await_window, probe};
 
 const TOPIC: &str = "versus/news";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,24 +58,18 @@ fn is_bare(arguments: &Arguments) -> bool {
 /// Publishes all messages; `None` is a pause, before which what was put together has to leave.
 fn drive(arguments: &Arguments, mut publish: impl FnMut(Option<&[u8]>) -> Outcome) -> Outcome {
     say("READY");
-    let confirmed = confirmations(arguments.pipe(false)?);
     let mut body = vec![0; arguments.size];
     number(&mut body, PROBE);
-    loop {
+    let mut confirmed = probe(arguments.pipe(false)?, || {
         publish(Some(&body))?;
-        publish(None)?;
-        if confirmed.recv_timeout(Duration::from_millis(20)) == Ok(b'G') {
-            break;
-        }
-    }
+        publish(None)
+    })?;
     let mut ahead = 2 * arguments.window;
     for each in 0..arguments.count {
         while arguments.window > 0 && each >= ahead {
             publish(None)?;
-            match confirmed.recv() {
-                Ok(b'W') => ahead += arguments.window,
-                _ => return Err("the subscribers are gone".into()),
-            }
+            await_window(&mut confirmed)?;
+            ahead += arguments.window;
         }
         number(&mut body, each);
         publish(Some(&body))?;

@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::{io, thread};
+use std::{error, io, thread};
 
 use jackfield::{Error, SendMode, Socket, recv_any};
 
@@ -19,22 +19,17 @@ pub fn publish(arguments: &Arguments) -> Outcome {
     let socket = Socket::new(config(arguments).send_mode(SendMode::Publish))?;
     socket.bind(&arguments.address)?;
     say("READY");
-    let confirmed = confirmations(arguments.pipe(false)?);
     let mut body = vec![0; arguments.size];
     number(&mut body, PROBE);
-    loop {
+    let mut confirmed = probe(arguments.pipe(false)?, || {
         socket.send(&body)?;
-        if confirmed.recv_timeout(Duration::from_millis(20)) == Ok(b'G') {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     let mut ahead = 2 * arguments.window;
     for each in 0..arguments.count {
         while arguments.window > 0 && each >= ahead {
-            match confirmed.recv() {
-                Ok(b'W') => ahead += arguments.window,
-                _ => return Err("the subscribers are gone".into()),
-            }
+            await_window(&mut confirmed)?;
+            ahead += arguments.window;
         }
         number(&mut body, each);
         socket.send(&body)?;
@@ -44,14 +39,35 @@ pub fn publish(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// What the subscribers say, as it comes.
-pub fn confirmations(mut pipe: File) -> Receiver<u8> {
-    let (sender, receiver) = mpsc::channel();
+/// Sends probes until all subscribers have heard one. Gives the pipe back, in which they say later
+/// how far they are.
+pub fn probe(
+    mut pipe: File,
+    mut send: impl FnMut() -> Outcome,
+) -> Result<File, Box<dyn error::Error>> {
+    let (say, said) = mpsc::channel();
     thread::spawn(move || {
         let mut byte = [0];
-        while pipe.read_exact(&mut byte).is_ok() && sender.send(byte[0]).is_ok() {}
+        let read = pipe.read_exact(&mut byte);
+        say.send(read.is_ok_and(|()| byte == *b"G").then_some(pipe))
     });
-    receiver
+    loop {
+        send()?;
+        match said.recv_timeout(Duration::from_millis(20)) {
+            Ok(pipe) => return pipe.ok_or("the subscribers are gone".into()),
+            Err(_) => continue,
+        }
+    }
+}
+
+/// Waits until all subscribers have another window.
+pub fn await_window(confirmed: &mut File) -> Outcome {
+    let mut byte = [0];
+    confirmed.read_exact(&mut byte)?;
+    match byte {
+        [b'W'] => Ok(()),
+        _ => Err("the subscribers are gone".into()),
+    }
 }
 
 /// Hears all that is published, as so many subscribers.
