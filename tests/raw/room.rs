@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jackfield::{Delivery, Error, Event, OsStream, Socket};
 
-use crate::support::{SLACK, await_event, eventually, next_text, quick, timed};
+use crate::support::{SLACK, await_event, await_peers, eventually, next_text, quick, timed};
 use crate::wire::{DATA_REQ, RawPeer, ack, data, server};
 
 /// A socket whose messages go out behind the ACK of the one before, where it is, its only peer, and
@@ -21,6 +21,8 @@ fn one_by_one() -> (Socket, String, RawPeer, Receiver<TcpStream>) {
         }
     }));
     let peer = RawPeer::join(&here, 1);
+    // What is sent before it is one waits for any peer, and for no ACK.
+    await_peers(&server, 1);
     (server, here, peer, shown)
 }
 
