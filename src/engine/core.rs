@@ -335,6 +335,10 @@ impl Drop for Locked<'_> {
 }
 
 fn shut_down(streams: Vec<(Arc<Stream>, Shut)>) {
+    // Most calls come to this, and need no clock.
+    if streams.is_empty() {
+        return;
+    }
     let until = Instant::now() + HEARING_OUT;
     for (stream, how) in streams {
         let how = match how {
