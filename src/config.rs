@@ -16,6 +16,7 @@ use crate::policy::{AckMode, Delivery, Overflow, SendMode};
 /// let socket = Socket::new(config)?;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+#[must_use]
 #[derive(Clone)]
 pub struct Config {
     pub(crate) identity: Option<Identity>,

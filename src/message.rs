@@ -18,6 +18,7 @@ use crate::contents::{Contents, Home};
 /// let id: jackfield::Identity = "000102030405060708090a0b0c0d0e0f".parse().unwrap();
 /// assert_eq!(id.as_bytes()[15], 15);
 /// assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
+/// assert_eq!(jackfield::Identity::from(<[u8; 16]>::from(id)), id);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity([u8; 16]);
@@ -31,6 +32,18 @@ impl Identity {
     /// The bytes as they appear on the wire.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+impl From<[u8; 16]> for Identity {
+    fn from(bytes: [u8; 16]) -> Identity {
+        Identity(bytes)
+    }
+}
+
+impl From<Identity> for [u8; 16] {
+    fn from(identity: Identity) -> [u8; 16] {
+        identity.0
     }
 }
 
@@ -155,6 +168,7 @@ impl Message {
 
     /// Its payload, taken out. A message that waits for `ack` counts as dropped by this: call
     /// `ack` first.
+    #[must_use = "what is not needed can be dropped as a whole"]
     pub fn into_body(mut self) -> Vec<u8> {
         if let Some(aftermath) = &mut self.aftermath {
             aftermath.home = None;

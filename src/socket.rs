@@ -48,6 +48,7 @@ use arrivals::hand_out;
 /// assert_eq!(client.recv()?.text(), "hello yourself");
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+#[must_use = "the last handle that is dropped closes the socket"]
 #[derive(Clone)]
 pub struct Socket {
     handle: Arc<Handle>,

@@ -34,6 +34,7 @@ use crate::socket::Socket;
 /// assert_eq!(broker.stats().clients, 2);
 /// # Ok::<(), jackfield::bus::Error>(())
 /// ```
+#[must_use = "a broker that is dropped ends"]
 pub struct Broker {
     station: Arc<Station>,
     socket: Socket,

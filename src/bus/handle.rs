@@ -43,6 +43,7 @@ use crate::socket::Socket;
 /// assert_eq!(bus.call("text/upper", "hello")?.text(), "HELLO");
 /// # Ok::<(), jackfield::bus::Error>(())
 /// ```
+#[must_use = "the last handle that is dropped closes the bus"]
 #[derive(Clone)]
 pub struct Bus {
     handle: Arc<Handle>,

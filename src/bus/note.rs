@@ -18,6 +18,7 @@ use crate::bus::letter::Letter;
 /// assert_eq!(bus.subscribe("room/**")?.recv()?.header("unit"), Some("C"));
 /// # Ok::<(), jackfield::bus::Error>(())
 /// ```
+#[must_use]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Post {
     pub(crate) topic: String,

@@ -22,6 +22,7 @@ use crate::socket::Socket;
 /// assert_eq!(bus.peers()?[0].name.as_deref(), Some("client_2"));
 /// # Ok::<(), jackfield::bus::Error>(())
 /// ```
+#[must_use]
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(crate) name: Option<String>,

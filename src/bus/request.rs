@@ -8,6 +8,7 @@ use crate::bus::letter::Letter;
 
 /// A request, for [`Bus::ask`](crate::bus::Bus::ask) and
 /// [`Bus::ask_all`](crate::bus::Bus::ask_all).
+#[must_use]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Call {
     pub(crate) name: String,

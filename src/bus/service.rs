@@ -14,6 +14,7 @@ use crate::bus::job::Job;
 use crate::bus::wakes::{Wakes, Woken};
 
 /// A service to offer, for [`Bus::serve`](crate::bus::Bus::serve): a name, or more.
+#[must_use]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Service {
     pub(crate) name: String,
@@ -55,6 +56,7 @@ impl<T: Into<String>> From<T> for Service {
 /// A service that is offered, as [`Bus::serve`](crate::bus::Bus::serve) gives it. Dropping it
 /// withdraws the service: calls that run go on, those that wait are answered with
 /// [`Error::NoService`].
+#[must_use = "a service that is dropped is withdrawn"]
 pub struct Serving {
     pub(crate) id: Id,
     pub(crate) name: String,

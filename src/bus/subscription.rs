@@ -18,6 +18,7 @@ const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 ///
 /// Its queue is bounded: see [`Options::queue`](crate::bus::Options::queue). When it is full, the
 /// newest messages are lost, and [`lost`](Subscription::lost) counts them.
+#[must_use = "a subscription that is dropped ends"]
 pub struct Subscription {
     pub(crate) id: Id,
     pub(crate) pattern: String,
@@ -73,6 +74,7 @@ impl fmt::Debug for Subscription {
 }
 
 /// The messages of a subscription, as [`Subscription::iter`] gives them.
+#[must_use]
 #[derive(Debug)]
 pub struct Notes<'a> {
     subscription: &'a Subscription,

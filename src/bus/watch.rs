@@ -12,6 +12,7 @@ use crate::bus::subscription::{Ended, Subscription};
 
 /// A function on a pattern, as [`Bus::on`](crate::bus::Bus::on) gives it. Dropping it
 /// unsubscribes; a call that runs goes on, and none follows.
+#[must_use = "a watch that is dropped ends"]
 pub struct Watch {
     subscription: Subscription,
     is_over: Arc<AtomicBool>,

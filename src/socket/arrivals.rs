@@ -29,6 +29,7 @@ pub enum Arrival {
 
 /// What a socket receives, in order, as [`Socket::arrivals`](crate::Socket::arrivals) gives it;
 /// as an iterator it ends when the socket is closed. It does not keep the socket open.
+#[must_use]
 pub struct Arrivals {
     core: Arc<Core>,
 }

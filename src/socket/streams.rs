@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::socket::{Patience, Socket};
 
 /// The messages of a socket, as [`Socket::messages`] gives them.
+#[must_use]
 #[derive(Debug)]
 pub struct Messages<'a> {
     pub(super) socket: &'a Socket,
@@ -28,6 +29,7 @@ impl Iterator for Messages<'_> {
 
 /// The events of a socket, as [`Socket::events`] gives them; as an iterator it ends when the
 /// socket is closed. It does not keep the socket open.
+#[must_use]
 pub struct Events {
     pub(super) core: Arc<Core>,
 }

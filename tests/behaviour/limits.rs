@@ -86,7 +86,7 @@ fn the_hook_is_told_who_and_how(on: Transport) {
     };
     let binder = quick().identity(identity(1)).authorize(hook(false, 2));
     let dialler = quick().identity(identity(2)).authorize(hook(true, 1));
-    pair(on, binder, dialler);
+    drop(pair(on, binder, dialler));
 }
 
 fn a_refused_connection_loses_nothing(on: Transport) {
