@@ -7,7 +7,7 @@
 //! message until it is acknowledged. It does so with plain threads: no runtime, no `unsafe` code,
 //! no dependency.
 //!
-//! What follows is a course in nine short programs. Each of them runs.
+//! What follows is a course in eight short programs. Each of them runs.
 //!
 //! # Two sockets
 //!
@@ -217,36 +217,16 @@
 //! # Ok::<(), jackfield::Error>(())
 //! ```
 //!
-//! # A bus
-//!
-//! [`bus`] is for programs that need not know of each other: topics, services and names, through
-//! a [`Broker`] or without one. It has errors of its own, [`bus::Error`].
-//!
-//! ```
-//! use jackfield::{Broker, Bus};
-//!
-//! let broker = Broker::bind("mem://course-bus")?;
-//! let (one, two) = (Bus::connect("mem://course-bus")?, broker.bus());
-//! let rooms = one.subscribe("room/**")?;
-//! two.publish("room/1/temp", "21.5")?;
-//! assert_eq!(rooms.recv()?.text(), "21.5");
-//!
-//! let _serving = one.serve("shout", |job| {
-//!     let answer = format!("{}!", job.text());
-//!     job.reply(answer);
-//! })?;
-//! assert_eq!(two.call("shout", "hello")?.text(), "hello!");
-//! # Ok::<(), jackfield::bus::Error>(())
-//! ```
-//!
 //! # Further
 //!
-//! [`json`] reads and writes JSON, for payloads that other languages read too.
+//! The feature `bus`, on by default, is for programs that need not know of each other: topics,
+//! services and names, through a broker or without one. It brings the modules `bus` and `json`,
+//! and the program `jackfield`. With `default-features = false` the crate is the socket alone.
 //!
 //! `docs/BUS.md` says what the bus promises and sends; `docs/PROTOCOL.md` what goes over the wire,
-//! byte by byte; `docs/ARCHITECTURE.md` which file
-//! does what; `docs/DESIGN.md` why it is so.
+//! byte by byte; `docs/ARCHITECTURE.md` which file does what; `docs/DESIGN.md` why it is so.
 
+#[cfg(feature = "bus")]
 pub mod bus;
 mod check;
 mod config;
@@ -256,6 +236,7 @@ mod engine;
 mod error;
 mod event;
 mod hooks;
+#[cfg(feature = "bus")]
 pub mod json;
 mod loan;
 mod message;
@@ -275,6 +256,7 @@ mod props;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
+#[cfg(feature = "bus")]
 pub use bus::{Broker, Bus, Post};
 pub use config::Config;
 pub use endpoint::{Endpoint, Remote};
@@ -288,9 +270,9 @@ pub use stats::Stats;
 pub use stream::{Credentials, Duplex, OsStream, RawStream};
 
 #[doc = include_str!("../README.md")]
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "bus"))]
 struct Readme;
 
 #[doc = include_str!("../docs/BUS.md")]
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "bus"))]
 struct BusPage;

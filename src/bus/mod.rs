@@ -1,4 +1,24 @@
-//! Topics, services and brokers, on what any user of a socket has.
+//! Bus: topics, services and brokers, on what any user of a socket has.
+//!
+//! It is for programs that need not know of each other. They meet at a [`Broker`], or without one,
+//! between two sockets ([`Bus::over`]) or within a process ([`Bus::local`]).
+//!
+//! ```
+//! use jackfield::{Broker, Bus};
+//!
+//! let broker = Broker::bind("mem://course-bus")?;
+//! let (one, two) = (Bus::connect("mem://course-bus")?, broker.bus());
+//! let rooms = one.subscribe("room/**")?;
+//! two.publish("room/1/temp", "21.5")?;
+//! assert_eq!(rooms.recv()?.text(), "21.5");
+//!
+//! let _serving = one.serve("shout", |job| {
+//!     let answer = format!("{}!", job.text());
+//!     job.reply(answer);
+//! })?;
+//! assert_eq!(two.call("shout", "hello")?.text(), "hello!");
+//! # Ok::<(), jackfield::bus::Error>(())
+//! ```
 
 mod broker;
 mod calls;

@@ -2,9 +2,11 @@
 //! naive model of what was promised; of the framing of WebSocket, of the topics of the bus,
 //! and of JSON.
 
+#[cfg(feature = "bus")]
 mod bus;
 mod decoder;
 mod hub;
+#[cfg(feature = "bus")]
 mod json;
 mod websocket;
 mod window;
