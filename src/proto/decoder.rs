@@ -26,6 +26,9 @@ const WORTH_HANDING_OVER: usize = 8 * 1024;
 /// Bytes buffered before HELLO is complete (PROTOCOL, Limits).
 const BEFORE_HELLO: usize = 64;
 
+/// Where the last byte of a length is. Those before it are zero in a HELLO.
+const LENGTH_END: usize = LENGTH - 1;
+
 /// Bytes in front of an envelope's id and payload that are no payload: the id of a DATA_REQ.
 const ID: usize = DATA_REQ_HEADER - DATA_HEADER;
 
@@ -322,21 +325,24 @@ impl Batch {
 
 /// The identity in the HELLO at the front of `bytes`, and where that frame ends.
 ///
-/// What is wrong with it is said by the first byte that shows it.
+/// What is wrong with it is said by the first byte that shows it, whether more came or not.
 fn parse_hello(bytes: &[u8]) -> Result<Option<(Identity, usize)>, Violation> {
-    if bytes.len() < LENGTH {
+    for (at, &byte) in bytes.iter().take(DATA_HEADER + 1).enumerate() {
+        let is_good = match at {
+            0..LENGTH_END => byte == 0,
+            LENGTH_END => (HELLO_FRAME..=BEFORE_HELLO).contains(&(LENGTH + byte as usize)),
+            LENGTH => byte == kind::HELLO,
+            _ if byte == VERSION => true,
+            _ => return Err(Violation::Version(byte)),
+        };
+        if !is_good {
+            return Err(Violation::BadHello);
+        }
+    }
+    if bytes.len() < HELLO_FRAME {
         return Ok(None);
     }
-    let end = (envelope_len(bytes) as usize).saturating_add(LENGTH);
-    if !(HELLO_FRAME..=BEFORE_HELLO).contains(&end) {
-        return Err(Violation::BadHello);
-    }
-    if bytes.get(LENGTH).is_some_and(|&it| it != kind::HELLO) {
-        return Err(Violation::BadHello);
-    }
-    if let Some(&version) = bytes.get(DATA_HEADER).filter(|&&it| it != VERSION) {
-        return Err(Violation::Version(version));
-    }
+    let end = LENGTH + envelope_len(bytes) as usize;
     let identity = bytes.get(DATA_HEADER + 1..end);
     Ok(identity.map(|it| (Identity::new(sixteen(it)), end)))
 }

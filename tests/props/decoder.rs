@@ -144,4 +144,30 @@ proptest! {
         let front = read(&bytes[..end], &[usize::MAX]);
         prop_assert!(is_prefix(&front, &read(&bytes, &[usize::MAX])));
     }
+
+    #[test]
+    fn what_cannot_become_a_hello_ends_at_its_first_wrong_byte(
+        len in 18..=60_u8,
+        at in 0..6_usize,
+        byte in any::<u8>(),
+        behind in prop::collection::vec(any::<u8>(), 0..80),
+        cuts in cuts(),
+    ) {
+        let front = [&[0, 0, 0, len, 1, 1][..at], &[byte]].concat();
+        let is_good = match at {
+            0..3 => byte == 0,
+            3 => (18..=60).contains(&byte),
+            _ => byte == 1,
+        };
+        let expected = match at {
+            _ if is_good => None,
+            5 => Some(Violation::Version(byte)),
+            _ => Some(Violation::BadHello),
+        };
+        prop_assert_eq!(read(&front, &cuts).violation, expected);
+        if !is_good {
+            let whole = read(&[front, behind].concat(), &cuts);
+            prop_assert_eq!(whole, Meaning { violation: expected, ..Meaning::default() });
+        }
+    }
 }

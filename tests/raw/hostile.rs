@@ -56,6 +56,16 @@ fn garbage_ends_a_connection() {
     assert_ends_before_hello(&[0xa5; 1_000]);
 }
 
+/// Row 13: nobody waits for more of what cannot become a HELLO.
+#[test]
+fn one_wrong_byte_ends_a_connection() {
+    for byte in [0x01, b'P', 0x7f, 0xff] {
+        assert_ends_before_hello(&[byte]);
+    }
+    assert_ends_before_hello(&[0x00, 0x01]);
+    assert_ends_before_hello(&[0x00, 0x00, 0x00, 0x11]);
+}
+
 /// Row 13: a web browser.
 #[test]
 fn http_ends_a_connection() {

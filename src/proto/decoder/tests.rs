@@ -232,10 +232,17 @@ fn a_longer_hello_is_accepted_as_far_as_it_fits() {
 #[test]
 fn what_is_wrong_with_a_hello_shows_as_early_as_it_can() {
     let bad = Some(Violation::BadHello);
-    assert_eq!(violation_of(&["00000011"]), bad);
-    assert_eq!(violation_of(&["00000000"]), bad);
-    assert_eq!(violation_of(&["47455420"]), bad);
-    assert_eq!(violation_of(&["00000012 03"]), bad);
+    for front in [
+        "ff",
+        "47",
+        "0001",
+        "000050",
+        "00000011",
+        "0000003d",
+        "00000012 03",
+    ] {
+        assert_eq!(violation_of(&[front]), bad, "{front}");
+    }
     let version = Some(Violation::Version(2));
     assert_eq!(violation_of(&["00000012 01 02"]), version);
     assert_eq!(violation_of(&["00000012 01 01 00"]), None);
