@@ -5,6 +5,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::error::Error;
 
@@ -33,9 +34,10 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
-    address: Address,
+    // Each peer has a copy of its listener's.
+    address: Arc<Address>,
     /// The canonical form.
-    text: String,
+    text: Arc<str>,
 }
 
 /// What an endpoint says, for the crate to match on.
@@ -62,15 +64,17 @@ pub(crate) const ANY_HOST: &str = "*";
 impl Endpoint {
     /// The TCP port; 0 asks the system for a free one. `None` where there are no ports.
     pub fn port(&self) -> Option<u16> {
-        match self.address {
+        match *self.address {
             Address::Tcp { port, .. } | Address::Ws { port, .. } => Some(port),
             _ => None,
         }
     }
 
     pub(crate) fn new(address: Address) -> Endpoint {
-        let text = address.to_string();
-        Endpoint { address, text }
+        Endpoint {
+            text: address.to_string().into(),
+            address: Arc::new(address),
+        }
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -84,7 +88,7 @@ impl Endpoint {
 
     /// Refuses what has no stream of the system to put another one on.
     pub(crate) fn check_upgradable(&self) -> Result<(), Error> {
-        match self.address {
+        match *self.address {
             Address::Mem(_) => Err(Error::InvalidEndpoint {
                 endpoint: self.to_string(),
                 reason: "what stays in this process takes no stream of your own",
@@ -95,7 +99,7 @@ impl Endpoint {
 
     /// Refuses what can only be bound: port 0, the host `*`, and WebSocket.
     pub(crate) fn check_connectable(&self) -> Result<(), Error> {
-        let reason = match &self.address {
+        let reason = match &*self.address {
             Address::Ws { .. } => {
                 "ws:// can only be bound: connect to tcp:// with the same host and port"
             }

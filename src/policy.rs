@@ -1,6 +1,6 @@
 //! Policy: the choices that a configuration makes.
 
-use crate::endpoint::Remote;
+use crate::endpoint::{Endpoint, Remote};
 use crate::message::Identity;
 use crate::stream::Credentials;
 
@@ -59,6 +59,9 @@ pub struct Candidate {
     pub remote: Remote,
     /// We dialled it; otherwise it dialled us.
     pub dialled: bool,
+    /// The endpoint that it came to, as [`bind`](crate::Socket::bind) returned it; `None` if we
+    /// dialled it.
+    pub listener: Option<Endpoint>,
     /// What a stream of the program's own knows of it: see
     /// [`Duplex::credentials`](crate::Duplex::credentials).
     pub credentials: Option<Credentials>,

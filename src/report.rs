@@ -1,6 +1,6 @@
 //! Report: what a socket answers about messages, peers and its own end.
 
-use crate::endpoint::Remote;
+use crate::endpoint::{Endpoint, Remote};
 use crate::message::Identity;
 
 /// What became of a message that was accepted.
@@ -21,6 +21,9 @@ pub struct Peer {
     pub identity: Identity,
     /// Where.
     pub remote: Remote,
+    /// The endpoint that it came to, as [`bind`](crate::Socket::bind) returned it; `None` if we
+    /// dialled it.
+    pub listener: Option<Endpoint>,
     /// Messages in its outbox.
     pub queued: usize,
     /// At-least-once messages that it has not acknowledged.

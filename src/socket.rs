@@ -218,6 +218,7 @@ impl Socket {
             Some(Peer {
                 identity: link.peer?,
                 remote: link.remote,
+                listener: link.listener.clone(),
                 queued: shared.hub.queued_for(id),
                 unacknowledged: link.unacknowledged,
             })

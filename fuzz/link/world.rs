@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::application::Application;
-use crate::dialler::{self, Dialler};
+use crate::dialler::{self, Dialler, endpoint};
 use crate::endpoint::Remote;
 use crate::event::{DownReason, Event};
 use crate::far::Far;
@@ -151,7 +151,10 @@ impl World {
             3 => Remote::Tcp(([127, 0, 0, 1], 1).into()),
             _ => Remote::Tcp(([10, 0, 0, remote / 128], 1).into()),
         };
-        if let Accepted::Link(link) = self.hub.handle_accepted(self.now, remote, may_begin) {
+        let accepted = self
+            .hub
+            .handle_accepted(self.now, remote, endpoint(0), may_begin);
+        if let Accepted::Link(link) = accepted {
             self.open(link, hello);
         }
     }

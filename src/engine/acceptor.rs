@@ -61,8 +61,9 @@ impl Core {
             former.close();
         }
         let stack = stack_for(self.config.on_stream.is_some());
+        let here = bound.clone();
         let started = self.spawn("acceptor", stack, move |member| {
-            member.core().accept_all(&listener, upgrade.as_ref());
+            member.core().accept_all(&listener, &here, upgrade.as_ref());
         });
         if let Err(source) = started {
             self.unbind(&bound);
@@ -85,10 +86,15 @@ impl Core {
         true
     }
 
-    fn accept_all(self: &Arc<Core>, listener: &Arc<Listener>, upgrade: Option<&Upgrade>) {
+    fn accept_all(
+        self: &Arc<Core>,
+        listener: &Arc<Listener>,
+        here: &Endpoint,
+        upgrade: Option<&Upgrade>,
+    ) {
         loop {
             match listener.accept() {
-                Ok(stream) => self.welcome(stream, upgrade),
+                Ok(stream) => self.welcome(stream, here, upgrade),
                 Err(error) if !self.is_bound(listener) => return drop(error),
                 Err(error) => self.pause_accepting(listener, error),
             }
@@ -114,7 +120,7 @@ impl Core {
         }
     }
 
-    fn welcome(self: &Arc<Core>, stream: Stream, upgrade: Option<&Upgrade>) {
+    fn welcome(self: &Arc<Core>, stream: Stream, here: &Endpoint, upgrade: Option<&Upgrade>) {
         self.show(&stream);
         let deadline = Instant::now() + self.config.handshake_timeout;
         let stream = match upgrade {
@@ -126,7 +132,8 @@ impl Core {
         let stream = Arc::new(stream);
         let mut shared = self.lock();
         let (now, remote) = (Instant::now(), stream.remote());
-        let accepted = shared.hub.handle_accepted(now, remote, stream.may_begin());
+        let (here, may_begin) = (here.clone(), stream.may_begin());
+        let accepted = shared.hub.handle_accepted(now, remote, here, may_begin);
         let Accepted::Link(id) = accepted else {
             return;
         };

@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use crate::endpoint::Remote;
+use crate::endpoint::{Endpoint, Remote};
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::proto::dial::DialId;
@@ -70,6 +70,8 @@ pub(crate) enum Phase {
 pub(crate) struct Link {
     pub(crate) remote: Remote,
     pub(crate) dial: Option<DialId>,
+    /// What it came to, if we did not dial it.
+    pub(crate) listener: Option<Endpoint>,
     pub(crate) phase: Phase,
     pub(crate) peer: Option<Identity>,
     pub(crate) was_up: bool,
@@ -127,6 +129,7 @@ impl Link {
         Link {
             remote,
             dial,
+            listener: None,
             phase: Phase::Opening,
             peer: None,
             was_up: false,

@@ -7,6 +7,7 @@ mod close_wakes;
 mod closing;
 mod events;
 mod limits;
+mod listeners;
 mod overflow;
 mod receiving;
 mod reconnecting;

@@ -133,7 +133,8 @@ impl World {
         if self.peers.contains_key(&peer) {
             return;
         }
-        let accepted = self.hub.handle_accepted(self.now, Remote::Mem, true);
+        let here = "mem://here".parse().expect("a valid endpoint");
+        let accepted = self.hub.handle_accepted(self.now, Remote::Mem, here, true);
         let Accepted::Link(link) = accepted else {
             panic!("there is room for a link");
         };

@@ -104,9 +104,11 @@ impl World {
             return self.close_end(conn, 1);
         }
         let index = owner.index;
+        let listener = format!("mem://n{index}");
+        let listener = listener.parse().expect("a valid endpoint");
         match self.nodes[index]
             .hub
-            .handle_accepted(self.now, Remote::Mem, true)
+            .handle_accepted(self.now, Remote::Mem, listener, true)
         {
             Accepted::Link(link) => self.serve(index, link, (conn, 1), None),
             Accepted::Refused => self.close_end(conn, 1),

@@ -24,6 +24,17 @@ fn raw_and_websocket_peers_share_a_port() {
 }
 
 #[test]
+fn whoever_shares_a_port_came_to_one_listener() {
+    let (server, here) = server(quick());
+    let _page = Browser::join(&here, 1);
+    let _wire = RawPeer::join(&raw(&here), 2);
+    await_peers(&server, 2);
+    for peer in server.peers() {
+        assert_eq!(peer.listener.expect("it came").to_string(), here);
+    }
+}
+
+#[test]
 fn browsers_take_their_turn() {
     let (server, here) = server(quick());
     let mut page = Browser::join(&here, 1);

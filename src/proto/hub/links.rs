@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::endpoint::Remote;
+use crate::endpoint::{Endpoint, Remote};
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::{Candidate, SendMode};
@@ -45,6 +45,7 @@ impl Hub {
         &mut self,
         now: Instant,
         remote: Remote,
+        listener: Endpoint,
         may_begin: bool,
     ) -> Accepted {
         self.settle();
@@ -59,7 +60,9 @@ impl Hub {
         }
         // A hook may take its time: whoever dialled must not take us for a peer meanwhile.
         let greets = may_begin && self.config.authorize.is_none();
-        Accepted::Link(self.open(Link::new(now, remote, None), greets))
+        let mut link = Link::new(now, remote, None);
+        link.listener = Some(listener);
+        Accepted::Link(self.open(link, greets))
     }
 
     /// The dialling thread has a connection; `None` if nobody wants it any more.
@@ -133,11 +136,11 @@ impl Hub {
     /// What an `authorize` hook is told about a link.
     pub(crate) fn candidate(&self, id: LinkId, identity: Identity) -> Option<Candidate> {
         let link = self.link(id)?;
-        let (remote, dialled) = (link.remote, link.dial.is_some());
         Some(Candidate {
             identity,
-            remote,
-            dialled,
+            remote: link.remote,
+            dialled: link.dial.is_some(),
+            listener: link.listener.clone(),
             credentials: None,
         })
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::side::{at_least_once, millis, publish, who};
+use super::side::{at_least_once, here, millis, publish, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::DownReason;
@@ -34,7 +34,10 @@ impl Bare {
 
     /// A link whose peer has said HELLO and no more.
     fn confirming(&mut self, number: u32) -> LinkId {
-        let Accepted::Link(link) = self.hub.handle_accepted(self.now, Remote::Mem, true) else {
+        let Accepted::Link(link) = self
+            .hub
+            .handle_accepted(self.now, Remote::Mem, here(), true)
+        else {
             panic!("there is room for a link");
         };
         self.hub.handle_hello(self.now, link, peer(number));

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::side::{Side, at_least_once, data, millis, round_robin, secs, who};
+use super::side::{Side, at_least_once, data, here, millis, round_robin, secs, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
 use crate::proto::frame::Violation;
@@ -118,10 +118,27 @@ fn the_name_of_a_link_that_is_gone_names_no_other() {
 }
 
 #[test]
+fn a_candidate_says_to_which_listener_it_came() {
+    let mut side = Side::new(round_robin());
+    let accepted = side.accept();
+    let candidate = side.hub.candidate(accepted, who(1)).expect("it is there");
+    assert_eq!(
+        (candidate.dialled, candidate.listener),
+        (false, Some(here()))
+    );
+    let dial = side.connect("mem://there").expect("it is new");
+    let dialled = side.dial(dial);
+    let candidate = side.hub.candidate(dialled, who(2)).expect("it is there");
+    assert_eq!((candidate.dialled, candidate.listener), (true, None));
+}
+
+#[test]
 fn events_are_bounded_and_the_lost_ones_counted() {
     let mut side = Side::new(round_robin());
     for _ in 0..1_030 {
-        let link = side.hub.handle_accepted(side.now, Remote::Mem, true);
+        let link = side
+            .hub
+            .handle_accepted(side.now, Remote::Mem, here(), true);
         let crate::proto::hub::Accepted::Link(link) = link else {
             panic!("there is room");
         };
@@ -140,7 +157,9 @@ fn strangers_do_not_push_out_what_is_handed_back() {
     side.end(link, DownReason::Closed);
     side.hub.handle_timeout(side.now + secs(2));
     for _ in 0..2_000 {
-        let link = side.hub.handle_accepted(side.now, Remote::Mem, true);
+        let link = side
+            .hub
+            .handle_accepted(side.now, Remote::Mem, here(), true);
         let crate::proto::hub::Accepted::Link(link) = link else {
             panic!("there is room");
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::endpoint::Remote;
+use crate::endpoint::{Endpoint, Remote};
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
 use crate::policy::{Delivery, SendMode};
@@ -50,6 +50,11 @@ pub(super) fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+/// The listener that peers come to.
+pub(super) fn here() -> Endpoint {
+    "mem://here".parse().expect("a valid endpoint")
+}
+
 pub(super) fn round_robin() -> Config {
     Config::default()
 }
@@ -88,7 +93,7 @@ impl Side {
     }
 
     pub(super) fn accept_from(&mut self, remote: Remote) -> Option<LinkId> {
-        let accepted = self.hub.handle_accepted(self.now, remote, true);
+        let accepted = self.hub.handle_accepted(self.now, remote, here(), true);
         self.settle();
         match accepted {
             Accepted::Link(id) => Some(id),

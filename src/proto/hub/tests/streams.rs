@@ -1,6 +1,6 @@
 //! Streams with words of their own: when we may begin, what they prompt, and how they take leave.
 
-use super::side::{Frame, Side, data, id, millis, round_robin, secs, texts, who};
+use super::side::{Frame, Side, data, here, id, millis, round_robin, secs, texts, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
 use crate::proto::chunk::{Chunk, FULL};
@@ -9,7 +9,9 @@ use crate::proto::link::LinkId;
 
 /// A connection on which the other side has to begin.
 fn accept_quietly(side: &mut Side) -> LinkId {
-    let accepted = side.hub.handle_accepted(side.now, Remote::Mem, false);
+    let accepted = side
+        .hub
+        .handle_accepted(side.now, Remote::Mem, here(), false);
     side.settle();
     match accepted {
         Accepted::Link(id) => id,
