@@ -4,6 +4,7 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::Core;
@@ -231,8 +232,7 @@ impl Reader {
             self.decoder.adopt_large(spent);
         }
         if self.decoder.is_far_from_whole() && self.stream.gathers() {
-            let until = Instant::now() + NAP;
-            drop(core.lock().wait(Signal::Readers, Some(until)));
+            thread::sleep(NAP); // the sleep is the subject: bytes gather in the kernel meanwhile
         }
         match self.stream.read(self.decoder.space()) {
             Ok(0) => Err(DownReason::Closed),
