@@ -1,5 +1,8 @@
 //! Decisions and bytes: no I/O, no clock, no threads, no locks, no randomness.
 
+// Said here and not in a manifest, so that a copy of `src/` needs no more than it.
+#![allow(unexpected_cfgs, reason = "`fuzzing`: see fuzz/")]
+
 pub(crate) mod agenda;
 pub(crate) mod backoff;
 pub(crate) mod batch;
