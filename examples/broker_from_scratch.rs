@@ -25,7 +25,7 @@ impl Broker {
         for number in 1.. {
             match recv_any(&[clients, workers], BEAT) {
                 Ok((0, job)) => self.jobs.push_back((number, job)),
-                Ok((_, word)) => self.handle_worker(word.from(), &word.text(), clients),
+                Ok((_, word)) => self.handle_worker(word.sender(), &word.text(), clients),
                 Err(Error::Timeout) => {}
                 Err(error) => return Err(error),
             }
@@ -55,7 +55,7 @@ impl Broker {
         self.heard.insert(worker, Instant::now());
         if let Some((number, job)) = self.busy.get(&worker) {
             if let Some(answer) = word.strip_prefix(&format!("{number} ")) {
-                clients.send_to(job.from(), answer).ok(); // the client may have left
+                clients.send_to(job.sender(), answer).ok(); // the client may have left
                 self.busy.remove(&worker);
             }
         } else if !self.idle.contains(&worker) {

@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clock = socket.clone();
     thread::spawn(move || tell_the_time(&clock));
     for message in socket.messages() {
-        let line = format!("{}: {}", short(message.from()), message.text());
+        let line = format!("{}: {}", short(message.sender()), message.text());
         println!("{line}");
         socket.send(line)?;
     }

@@ -19,7 +19,7 @@ fn main() -> Result<(), Error> {
     let questions: Vec<_> = server.messages().take(clients.len()).collect();
     for question in questions {
         println!("server: {} asks", question.text());
-        server.send_to(question.from(), format!("hello, {}", question.text()))?;
+        server.send_to(question.sender(), format!("hello, {}", question.text()))?;
     }
     for client in clients {
         client.join().expect("a client does not panic")?;

@@ -12,8 +12,12 @@ fn main() -> Result<(), Error> {
     client.send("hello")?; // waits in the socket until the server is there
 
     let question = server.recv()?;
-    println!("server: got {:?} from {}", question.text(), question.from());
-    server.send_to(question.from(), "hello yourself")?;
+    println!(
+        "server: got {:?} from {}",
+        question.text(),
+        question.sender()
+    );
+    server.send_to(question.sender(), "hello yourself")?;
 
     let answer = client.recv()?;
     println!("client: got {:?}", answer.text());

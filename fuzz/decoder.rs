@@ -48,6 +48,7 @@ struct Progress {
     hello: bool,
     messages: usize,
     acks: usize,
+    nacks: usize,
     frames: usize,
     skipped: u32,
 }
@@ -95,6 +96,8 @@ impl Progress {
         }
         assert!(meaning.acks[self.acks..].starts_with(&reading.acks));
         self.acks += reading.acks.len();
+        assert!(meaning.nacks[self.nacks..].starts_with(&reading.nacks));
+        self.nacks += reading.nacks.len();
         self.frames += reading.frames as usize;
         self.skipped += reading.skipped;
         let whole = meaning.ends.partition_point(|end| *end <= self.arrived);
@@ -105,6 +108,7 @@ impl Progress {
         assert_eq!(self.hello, meaning.hello.is_some());
         assert_eq!(self.messages, meaning.messages.len());
         assert_eq!(self.acks, meaning.acks.len());
+        assert_eq!(self.nacks, meaning.nacks.len());
         assert_eq!(self.skipped, meaning.skipped);
     }
 }
@@ -116,7 +120,8 @@ fn check_memory(live: usize, arrived: usize, reading: &Reading, decoder: &Decode
     let held = 2 * unfinished + LARGE_FRAME;
     assert!(decoder.held() <= held, "{} held", decoder.held());
     let buffer = FULL_BUFFER.min(SMALL_BUFFER.max(8 * arrived));
-    let read = reading.batch.memory() + reading.acks.capacity() * 16;
+    let answers = reading.acks.capacity() + reading.nacks.capacity();
+    let read = reading.batch.memory() + answers * 16;
     let bound = 3 * buffer + held + read;
     assert!(live <= bound, "{live} bytes live after {arrived}");
 }
@@ -142,7 +147,7 @@ fn check_dead(decoder: &mut Decoder, violation: Violation) {
         let all = (
             reading.hello,
             spans,
-            reading.acks.len(),
+            reading.acks.len() + reading.nacks.len(),
             reading.frames,
             reading.skipped,
         );
@@ -185,13 +190,17 @@ fn put_reading(out: &mut Vec<u8>, reading: &Reading) {
         .acks
         .iter()
         .for_each(|ack| frame::put_ack(out, *ack));
+    reading
+        .nacks
+        .iter()
+        .for_each(|nack| frame::put_nack(out, *nack));
 }
 
-/// Frames that carry nothing are gone; behind the fields of HELLO and ACK there may be more.
+/// Frames that carry nothing are gone; behind the fields of HELLO, ACK and NACK there may be more.
 fn check_same(bytes: &[u8], again: &[u8]) {
     match bytes.get(4) {
         Some(3 | 4) => assert!(bytes == again, "{} bytes", bytes.len()),
-        Some(5) => assert_eq!(bytes[4..21], again[4..]),
+        Some(5 | 6) => assert_eq!(bytes[4..21], again[4..]),
         Some(1) if !again.is_empty() => assert_eq!(bytes[4..22], again[4..]),
         _ => assert!(again.is_empty()),
     }

@@ -96,7 +96,7 @@ mod tests {
         let home: Home = Arc::new(move |bytes| shelf.lock().unwrap().push(bytes));
         let buffer = Buffer::new(b"onetwo".to_vec(), home);
         let part = |start| Contents::Part(buffer.part(start, 3));
-        let [one, two] = [0, 3].map(|at| Message::new(Identity::new([1; 16]), part(at)));
+        let [one, two] = [0, 3].map(|at| Message::new(Identity::new([1; 16]), None, part(at)));
         assert_eq!((one.body(), two.body()), (&b"one"[..], &b"two"[..]));
         drop((buffer, one));
         assert_eq!(returned.lock().unwrap().len(), 0);

@@ -26,7 +26,7 @@
 //!
 //! let message = server.recv()?;
 //! assert_eq!(message.body(), b"hello");
-//! assert_eq!(message.from(), client.identity());
+//! assert_eq!(message.sender(), client.identity());
 //! # client.close();
 //! # Ok::<(), jackfield::Error>(())
 //! ```
@@ -53,7 +53,7 @@
 //! client.send("6 times 7")?;
 //!
 //! let question = server.recv()?;
-//! server.send_to(question.from(), "42")?;
+//! server.send_to(question.sender(), "42")?;
 //! assert_eq!(client.recv()?.text(), "42");
 //!
 //! let nobody = Identity::new([7; 16]);

@@ -104,22 +104,29 @@ thread_local! {
 /// A message that was received.
 ///
 /// With [`AckMode::Manual`](crate::AckMode::Manual), one that its sender wants acknowledged waits
-/// for [`ack`](Message::ack); dropped without it, its sender sends it again.
+/// for [`ack`](Message::ack). [`nack`](Message::nack) gives it back, and so does a drop without
+/// either: its sender then gives it to another peer.
 ///
 /// Messages of 600 bytes and more may lie together in the buffer that they were read into. Who
 /// keeps some of them keeps their buffers, up to 1 MiB for each socket;
 /// [`into_body`](Message::into_body) takes out no more than the payload.
 pub struct Message {
-    from: Identity,
+    sender: Identity,
+    /// Zeros where there is none: an `Option` would make each message a word longer.
+    id: [u8; 16],
     body: Contents,
     aftermath: Option<Box<Aftermath>>,
 }
+
+const NO_ID: [u8; 16] = [0; 16];
 
 /// What is to be done behind a message that most have nothing behind.
 #[derive(Default)]
 struct Aftermath {
     pending: Option<Pending>,
     home: Option<Home>,
+    /// How often it was given back here.
+    returns: u32,
 }
 
 /// What is to be done with an unacknowledged message: `true` acknowledges, `false` returns it.
@@ -129,9 +136,10 @@ struct Pending(Mutex<Option<Settle>>);
 
 impl Message {
     #[inline(always)]
-    pub(crate) fn new(from: Identity, body: Contents) -> Message {
+    pub(crate) fn new(sender: Identity, id: Option<[u8; 16]>, body: Contents) -> Message {
         Message {
-            from,
+            sender,
+            id: id.unwrap_or(NO_ID),
             body,
             aftermath: None,
         }
@@ -143,7 +151,15 @@ impl Message {
         self
     }
 
-    /// It is settled by `ack` or by being dropped.
+    /// It was given back here so often.
+    pub(crate) fn returned(mut self, returns: u32) -> Message {
+        if returns > 0 {
+            self.aftermath.get_or_insert_default().returns = returns;
+        }
+        self
+    }
+
+    /// It is settled by `ack`, by `nack` or by being dropped.
     pub(crate) fn unsettled(mut self, settle: Settle) -> Message {
         let pending = Pending(Mutex::new(Some(settle)));
         self.aftermath.get_or_insert_default().pending = Some(pending);
@@ -151,8 +167,21 @@ impl Message {
     }
 
     /// Who sent it; [`send_to`](crate::Socket::send_to) answers.
-    pub fn from(&self) -> Identity {
-        self.from
+    pub fn sender(&self) -> Identity {
+        self.sender
+    }
+
+    /// The id that its sender gave it, if it was sent at least once: all copies of one message have
+    /// the same. Sixteen zeros count as none.
+    pub fn id(&self) -> Option<[u8; 16]> {
+        (self.id != NO_ID).then_some(self.id)
+    }
+
+    /// How often this socket was given this very message before and gave it back: 0 the first time.
+    ///
+    /// A socket remembers the last 1,024 messages of each peer that it gave back.
+    pub fn redeliveries(&self) -> u32 {
+        self.aftermath.as_ref().map_or(0, |it| it.returns)
     }
 
     /// Its payload.
@@ -179,8 +208,19 @@ impl Message {
     /// Tells its sender that it is dealt with. Once is enough; for messages that nobody waits
     /// to hear about, it does nothing.
     pub fn ack(&self) {
+        self.settle(true);
+    }
+
+    /// Gives it back to its sender, which gives it to another peer; where all have given it back,
+    /// it comes again after a pause. Once is enough; for messages that nobody waits to hear about,
+    /// and behind `ack`, it does nothing. A drop without `ack` does the same.
+    pub fn nack(&self) {
+        self.settle(false);
+    }
+
+    fn settle(&self, is_done: bool) {
         let pending = self.aftermath.as_ref().and_then(|it| it.pending.as_ref());
-        pending.inspect(|pending| pending.settle(true));
+        pending.inspect(|pending| pending.settle(is_done));
     }
 }
 
@@ -210,7 +250,7 @@ impl fmt::Debug for Message {
         write!(
             f,
             "Message(from {}, {} bytes)",
-            self.from,
+            self.sender,
             self.body().len()
         )
     }
@@ -261,7 +301,7 @@ mod tests {
     use super::*;
 
     fn message(payload: &[u8]) -> Message {
-        Message::new(Identity::new([1; 16]), Contents::Own(copy(payload)))
+        Message::new(Identity::new([1; 16]), None, Contents::Own(copy(payload)))
     }
 
     fn spare() -> usize {
@@ -269,8 +309,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_moved_in_six_words() {
-        assert_eq!(size_of::<Message>(), 6 * size_of::<usize>());
+    fn a_message_is_moved_in_eight_words() {
+        assert_eq!(size_of::<Message>(), 8 * size_of::<usize>());
     }
 
     #[test]

@@ -44,7 +44,7 @@ use arrivals::hand_out;
 /// client.send("hello")?;
 /// let message = server.recv()?;
 /// assert_eq!(message.body(), b"hello");
-/// server.send_to(message.from(), "hello yourself")?;
+/// server.send_to(message.sender(), "hello yourself")?;
 /// assert_eq!(client.recv()?.text(), "hello yourself");
 /// # Ok::<(), jackfield::Error>(())
 /// ```

@@ -167,7 +167,7 @@ fn a_page_is_one_of_those_who_get_what_is_published() {
     let message = server.recv_timeout(DEADLINE).expect("it is said");
     assert_eq!(message.body(), b"back");
     server
-        .send_to(message.from(), "x".repeat(2_000_000))
+        .send_to(message.sender(), "x".repeat(2_000_000))
         .unwrap();
     let is_cut = format!("{}.endsWith('x … 2000000 bytes')", last("theirs"));
     driver.eventually(&is_cut, "true");

@@ -219,9 +219,9 @@ fn python_answers_to_the_identity_that_asked() {
         let answer = recv(&socket);
         assert_eq!(answer.text(), text);
         let name = "000102030405060708090a0b0c0d0e0f";
-        assert_eq!(answer.from().to_string(), name);
+        assert_eq!(answer.sender().to_string(), name);
         socket
-            .send_to(answer.from(), "again")
+            .send_to(answer.sender(), "again")
             .expect("it is connected");
         assert_eq!(recv(&socket).text(), "again");
     }

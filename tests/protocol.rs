@@ -90,6 +90,7 @@ fn encode(name: &str) -> Vec<u8> {
         "DATA_REQ" => data(Some(ID), b"hi"),
         "DATA_REQ, empty" => data(Some(ID), b""),
         "ACK" => frame::put_ack(&mut out, ID),
+        "NACK" => frame::put_nack(&mut out, ID),
         "HEARTBEAT" => frame::put_heartbeat(&mut out),
         "HELLO" => {
             let identity = "000102030405060708090a0b0c0d0e0f".parse().unwrap();
@@ -142,6 +143,12 @@ fn describe(reading: &Reading) -> Vec<String> {
         words.push(format!("{head} {payload}").trim_end().to_owned());
     }
     words.extend(reading.acks.iter().map(|id| format!("ack {}", hex(&id.0))));
+    words.extend(
+        reading
+            .nacks
+            .iter()
+            .map(|id| format!("nack {}", hex(&id.0))),
+    );
     words.extend((0..reading.skipped).map(|_| "skipped".to_owned()));
     words.extend(reading.violation.map(|violation| match violation {
         Violation::BadHello => "closed not-a-peer".to_owned(),
@@ -184,6 +191,7 @@ fn the_page_names_every_frame_type() {
         (kind::DATA, "DATA"),
         (kind::DATA_REQ, "DATA_REQ"),
         (kind::ACK, "ACK"),
+        (kind::NACK, "NACK"),
     ];
     for (kind, name) in types {
         let row = format!("| `0x{kind:02x}` | {name} |");
@@ -193,6 +201,6 @@ fn the_page_names_every_frame_type() {
 
 #[test]
 fn no_table_of_vectors_is_empty() {
-    assert_eq!(vectors("vectors").len(), 7);
-    assert!(vectors("foreign").len() >= 16);
+    assert_eq!(vectors("vectors").len(), 8);
+    assert!(vectors("foreign").len() >= 18);
 }

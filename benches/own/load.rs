@@ -137,7 +137,7 @@ fn take(socket: Socket, taken: Arc<AtomicU64>) -> JoinHandle<()> {
         for message in socket.messages() {
             if message.body().len() == QUESTION.len() {
                 // Whoever asked may have gone.
-                socket.send_to(message.from(), &message).ok();
+                socket.send_to(message.sender(), &message).ok();
             }
             taken.fetch_add(1, Ordering::Relaxed);
         }

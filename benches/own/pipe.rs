@@ -128,7 +128,7 @@ fn round_trips(endpoint: &str, size: usize, burst: u32, plan: &Plan) -> Outcome<
         let asking = echo.messages().filter(|message| message.body()[0] == ASKS);
         for message in asking {
             // The client is gone at the end.
-            echo.send_to(message.from(), &message).ok();
+            echo.send_to(message.sender(), &message).ok();
         }
     });
     let (body, question) = (vec![0; size], [ASKS; 64]);

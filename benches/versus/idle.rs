@@ -13,7 +13,7 @@ pub fn serve(arguments: &Arguments) -> Outcome {
     say("READY");
     for _ in 0..arguments.peers {
         let message = socket.recv()?;
-        socket.send_to(message.from(), &message)?;
+        socket.send_to(message.sender(), &message)?;
     }
     say("UP");
     linger();

@@ -83,7 +83,7 @@ pub fn echo(arguments: &Arguments) -> Outcome {
     let socket = bound(arguments)?;
     for _ in 0..arguments.total() {
         let message = socket.recv()?;
-        socket.send_to(message.from(), &message)?;
+        socket.send_to(message.sender(), &message)?;
     }
     linger();
     Ok(())

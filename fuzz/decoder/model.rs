@@ -12,6 +12,7 @@ pub(crate) struct Meaning {
     /// Ids, and where the payloads are.
     pub(crate) messages: Vec<(Option<MessageId>, Range<usize>)>,
     pub(crate) acks: Vec<MessageId>,
+    pub(crate) nacks: Vec<MessageId>,
     pub(crate) skipped: u32,
     pub(crate) violation: Option<Violation>,
     /// Where each whole frame ends.
@@ -78,7 +79,7 @@ fn read_frame(
     let Some(&kind) = bytes.get(at + 4) else {
         return Ok(None);
     };
-    if matches!(kind, 4 | 5) && len < 17 {
+    if matches!(kind, 4..=6) && len < 17 {
         return Err(Violation::Truncated { kind, len });
     }
     let max = max_message + 1;
@@ -94,6 +95,7 @@ fn read_frame(
         4 if is_whole => meaning.messages.push((id, at + 21..end)),
         3 | 4 => {}
         5 => meaning.acks.extend(id),
+        6 => meaning.nacks.extend(id),
         _ => meaning.skipped += 1,
     }
     Ok(is_whole.then_some(end))

@@ -71,20 +71,21 @@ fn piece(cut: u8) -> usize {
 }
 
 fn put_word(out: &mut Vec<u8>, input: &mut Input<'_>) {
-    let word = input.byte();
-    match word % 10 {
+    let word = input.byte() % 11;
+    match word {
         0 => {
             let count = input.byte().into();
             out.extend(input.bytes(count));
         }
         1 => frame::put_hello(out, Identity::new([input.byte(); 16])),
         2 => frame::put_heartbeat(out),
-        3 | 4 => put_message(out, input, None, word % 10 == 4),
+        3 | 4 => put_message(out, input, None, word == 4),
         5 | 6 => {
             let id = MessageId([input.byte(); 16]);
-            put_message(out, input, Some(id), word % 10 == 6);
+            put_message(out, input, Some(id), word == 6);
         }
         7 => frame::put_ack(out, MessageId([input.byte(); 16])),
+        10 => frame::put_nack(out, MessageId([input.byte(); 16])),
         8 => {
             let (claimed, kind) = (input.short(), input.byte());
             let sent = usize::from(input.short());

@@ -30,6 +30,7 @@ pub(crate) struct Application {
     /// Received messages that want an ACK and were not taken yet.
     pub(crate) in_hand: VecDeque<(Identity, MessageId)>,
     taken: BTreeSet<(Identity, MessageId)>,
+    given_back: BTreeSet<(Identity, MessageId)>,
     done: BTreeMap<Identity, VecDeque<MessageId>>,
 }
 
@@ -47,6 +48,7 @@ impl Application {
             handed_back: BTreeSet::new(),
             in_hand: VecDeque::new(),
             taken: BTreeSet::new(),
+            given_back: BTreeSet::new(),
             done: BTreeMap::new(),
         }
     }
@@ -108,6 +110,12 @@ impl Application {
         assert!(self.taken.contains(&(peer, id)), "{id:?} was not taken");
     }
 
+    /// A NACK arrived at `peer`: for a message of its own that was given back.
+    pub(crate) fn handle_nack_arrived(&self, peer: Identity, id: MessageId) {
+        let one = (peer, id);
+        assert!(self.given_back.contains(&one), "{id:?} was not given back");
+    }
+
     /// A message is the application's again: once, and if it was sent once it did not arrive.
     /// Of what was published each copy stands for itself.
     pub(crate) fn handle_handed_back(&mut self, body: &[u8]) {
@@ -135,6 +143,12 @@ impl Application {
         let is_done = self.done.get(&peer).is_some_and(|done| done.contains(&id));
         assert!(!remembers || !(is_copy || is_done), "a copy of {id:?}");
         self.in_hand.push_back(one);
+    }
+
+    pub(crate) fn give_back(&mut self, at: usize) -> Option<(Identity, MessageId)> {
+        let one = self.in_hand.remove(at)?;
+        self.given_back.insert(one);
+        Some(one)
     }
 
     pub(crate) fn take(&mut self, at: usize) -> Option<(Identity, MessageId)> {

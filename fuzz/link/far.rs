@@ -16,6 +16,7 @@ pub(crate) struct Got {
 pub(crate) struct Seen {
     pub(crate) messages: Vec<Got>,
     pub(crate) acks: Vec<MessageId>,
+    pub(crate) nacks: Vec<MessageId>,
 }
 
 pub(crate) struct Far {
@@ -59,6 +60,7 @@ impl Far {
             seen.messages.push(Got { id, body });
         }
         seen.acks.extend(&reading.acks);
+        seen.nacks.extend(&reading.nacks);
     }
 
     /// What it sends, as bytes; `ids` are those that any far end has seen.

@@ -300,8 +300,8 @@ impl World {
     fn give_back(&mut self, n: usize) {
         let count = self.application.in_hand.len();
         let at = n.checked_rem(count).unwrap_or_default();
-        if let Some((peer, id)) = self.application.in_hand.remove(at) {
-            self.hub.handle_returned(peer, id);
+        if let Some((peer, id)) = self.application.give_back(at) {
+            self.hub.handle_given_back(peer, id);
         }
     }
 

@@ -91,7 +91,7 @@ impl World {
         let none_ended = self.hub.stats().peers_down == 0;
         let end = self.ends.get_mut(&link).expect("it is not gone");
         let seen = end.far.handle_bytes(bytes, word::who(ME));
-        if seen.messages.is_empty() && seen.acks.is_empty() {
+        if seen.messages.is_empty() && seen.acks.is_empty() && seen.nacks.is_empty() {
             return;
         }
         let peer = end.peer.expect("a peer has said who it is");
@@ -103,6 +103,9 @@ impl World {
         }
         for ack in seen.acks {
             self.application.handle_ack_arrived(peer, ack);
+        }
+        for nack in seen.nacks {
+            self.application.handle_nack_arrived(peer, nack);
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival
             client.inspect(|client| client.handle_down(peer));
         }
         Arrival::Message(message) => {
-            let from = message.from();
+            let from = message.sender();
             match client.filter(|_| is_for_client(message.body())) {
                 Some(client) => {
                     let wakes = &mut Wakes::default();

@@ -32,7 +32,11 @@ impl Commons {
             home: Arc::new(move |bytes| {
                 held.fetch_sub(bytes.capacity(), Ordering::Relaxed);
                 let spans = Vec::new();
-                spent::put(Batch { bytes, spans });
+                spent::put(Batch {
+                    bytes,
+                    spans,
+                    ..Batch::default()
+                });
             }),
         }
     }

@@ -287,7 +287,7 @@ impl Reader {
             && !shared.needs_acks()
             && self.stream.takes_read_timeout()
             && self.pace.allows(self.decoder.expects());
-        let may_want = self.may_lend && !reading.acks.is_empty();
+        let may_want = self.may_lend && reading.has_answers();
         let is_wanted = may_want && mem::take(&mut shared.wants_reader);
         drop(shared);
         if let Some(chunk) = answer {

@@ -21,16 +21,26 @@ impl Core {
     /// few instructions.
     #[inline(always)]
     pub(crate) fn take_plain(self: &Arc<Core>) -> Option<Message> {
-        let Served { from, body, acks } = self.inbox.take_plain()?;
+        let Served {
+            from,
+            body,
+            id,
+            acks,
+        } = self.inbox.take_plain()?;
         self.see_to(acks);
-        Some(Message::new(from, Contents::Own(body)))
+        Some(Message::new(from, id.map(|it| it.0), Contents::Own(body)))
     }
 
     /// The same if it is not copied.
     pub(crate) fn take_part(self: &Arc<Core>) -> Option<Message> {
-        let Served { from, body, acks } = self.inbox.take_part()?;
+        let Served {
+            from,
+            body,
+            id,
+            acks,
+        } = self.inbox.take_part()?;
         self.see_to(acks);
-        Some(Message::new(from, Contents::Part(body)))
+        Some(Message::new(from, id.map(|it| it.0), Contents::Part(body)))
     }
 
     /// Does what is due for the ACKs of messages that were taken.

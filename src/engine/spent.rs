@@ -163,6 +163,7 @@ mod tests {
         Batch {
             bytes: vec![mark; len],
             spans: Vec::new(),
+            ..Batch::default()
         }
     }
 

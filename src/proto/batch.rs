@@ -9,6 +9,9 @@ use crate::proto::frame::{MessageId, sixteen};
 pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
     pub(crate) spans: Vec<Span>,
+    /// Messages that were given back here before: which of the spans, in order, and how often. It is
+    /// nearly always empty.
+    pub(crate) returns: Vec<(u32, u32)>,
 }
 
 /// Where one message's payload lies in its batch.
@@ -36,6 +39,7 @@ impl Span {
 impl Batch {
     /// Puts the messages of another batch behind these.
     pub(crate) fn append(&mut self, other: &Batch) {
+        debug_assert!(other.returns.is_empty(), "nobody has looked at it");
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(&other.bytes);
         let moved = other.spans.iter().map(|span| Span {
@@ -47,7 +51,17 @@ impl Batch {
 
     /// Bytes of memory that it takes.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Batch>() + self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()
+        let spans = self.spans.capacity() * size_of::<Span>();
+        let returns = self.returns.capacity() * size_of::<(u32, u32)>();
+        size_of::<Batch>() + self.bytes.capacity() + spans + returns
+    }
+
+    /// How often that one of its messages was given back.
+    pub(crate) fn returns_of(&self, index: usize) -> u32 {
+        let at = self
+            .returns
+            .binary_search_by_key(&index, |(at, _)| *at as usize);
+        at.map_or(0, |at| self.returns[at].1)
     }
 
     pub(crate) fn payload(&self, span: Span) -> &[u8] {

@@ -231,8 +231,8 @@ impl Decoder {
             let end = at + head.frame_len();
             match head.kind {
                 kind::DATA | kind::DATA_REQ => return at,
-                kind::ACK => match rest.get(DATA_HEADER..DATA_HEADER + ID) {
-                    Some(id) => reading.acks.push(MessageId(sixteen(id))),
+                kind::ACK | kind::NACK => match rest.get(DATA_HEADER..DATA_HEADER + ID) {
+                    Some(id) => reading.answer(head.kind, MessageId(sixteen(id))),
                     None => return at,
                 },
                 kind::HEARTBEAT => {}
@@ -316,6 +316,7 @@ impl Batch {
             return None;
         }
         self.spans.clear();
+        self.returns = Vec::new();
         if self.memory() > 2 * size + size_of::<Batch>() {
             self.spans = Vec::new();
         }

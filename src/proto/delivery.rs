@@ -44,6 +44,8 @@ pub(crate) struct Arrived {
     pub(crate) body: Contents,
     /// Its id, if its sender wants an ACK.
     pub(crate) id: Option<MessageId>,
+    /// How often it was given back here.
+    pub(crate) returns: u32,
 }
 
 impl Delivery {
@@ -150,6 +152,7 @@ impl Delivery {
 
     pub(crate) fn next(&mut self) -> Option<Arrived> {
         let span = *self.batch.spans.get(self.next)?;
+        let returns = self.batch.returns_of(self.next);
         self.next += 1;
         let id = self.id(span);
         let body = match &self.buffer {
@@ -157,7 +160,12 @@ impl Delivery {
             None => Contents::Own(self.own(span)),
         };
         let from = self.from;
-        Some(Arrived { from, body, id })
+        Some(Arrived {
+            from,
+            body,
+            id,
+            returns,
+        })
     }
 
     /// A message that was read into an allocation of its own keeps it.

@@ -17,7 +17,7 @@ pub(crate) const DATA_REQ_HEADER: usize = DATA_HEADER + 16;
 /// Bytes of a whole HELLO frame as we send it.
 pub(crate) const HELLO_FRAME: usize = DATA_HEADER + 1 + 16;
 
-/// Bytes of a whole ACK frame.
+/// Bytes of a whole ACK or NACK frame.
 pub(crate) const ACK_FRAME: usize = DATA_HEADER + 16;
 
 /// The type byte of each known frame; every other value is skipped and counted.
@@ -27,6 +27,8 @@ pub(crate) mod kind {
     pub(crate) const DATA: u8 = 0x03;
     pub(crate) const DATA_REQ: u8 = 0x04;
     pub(crate) const ACK: u8 = 0x05;
+    /// Ours: peers that do not know it skip it.
+    pub(crate) const NACK: u8 = 0x06;
 }
 
 /// Names one at-least-once message; every resend carries the same one.
@@ -58,6 +60,11 @@ pub(crate) fn put_heartbeat(out: &mut Vec<u8>) {
 
 pub(crate) fn put_ack(out: &mut Vec<u8>, id: MessageId) {
     put_head(out, kind::ACK, 16);
+    out.extend_from_slice(&id.0);
+}
+
+pub(crate) fn put_nack(out: &mut Vec<u8>, id: MessageId) {
+    put_head(out, kind::NACK, 16);
     out.extend_from_slice(&id.0);
 }
 

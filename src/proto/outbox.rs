@@ -8,7 +8,7 @@ use crate::proto::chunk::{Chunk, KEEP, LARGE, Unsent};
 use crate::proto::frame::{self, MessageId};
 use crate::proto::ledger::SheetId;
 
-/// Unsent acknowledgements over which a link is not read until some have left.
+/// Unsent ACKs and NACKs over which a link is not read until some have left.
 const MAX_ACKS: usize = 65_536;
 
 /// Shorter batches are copied into every outbox: small chunks cost more than they save.
@@ -234,6 +234,12 @@ impl Outbox {
 
     pub(crate) fn push_ack(&mut self, id: MessageId) {
         frame::put_ack(&mut self.control, id);
+        self.acks += 1;
+    }
+
+    /// It counts as an ACK.
+    pub(crate) fn push_nack(&mut self, id: MessageId) {
+        frame::put_nack(&mut self.control, id);
         self.acks += 1;
     }
 

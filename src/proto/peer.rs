@@ -199,7 +199,8 @@ impl Peer {
     /// There is nothing about it that a stranger would not have.
     pub(crate) fn is_blank(&self) -> bool {
         let has_no_link = self.link.is_none() && self.ending == 0;
-        has_no_link && self.window.len() == 0 && self.waiting.is_empty()
+        let is_unseen = self.window.len() == 0 && !self.window.has_returns();
+        has_no_link && is_unseen && self.waiting.is_empty()
     }
 }
 

@@ -7,10 +7,12 @@ use std::num::NonZeroU32;
 use crate::proto::backoff::Rng;
 use crate::proto::frame::MessageId;
 use crate::proto::window::neighbours::{Base, split};
+use crate::proto::window::returns::Returns;
 
 pub(crate) use crate::proto::window::neighbours::Neighbours;
 
 mod neighbours;
+mod returns;
 
 /// The slots of a table that holds anything at all.
 const FEWEST_SLOTS: usize = 16;
@@ -44,6 +46,7 @@ pub(crate) struct Window {
     done_capacity: usize,
     done_count: usize,
     in_hand: usize,
+    returns: Returns,
     keys: [u64; 2],
 }
 
@@ -111,6 +114,7 @@ impl Window {
             done_capacity: done_capacity.max(1),
             done_count: 0,
             in_hand: 0,
+            returns: Returns::default(),
             keys: [rng.next(), rng.next()],
         }
     }
@@ -155,6 +159,9 @@ impl Window {
             return None;
         }
         let done = Neighbours { bits, ..ids };
+        if !self.returns.is_empty() {
+            done.ids().for_each(|id| self.returns.forget(id));
+        }
         let count = done.count();
         self.forget_down_to(self.done_capacity.saturating_sub(count));
         // It may have moved.
@@ -176,19 +183,37 @@ impl Window {
         Some((link, done))
     }
 
-    /// The message in hand was dropped unacknowledged: its resend is new.
-    pub(crate) fn handle_drop(&mut self, id: MessageId) {
+    /// The message in hand is not: its next copy is new. Gives the link of the latest one.
+    pub(crate) fn handle_drop(&mut self, id: MessageId) -> Option<u64> {
         let (base, bit) = split(id);
-        let Some(index) = self.lookup(base) else {
-            return;
-        };
+        let index = self.lookup(base)?;
         let block = &mut self.blocks[index as usize];
         if block.in_hand & bit == 0 {
-            return;
+            return None;
         }
         block.in_hand &= !bit;
+        let link = block.link;
         self.in_hand -= 1;
         self.clear_up(index);
+        Some(link)
+    }
+
+    /// The same where the application gave it back, which is remembered until it is acknowledged.
+    pub(crate) fn handle_given_back(&mut self, id: MessageId) -> Option<u64> {
+        let link = self.handle_drop(id)?;
+        self.returns.count(id);
+        Some(link)
+    }
+
+    /// Some of its messages were given back and not acknowledged since.
+    #[inline]
+    pub(crate) fn has_returns(&self) -> bool {
+        !self.returns.is_empty()
+    }
+
+    /// How often the message was given back.
+    pub(crate) fn returns_of(&self, id: MessageId) -> u32 {
+        self.returns.of(id)
     }
 
     /// Ids remembered, in hand and done.

@@ -91,9 +91,14 @@ impl fmt::Debug for Arrivals {
 
 /// The application gets a message: from here on it is acknowledged, or will be.
 pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived, acks: Acks) -> Message {
-    let Arrived { from, body, id } = arrived;
+    let Arrived {
+        from,
+        body,
+        id,
+        returns,
+    } = arrived;
     let is_large = matches!(&body, Contents::Own(own) if is_worth_keeping(own.len()));
-    let mut message = Message::new(from, body);
+    let mut message = Message::new(from, id.map(|it| it.0), body).returned(returns);
     if is_large {
         message = message.with_home(core.home.clone());
     }
@@ -108,7 +113,7 @@ pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived, acks: Acks) -> Messag
         let mut shared = core.lock();
         match is_done {
             true => shared.hub.handle_taken(&[(from, id)]),
-            false => shared.hub.handle_returned(from, id),
+            false => shared.hub.handle_given_back(from, id),
         }
     }))
 }

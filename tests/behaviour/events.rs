@@ -28,7 +28,7 @@ fn peer_up_can_be_read_before_the_first_message(on: Transport) {
     let receiver = bound(quick(), &here);
     let message = next(&receiver);
     let event = receiver.events().try_recv().unwrap();
-    assert!(matches!(event, Event::PeerUp { peer, .. } if peer == message.from()));
+    assert!(matches!(event, Event::PeerUp { peer, .. } if peer == message.sender()));
 }
 
 fn peer_down_comes_after_the_last_message(on: Transport) {

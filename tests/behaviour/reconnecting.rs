@@ -77,7 +77,7 @@ fn a_binder_takes_back_a_peer_of_the_same_name(on: Transport) {
         client.send(format!("{round}")).unwrap();
         let message = next(&server);
         assert_eq!(
-            (message.from(), message.text().into_owned()),
+            (message.sender(), message.text().into_owned()),
             (identity(1), format!("{round}"))
         );
         client.close();

@@ -213,8 +213,8 @@ fn an_answer_reaches_the_sender(on: Transport) {
     let (server, client) = pair(on, quick(), quick());
     client.send("question").unwrap();
     let question = next(&server);
-    assert_eq!(question.from(), client.identity());
-    server.send_to(question.from(), "answer").unwrap();
+    assert_eq!(question.sender(), client.identity());
+    server.send_to(question.sender(), "answer").unwrap();
     assert_eq!(next_text(&client), "answer");
 }
 

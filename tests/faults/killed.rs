@@ -222,7 +222,10 @@ fn a_killed_sender_takes_its_messages_with_it() {
     let mut again = Remote::connected("sure identity=1", &here);
     again.ask("send new");
     let message = next(&server);
-    assert_eq!((message.from(), message.body()), (identity(1), &b"new"[..]));
+    assert_eq!(
+        (message.sender(), message.body()),
+        (identity(1), &b"new"[..])
+    );
     eventually("acknowledged", || again.count("acknowledged") == 1);
     assert_eq!(server.stats().received, 1);
 }

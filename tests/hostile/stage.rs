@@ -263,7 +263,7 @@ fn serve(
     let server = server.clone();
     thread::spawn(move || {
         while let Ok(message) = server.recv() {
-            if message.from() == GOOD {
+            if message.sender() == GOOD {
                 if !answer(&server, &message.body()[..8]) {
                     return;
                 }

@@ -16,6 +16,7 @@ struct Meaning {
     hello: Option<Identity>,
     messages: Vec<(Option<MessageId>, Vec<u8>)>,
     acks: Vec<MessageId>,
+    nacks: Vec<MessageId>,
     frames: u32,
     skipped: u32,
     violation: Option<Violation>,
@@ -51,6 +52,7 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
         );
         meaning.hello = meaning.hello.or(reading.hello);
         meaning.acks.extend(reading.acks);
+        meaning.nacks.extend(reading.nacks);
         meaning.frames += reading.frames;
         meaning.skipped += reading.skipped;
         meaning.violation = reading.violation;
@@ -70,11 +72,10 @@ fn some_frame() -> impl Strategy<Value = Vec<u8>> {
     let short = prop::collection::vec(any::<u8>(), 0..300);
     let long = (any::<u8>(), 0..180_000_usize).prop_map(|(byte, len)| vec![byte; len]);
     let payload = prop_oneof![8 => short, 1 => long];
-    let kind =
-        prop_oneof![4 => Just(3_u8), 4 => Just(4), 2 => Just(5), 1 => Just(2), 1 => any::<u8>()];
+    let kind = prop_oneof![4 => Just(3_u8), 4 => Just(4), 2 => Just(5), 2 => Just(6), 1 => Just(2), 1 => any::<u8>()];
     (kind, any::<[u8; 16]>(), payload).prop_map(|(kind, id, payload)| {
         let mut envelope = vec![kind];
-        if matches!(kind, 4 | 5) {
+        if matches!(kind, 4..=6) {
             envelope.extend(id);
         }
         if kind != 2 {
@@ -99,7 +100,8 @@ fn cuts() -> impl Strategy<Value = Vec<usize>> {
 
 fn is_prefix(part: &Meaning, whole: &Meaning) -> bool {
     whole.messages.starts_with(&part.messages)
-        && (whole.acks.starts_with(&part.acks))
+        && whole.acks.starts_with(&part.acks)
+        && whole.nacks.starts_with(&part.nacks)
         && part.frames <= whole.frames
 }
 

@@ -1,5 +1,7 @@
 //! The window against a model that remembers everything in plain lists.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::{prop_assert_eq, proptest};
 
@@ -11,12 +13,14 @@ enum Step {
     Arrive(u8, u64),
     Ack(u8),
     Drop(u8),
+    GiveBack(u8),
 }
 
 #[derive(Default)]
 struct Model {
     in_hand: Vec<(u8, u64)>,
     done: Vec<u8>,
+    returns: BTreeMap<u8, u32>,
 }
 
 impl Model {
@@ -40,6 +44,7 @@ impl Model {
     fn ack(&mut self, id: u8, capacity: usize) -> Option<u64> {
         let link = self.take(id)?;
         self.done.push(id);
+        self.returns.remove(&id);
         if self.done.len() > capacity {
             self.done.remove(0);
         }
@@ -52,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (any::<u8>(), 0..4_u64).prop_map(|(id, link)| Step::Arrive(id, link)),
         2 => any::<u8>().prop_map(Step::Ack),
         1 => any::<u8>().prop_map(Step::Drop),
+        1 => any::<u8>().prop_map(Step::GiveBack),
     ]
 }
 
@@ -78,10 +84,18 @@ proptest! {
                     prop_assert_eq!(window.handle_ack(name(id)), model.ack(id, capacity));
                 }
                 Step::Drop(id) => {
-                    window.handle_drop(name(id));
-                    model.take(id);
+                    prop_assert_eq!(window.handle_drop(name(id)), model.take(id));
+                }
+                Step::GiveBack(id) => {
+                    let link = model.take(id);
+                    prop_assert_eq!(window.handle_given_back(name(id)), link);
+                    let count = model.returns.entry(id).or_default();
+                    *count += u32::from(link.is_some());
+                    prop_assert_eq!(window.returns_of(name(id)), *count);
                 }
             }
+            let has_returns = model.returns.values().any(|count| *count > 0);
+            prop_assert_eq!(window.has_returns(), has_returns);
             prop_assert_eq!(window.len(), model.in_hand.len() + model.done.len());
         }
     }

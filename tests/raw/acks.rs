@@ -9,7 +9,7 @@ use crate::support::{
     send, timed,
 };
 use crate::wire::{
-    ACK, HEARTBEAT, HELLO, RawPeer, ack, data, data_req, heartbeat, hello, listener, server,
+    ACK, HEARTBEAT, HELLO, NACK, RawPeer, ack, data, data_req, heartbeat, hello, listener, server,
 };
 
 /// The next frame is the ACK of `id`.
@@ -84,14 +84,52 @@ fn a_copy_of_a_done_message_is_acknowledged_and_not_delivered() {
 }
 
 #[test]
-fn a_manual_message_that_was_dropped_is_delivered_again_to_whoever_resends_it() {
+fn a_manual_message_that_was_dropped_is_given_back_and_delivered_again() {
     let (server, here) = server(quick().ack_mode(AckMode::Manual));
     let mut peer = RawPeer::join(&here, 1);
-    peer.write(&data_req(7, "job"));
-    drop(next(&server));
+    for redeliveries in 0..3 {
+        peer.write(&data_req(7, "job"));
+        let job = next(&server);
+        assert_eq!(
+            (job.id(), job.redeliveries()),
+            (Some([7; 16]), redeliveries)
+        );
+        drop(job);
+        let frame = peer.read_on().expect("the connection stands");
+        assert_eq!((frame.kind, frame.body), (NACK, vec![7; 16]));
+    }
     peer.write(&data_req(7, "job"));
     next(&server).ack();
     assert_acknowledged(&mut peer, 7);
+}
+
+#[test]
+fn a_nack_is_sent_once_and_no_ack_behind_it() {
+    let (server, here) = server(quick().ack_mode(AckMode::Manual));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&[data_req(7, "job"), data_req(8, "job")].concat());
+    let job = next(&server);
+    job.nack();
+    job.nack();
+    job.ack();
+    drop(job);
+    next(&server).ack();
+    let kinds = [NACK, ACK].map(|_| peer.read_on().expect("the connection stands").kind);
+    assert_eq!(kinds, [NACK, ACK]);
+}
+
+#[test]
+fn a_message_that_is_acknowledged_on_recv_has_its_id_and_cannot_be_given_back() {
+    let (server, here) = server(quick());
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&[data_req(7, "job"), data("plain"), data_req(8, "job")].concat());
+    let jobs = [0; 3].map(|_| next(&server));
+    let ids = jobs.each_ref().map(|job| job.id());
+    assert_eq!(ids, [Some([7; 16]), None, Some([8; 16])]);
+    jobs.iter().for_each(|job| job.nack());
+    for id in [7, 8] {
+        assert_acknowledged(&mut peer, id);
+    }
 }
 
 /// Row 5: a receiver that survived suppresses the copy.

@@ -6,7 +6,7 @@ use jackfield::{DownReason, Event};
 
 use crate::support::{await_event, await_peers, connected, eventually, next, next_text, quick};
 use crate::wire::{
-    ACK, DATA_REQ, HEARTBEAT, HELLO, RawPeer, data, frame, heartbeat, hello, server,
+    ACK, DATA_REQ, HEARTBEAT, HELLO, NACK, RawPeer, data, frame, heartbeat, hello, server,
 };
 
 fn assert_ends_before_hello(bytes: &[u8]) {
@@ -113,7 +113,7 @@ fn zero_length_frames_are_skipped() {
 fn unknown_types_are_skipped() {
     let unknown = [
         frame(0x00, b"?"),
-        frame(0x06, &[7; 100_000]),
+        frame(0x07, &[7; 100_000]),
         frame(0xff, b""),
     ];
     assert_skipped(&unknown.concat(), 3);
@@ -125,8 +125,12 @@ fn a_second_hello_is_skipped() {
 }
 
 #[test]
-fn bytes_behind_a_heartbeat_or_an_ack_are_ignored() {
-    let longer = [frame(HEARTBEAT, b"more"), frame(ACK, &[1; 20])];
+fn bytes_behind_a_heartbeat_or_an_answer_are_ignored() {
+    let longer = [
+        frame(HEARTBEAT, b"more"),
+        frame(ACK, &[1; 20]),
+        frame(NACK, &[1; 20]),
+    ];
     assert_skipped(&longer.concat(), 0);
 }
 

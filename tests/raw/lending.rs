@@ -21,7 +21,9 @@ fn go_to_and_fro(server: &Socket, peer: &mut RawPeer, times: usize) {
         scope.spawn(|| {
             for _ in 0..times {
                 let message = next(server);
-                server.send_to(message.from(), &message).expect("it is up");
+                server
+                    .send_to(message.sender(), &message)
+                    .expect("it is up");
             }
         });
         for n in 0..times {

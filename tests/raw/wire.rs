@@ -13,6 +13,7 @@ pub const HEARTBEAT: u8 = 0x02;
 pub const DATA: u8 = 0x03;
 pub const DATA_REQ: u8 = 0x04;
 pub const ACK: u8 = 0x05;
+pub const NACK: u8 = 0x06;
 
 pub fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let len = u32::try_from(1 + body.len()).expect("short");

@@ -139,7 +139,7 @@ impl World {
             }
             return true;
         }
-        let Some(Arrived { from, body, id }) = delivery.next() else {
+        let Some(Arrived { from, body, id, .. }) = delivery.next() else {
             node.front = None;
             return true;
         };
@@ -176,7 +176,7 @@ impl World {
     ) {
         self.with_hub(index, |hub, _| match is_done {
             true => hub.handle_taken(&[(peer, message)]),
-            false => hub.handle_returned(peer, message),
+            false => hub.handle_given_back(peer, message),
         });
     }
 }

@@ -65,7 +65,9 @@ impl Receiver {
         let mut words: Vec<(Stream, u64)> = Vec::with_capacity(batch.len());
         for message in batch {
             match body::read(message.body()) {
-                Err(fault) => stage.say(&format!("fault corrupt from {}: {fault}", message.from())),
+                Err(fault) => {
+                    stage.say(&format!("fault corrupt from {}: {fault}", message.sender()))
+                }
                 Ok((stream, _)) if stream.kind.is_sure() && self.random.chance(self.refuses) => {}
                 Ok(word) => {
                     words.push(word);

@@ -66,8 +66,8 @@ fn a_browser_is_answered_by_its_identity() {
     let mut pages = [1, 2, 3].map(|who| Browser::join(&here, who));
     pages[1].write(&data("who am I?"));
     let question = next(&server);
-    assert_eq!(question.from(), identity(2));
-    server.send_to(question.from(), "two").unwrap();
+    assert_eq!(question.sender(), identity(2));
+    server.send_to(question.sender(), "two").unwrap();
     assert_eq!(text(&mut pages[1]), "two");
 }
 
@@ -109,7 +109,7 @@ fn a_page_that_is_loaded_again_is_the_same_peer() {
     page.write(&[heartbeat(), data("back")].concat());
     let message = next(&server);
     assert_eq!(
-        (message.from(), message.body()),
+        (message.sender(), message.body()),
         (identity(1), &b"back"[..])
     );
 }

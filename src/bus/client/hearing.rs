@@ -40,7 +40,7 @@ impl Client {
             Arrival::Up(peer) => self.handle_up(peer),
             Arrival::Down(peer) => self.handle_down(peer),
             Arrival::Message(message) => {
-                let from = message.from();
+                let from = message.sender();
                 self.handle_message(Some(from), message.into_body(), wakes);
                 wakes.go_on();
             }

@@ -197,7 +197,7 @@ impl Client {
             let ear = borrowed.ear();
             match ear.arrivals.recv_timeout(left) {
                 Ok(Arrival::Message(message)) => {
-                    let from = message.from();
+                    let from = message.sender();
                     self.handle_message(Some(from), message.into_body(), &mut ear.wakes);
                     ear.wakes.wake();
                 }

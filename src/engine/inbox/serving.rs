@@ -27,6 +27,7 @@ pub(super) struct Front {
 pub(crate) struct Served<T> {
     pub(crate) from: Identity,
     pub(crate) body: T,
+    pub(crate) id: Option<MessageId>,
     pub(crate) acks: Acks,
 }
 
@@ -82,11 +83,17 @@ impl Inbox {
     ) -> Served<T> {
         self.left.store(delivery.left(), Ordering::Relaxed);
         let from = delivery.from;
-        let acks = match delivery.id(span) {
+        let id = delivery.id(span);
+        let acks = match id {
             Some(id) => note_taken(taken, (from, id), delivery.left()),
             None => Acks::Nothing,
         };
-        Served { from, body, acks }
+        Served {
+            from,
+            body,
+            id,
+            acks,
+        }
     }
 
     /// What was taken since the last time.

@@ -21,6 +21,7 @@ fn batch(text: &str) -> Batch {
     Batch {
         bytes: text.into(),
         spans: (0..text.len()).map(span).collect(),
+        ..Batch::default()
     }
 }
 
@@ -138,6 +139,7 @@ fn tracked(count: u32, len: u32) -> Batch {
     Batch {
         bytes: (0..count).map(said).collect::<Vec<_>>().concat(),
         spans: (0..count).map(span).collect(),
+        ..Batch::default()
     }
 }
 

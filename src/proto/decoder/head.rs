@@ -25,7 +25,7 @@ impl Head {
         let Some(&kind) = bytes.get(LENGTH) else {
             return Ok(None);
         };
-        let carries_id = matches!(kind, kind::DATA_REQ | kind::ACK);
+        let carries_id = matches!(kind, kind::DATA_REQ | kind::ACK | kind::NACK);
         if carries_id && len < (1 + ID) as u32 {
             return Err(Violation::Truncated { kind, len });
         }

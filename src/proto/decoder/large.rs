@@ -101,6 +101,7 @@ impl LargeFrame {
         Batch {
             spans: vec![span(payload, self.len, self.wants_ack)],
             bytes: self.body,
+            ..Batch::default()
         }
     }
 

@@ -8,7 +8,9 @@ use super::{Decoder, Reading, SIZES};
 use crate::message::Identity;
 use crate::proto::backoff::Rng;
 use crate::proto::batch::Batch;
-use crate::proto::frame::{MessageId, Violation, put_ack, put_data_head, put_heartbeat, put_hello};
+use crate::proto::frame::{
+    MessageId, Violation, put_ack, put_data_head, put_heartbeat, put_hello, put_nack,
+};
 
 const MAX: u32 = 16 * 1024 * 1024;
 const SMALL_BUFFER: usize = SIZES[0];
@@ -24,6 +26,7 @@ const DATA: &str = "00000003 03 6869";
 const EMPTY_DATA: &str = "00000001 03";
 const DATA_REQ: &str = "00000013 04 101112131415161718191a1b1c1d1e1f 6869";
 const ACK: &str = "00000011 05 101112131415161718191a1b1c1d1e1f";
+const NACK: &str = "00000011 06 101112131415161718191a1b1c1d1e1f";
 
 type Message = (Option<MessageId>, Vec<u8>);
 
@@ -33,6 +36,7 @@ struct Seen {
     hello: Option<Identity>,
     messages: Vec<Message>,
     acks: Vec<MessageId>,
+    nacks: Vec<MessageId>,
     frames: u32,
     skipped: u32,
     violation: Option<Violation>,
@@ -46,6 +50,7 @@ impl Seen {
         let message = |&span| (batch.id(span), batch.payload(span).to_vec());
         self.messages.extend(batch.spans.iter().map(message));
         self.acks.extend(reading.acks);
+        self.nacks.extend(reading.nacks);
         self.frames += reading.frames;
         self.skipped += reading.skipped;
         self.violation = self.violation.or(reading.violation);
@@ -109,8 +114,9 @@ fn random_stream(rng: &mut Rng) -> Vec<u8> {
             body = body.min(100);
         }
         let body = noise(rng, body as usize);
-        match rng.below(7) {
+        match rng.below(8) {
             0 => put_ack(&mut bytes, ID),
+            7 => put_nack(&mut bytes, ID),
             1 => put_heartbeat(&mut bytes),
             2 => bytes.extend([0; 4]),
             3 | 4 => bytes.extend(message(None, &body)),
@@ -127,7 +133,7 @@ fn random_stream(rng: &mut Rng) -> Vec<u8> {
 fn mixed() -> Vec<u8> {
     let skipped = ["00000000", HELLO, "00000003 77 0102"].concat();
     let trailing = "00000003 02 0304  00000012 05 101112131415161718191a1b1c1d1e1f ff";
-    let known = [HELLO, DATA, HEARTBEAT, DATA_REQ, ACK, EMPTY_DATA].concat();
+    let known = [HELLO, DATA, HEARTBEAT, DATA_REQ, ACK, NACK, EMPTY_DATA].concat();
     hex(&[&known, &skipped, trailing, DATA])
 }
 
@@ -137,7 +143,8 @@ fn assert_mixed(seen: &Seen) {
         hello: Some(ME),
         messages: messages.map(|(id, text)| (id, text.into())).into(),
         acks: vec![ID, ID],
-        frames: 12,
+        nacks: vec![ID],
+        frames: 13,
         skipped: 3,
         violation: None,
     };
@@ -192,31 +199,6 @@ fn any_beginning_of_a_stream_reads_the_same_in_any_chunks() {
 }
 
 #[test]
-fn handing_buffers_back_changes_nothing() {
-    let mut rng = Rng::new(2);
-    let mut bytes = random_stream(&mut rng);
-    bytes.extend(message(None, &[7; 90]).repeat(50_000));
-    let (mut decoder, mut seen, mut rest) = (Decoder::new(MAX), Seen::default(), &bytes[..]);
-    while !rest.is_empty() {
-        let space = decoder.space();
-        let n = space.len().min(rest.len());
-        space[..n].copy_from_slice(&rest[..n]);
-        rest = &rest[n..];
-        let reading = decoder.handle_read(n);
-        let spent = Batch {
-            bytes: reading.batch.bytes.clone(),
-            spans: reading.batch.spans.clone(),
-        };
-        seen.add(reading);
-        if let Some(spent) = spent.into_spent() {
-            decoder.adopt(spent);
-        }
-        assert!(decoder.held() <= 3 * FULL_BUFFER);
-    }
-    assert!(seen == decode(&bytes));
-}
-
-#[test]
 fn a_longer_hello_is_accepted_as_far_as_it_fits() {
     for (len, expected) in [(18, None), (60, None), (61, Some(Violation::BadHello))] {
         let mut bytes = vec![0, 0, 0, len, 0x01, 0x01];
@@ -262,9 +244,10 @@ fn before_hello_no_more_than_64_bytes_are_buffered() {
 
 #[test]
 fn a_known_frame_too_short_for_its_id_is_a_violation() {
-    let (ack, req) = (0x05, 0x04);
+    let (ack, nack, req) = (0x05, 0x06, 0x04);
     let truncated = |kind, len| Some(Violation::Truncated { kind, len });
     assert_eq!(violation_of(&[HELLO, "00000010 05"]), truncated(ack, 16));
+    assert_eq!(violation_of(&[HELLO, "00000010 06"]), truncated(nack, 16));
     assert_eq!(violation_of(&[HELLO, "00000010 04"]), truncated(req, 16));
     assert_eq!(violation_of(&[HELLO, "00000001 04"]), truncated(req, 1));
 }

@@ -107,11 +107,26 @@ impl Hub {
         }
     }
 
-    /// Takes copies of messages that are known already out of a batch.
+    /// Takes copies of messages that are known already out of a batch, and notes which of the others
+    /// were given back before.
     fn sift(&mut self, link: LinkId, peer: Identity, batch: &mut Batch) {
         if !batch.spans.iter().any(|span| span.wants_ack) {
             return;
         }
+        self.remove_copies(link, peer, batch);
+        let window = &self.peer_mut(peer).window;
+        if !window.has_returns() {
+            return;
+        }
+        let spans = (0..).zip(&batch.spans);
+        let returns = spans.filter_map(|(index, span)| {
+            let count = window.returns_of(batch.id(*span)?);
+            (count > 0).then_some((index, count))
+        });
+        batch.returns = returns.collect();
+    }
+
+    fn remove_copies(&mut self, link: LinkId, peer: Identity, batch: &mut Batch) {
         let window = &mut self.peer_mut(peer).window;
         // Nearly always all of them are new.
         let ids = batch.spans.iter().map_while(|span| batch.id(*span));
@@ -229,7 +244,7 @@ impl Hub {
         Some((id, self.poll_chunk(id)?))
     }
 
-    /// An ACK goes to the connection that the latest copy came on, or to the one that its sender
+    /// An ACK, or a NACK, goes to the connection that the latest copy came on, or to the one that its sender
     /// has now.
     fn acknowledge(&mut self, peer: Identity, ids: impl Iterator<Item = MessageId>) {
         let Some(known) = self.peers.get_mut(&peer) else {
@@ -238,14 +253,20 @@ impl Hub {
         let window = &mut known.window;
         let acks = Neighbours::among(ids).filter_map(|ids| window.handle_acks(ids));
         let acks: Vec<(u64, Neighbours)> = acks.collect();
-        let current = known.link;
         for same in acks.chunk_by(|(one, _), (other, _)| one == other) {
-            let latest = Some(LinkId::from_token(same[0].0));
-            let mut targets = [latest, current].into_iter().flatten();
-            if let Some(target) = targets.find(|id| self.takes_acks(*id)) {
+            if let Some(target) = self.way_back(peer, same[0].0) {
                 self.push_acks(target, same.iter().flat_map(|(_, ids)| ids.ids()));
             }
         }
+    }
+
+    /// The link for an answer to what came last on that one.
+    fn way_back(&self, peer: Identity, latest: u64) -> Option<LinkId> {
+        let current = self.peers.get(&peer)?.link;
+        let mut ways = [Some(LinkId::from_token(latest)), current]
+            .into_iter()
+            .flatten();
+        ways.find(|id| self.takes_acks(*id))
     }
 
     fn takes_acks(&self, id: LinkId) -> bool {
@@ -256,7 +277,21 @@ impl Hub {
         })
     }
 
-    /// The application dropped the message unacknowledged: a resend of it is delivered.
+    /// The application gives a message back unacknowledged: its sender is told, and a later copy of
+    /// it is delivered.
+    pub(crate) fn handle_given_back(&mut self, peer: Identity, id: MessageId) {
+        let known = self.peers.get_mut(&peer);
+        let Some(latest) = known.and_then(|known| known.window.handle_given_back(id)) else {
+            return;
+        };
+        if let Some(target) = self.way_back(peer, latest) {
+            let link = self.link_mut(target).expect("it takes answers");
+            link.outbox.push_nack(id);
+            self.mark_dirty(target);
+        }
+    }
+
+    /// The message never reached the application, and its link has ended: it comes again.
     pub(crate) fn handle_returned(&mut self, peer: Identity, id: MessageId) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.window.handle_drop(id);

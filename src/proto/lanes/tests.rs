@@ -17,6 +17,7 @@ fn batch(text: &str) -> Batch {
     Batch {
         bytes: text.into(),
         spans: (0..text.len()).map(span).collect(),
+        ..Batch::default()
     }
 }
 
@@ -31,6 +32,7 @@ fn large(len: usize) -> Batch {
     Batch {
         bytes: vec![b'x'; len],
         spans: vec![span],
+        ..Batch::default()
     }
 }
 

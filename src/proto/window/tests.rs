@@ -53,6 +53,24 @@ fn a_copy_of_a_done_id_changes_nothing() {
 }
 
 #[test]
+fn returns_are_counted_until_the_ack() {
+    let mut window = Window::new(8, 1);
+    for count in 1..=3 {
+        window.handle_arrival(id(1), 10);
+        window.handle_arrival(id(1), 20);
+        assert_eq!(window.handle_given_back(id(1)), Some(20));
+        assert_eq!(window.handle_given_back(id(1)), None, "once");
+        assert_eq!((window.returns_of(id(1)), window.len()), (count, 0));
+    }
+    window.handle_arrival(id(1), 10);
+    window.handle_drop(id(1));
+    window.handle_arrival(id(1), 10);
+    assert_eq!(window.returns_of(id(1)), 3, "a drop is no return");
+    window.handle_ack(id(1));
+    assert!(!window.has_returns());
+}
+
+#[test]
 fn the_resend_of_a_dropped_message_is_new() {
     let mut window = Window::new(8, 1);
     window.handle_arrival(id(1), 10);

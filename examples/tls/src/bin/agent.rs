@@ -135,9 +135,9 @@ impl Task {
         let mut answered = 0;
         while answered < self.count {
             let message = socket.recv()?;
-            match socket.send_to(message.from(), message.body()) {
+            match socket.send_to(message.sender(), message.body()) {
                 Ok(_) => answered += 1,
-                Err(error) => eprintln!("agent: no answer to {}: {error}", message.from()),
+                Err(error) => eprintln!("agent: no answer to {}: {error}", message.sender()),
             }
         }
         read_for(self.linger, socket)

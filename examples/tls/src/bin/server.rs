@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     println!("{}", socket.bind_listener_with(listener, accepting(tls))?);
     for question in socket.messages() {
         let answer = question.text().to_uppercase();
-        socket.send_to(question.from(), answer).ok(); // it may have left again
+        socket.send_to(question.sender(), answer).ok(); // it may have left again
     }
     Ok(())
 }

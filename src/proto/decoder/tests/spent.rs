@@ -1,8 +1,11 @@
 //! Tests of the decoder's buffer: how long it is, and what it is made of.
 
-use super::{ACK, FULL_BUFFER, MAX, SMALL_BUFFER, feed, greeted, hex, message};
+use super::{
+    ACK, FULL_BUFFER, MAX, SMALL_BUFFER, Seen, decode, feed, greeted, hex, message, random_stream,
+};
+use crate::proto::backoff::Rng;
 use crate::proto::batch::Batch;
-use crate::proto::decoder::{SIZES, next_size};
+use crate::proto::decoder::{Decoder, SIZES, next_size};
 
 #[test]
 fn the_buffer_changes_by_one_size_at_a_time() {
@@ -55,6 +58,7 @@ fn what_is_spent_and_not_needed_comes_back() {
     decoder.adopt(Batch {
         bytes: vec![0; size],
         spans: Vec::with_capacity(100),
+        ..Batch::default()
     });
     assert_eq!(decoder.handle_read(acks.len()).acks.len(), 1_000);
     let surplus = decoder.surplus().expect("they were none");
@@ -68,6 +72,7 @@ fn only_buffers_are_spent() {
         let batch = Batch {
             bytes: vec![0; len],
             spans: Vec::with_capacity(spans),
+            ..Batch::default()
         };
         batch.into_spent().map(|spent| spent.spans.capacity())
     };
@@ -76,4 +81,30 @@ fn only_buffers_are_spent() {
     for len in [0, SMALL_BUFFER, FULL_BUFFER - 1, 1_000_000] {
         assert_eq!(spent(len, 0), None);
     }
+}
+
+#[test]
+fn handing_buffers_back_changes_nothing() {
+    let mut rng = Rng::new(2);
+    let mut bytes = random_stream(&mut rng);
+    bytes.extend(message(None, &[7; 90]).repeat(50_000));
+    let (mut decoder, mut seen, mut rest) = (Decoder::new(MAX), Seen::default(), &bytes[..]);
+    while !rest.is_empty() {
+        let space = decoder.space();
+        let n = space.len().min(rest.len());
+        space[..n].copy_from_slice(&rest[..n]);
+        rest = &rest[n..];
+        let reading = decoder.handle_read(n);
+        let spent = Batch {
+            bytes: reading.batch.bytes.clone(),
+            spans: reading.batch.spans.clone(),
+            ..Batch::default()
+        };
+        seen.add(reading);
+        if let Some(spent) = spent.into_spent() {
+            decoder.adopt(spent);
+        }
+        assert!(decoder.held() <= 3 * FULL_BUFFER);
+    }
+    assert!(seen == decode(&bytes));
 }

@@ -149,13 +149,71 @@ fn the_ack_of_a_lost_link_goes_to_the_peers_next_one() {
 }
 
 #[test]
-fn a_message_that_was_returned_is_delivered_again() {
+fn a_message_that_was_given_back_is_answered_with_a_nack_and_delivered_again() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.read(link, &[job(1)]);
+    side.hub.handle_given_back(who(1), id(1));
+    side.hub.handle_given_back(who(1), id(1));
+    assert_eq!(side.write(link), [Frame::Nack(id(1))]);
+    assert_eq!(side.read(link, &[job(1)]), [job(1)]);
+}
+
+#[test]
+fn the_nack_goes_where_the_ack_would_go() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.read(link, &[job(1), job(2)]);
+    side.end(link, DownReason::Reset);
+    side.hub.handle_given_back(who(1), id(1));
+    let again = side.up(who(1));
+    assert_eq!(side.read(again, &[job(1), job(2)]), [job(1)]);
+    side.hub.handle_given_back(who(1), id(2));
+    assert_eq!(side.write(again), [Frame::Nack(id(2))]);
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.read(link, &[job(1)]);
+    side.end(link, DownReason::Reset);
+    let again = side.up(who(1));
+    side.hub.handle_given_back(who(1), id(1));
+    assert_eq!(side.write(again), [Frame::Nack(id(1))]);
+}
+
+#[test]
+fn a_message_that_never_reached_the_application_is_not_given_back() {
     let mut side = Side::new(round_robin());
     let link = side.up(who(1));
     side.read(link, &[job(1)]);
     side.hub.handle_returned(who(1), id(1));
     assert_eq!(side.write(link), []);
-    assert_eq!(side.read(link, &[job(1)]), [job(1)]);
+    let mut reading = super::side::decode(&[job(1)]);
+    side.take(link, &mut reading);
+    assert_eq!(
+        (reading.batch.spans.len(), &reading.batch.returns[..]),
+        (1, &[][..])
+    );
+}
+
+#[test]
+fn a_message_says_how_often_it_was_given_back() {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    for count in 0..3 {
+        let mut reading = super::side::decode(&[job(9 + count as u8), job(2), job(1)]);
+        side.take(link, &mut reading);
+        let batch = &reading.batch;
+        let last = batch.spans.len() - 1;
+        assert_eq!((batch.returns_of(0), batch.returns_of(last)), (0, count));
+        side.hub.handle_given_back(who(1), id(1));
+        side.hub.handle_taken(&[(who(1), id(9 + count as u8))]);
+    }
+    side.end(link, DownReason::Reset);
+    let link = side.up(who(1));
+    let mut again = super::side::decode(&[job(1)]);
+    side.take(link, &mut again);
+    assert_eq!(again.batch.returns_of(0), 3, "across a reconnect");
+    side.hub.handle_taken(&[(who(1), id(1))]);
+    assert!(!side.hub.peers[&who(1)].window.has_returns());
 }
 
 #[test]
@@ -165,7 +223,7 @@ fn a_message_is_acknowledged_or_returned_once() {
     side.read(link, &[job(1)]);
     side.hub.handle_taken(&[(who(1), id(1))]);
     side.hub.handle_taken(&[(who(1), id(1))]);
-    side.hub.handle_returned(who(1), id(1));
+    side.hub.handle_given_back(who(1), id(1));
     assert_eq!(side.write(link), [Frame::Ack(id(1))]);
     assert_eq!(side.read(link, &[job(1)]), []);
 }

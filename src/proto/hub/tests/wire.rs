@@ -12,6 +12,7 @@ pub(super) enum Frame {
     Data(Vec<u8>),
     Tracked(MessageId, Vec<u8>),
     Ack(MessageId),
+    Nack(MessageId),
 }
 
 /// What was written to a link and not yet looked at.
@@ -46,6 +47,7 @@ pub(super) fn encode(frames: &[Frame]) -> Vec<u8> {
             Frame::Hello(identity) => frame::put_hello(&mut out, *identity),
             Frame::Heartbeat => frame::put_heartbeat(&mut out),
             Frame::Ack(id) => frame::put_ack(&mut out, *id),
+            Frame::Nack(id) => frame::put_nack(&mut out, *id),
             Frame::Data(body) => {
                 frame::put_data_head(&mut out, None, body.len());
                 out.extend_from_slice(body);
@@ -95,6 +97,9 @@ impl Wire {
         assert_eq!((reading.frames, reading.skipped), (1, 0));
         if let Some(id) = reading.acks.first() {
             return Frame::Ack(*id);
+        }
+        if let Some(id) = reading.nacks.first() {
+            return Frame::Nack(*id);
         }
         let Some(span) = reading.batch.spans.first() else {
             return Frame::Heartbeat;
