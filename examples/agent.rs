@@ -24,14 +24,18 @@ usage: agent --role bind|connect --port PORT --behavior source|sink|echo [--flag
   --count N                     required for source and sink
   --prefix P                    default: m
   --host HOST                   default: 127.0.0.1
-  --send-mode publish|roundrobin           default: roundrobin
-  --delivery at-most-once|at-least-once    default: at-most-once; the other not with publish
+  --send-mode publish|roundrobin           default: roundrobin; how a source sends
+  --delivery at-most-once|at-least-once    default: at-most-once; not the other to publish
   --identity HEX                32 hexadecimal digits; default: random
   --linger SECONDS              default: 1; may be fractional
   --ws true|false               default: false; true with bind only, for WebSocket besides TCP
   --tls true|false              default: false; for true see examples/tls
 
 Exit status: 0 done, 1 failed, 2 wrong arguments. Diagnostics go to standard error.";
+
+const CONTRADICTION: &str = "\
+--delivery at-least-once: what a source publishes has no one receiver to acknowledge it; \
+take --send-mode roundrobin";
 
 fn main() -> ExitCode {
     let (task, socket) = match prepare(env::args().skip(1)) {
@@ -161,13 +165,13 @@ impl Flags {
     }
 
     fn into_task(mut self) -> Result<(Task, Config), String> {
-        let config = self.config()?;
         let behaviors = [
             ("source", Behavior::Source),
             ("sink", Behavior::Sink),
             ("echo", Behavior::Echo),
         ];
         let behavior = self.choose("--behavior", None, &behaviors)?;
+        let config = self.config(behavior)?;
         let count = match behavior {
             Behavior::Echo => Some(u64::MAX),
             _ => None,
@@ -189,7 +193,7 @@ impl Flags {
         }
     }
 
-    fn config(&mut self) -> Result<Config, String> {
+    fn config(&mut self, behavior: Behavior) -> Result<Config, String> {
         if self.is_set("--tls")? {
             return Err("--tls true: the agent in examples/tls does that".to_owned());
         }
@@ -201,9 +205,17 @@ impl Flags {
             ("at-most-once", Delivery::AtMostOnce),
             ("at-least-once", Delivery::AtLeastOnce),
         ];
-        let config = Config::default()
-            .send_mode(self.choose("--send-mode", Some(SendMode::RoundRobin), &modes)?)
-            .delivery(self.choose("--delivery", Some(Delivery::AtMostOnce), &deliveries)?);
+        let mode = self.choose("--send-mode", Some(SendMode::RoundRobin), &modes)?;
+        let delivery = self.choose("--delivery", Some(Delivery::AtMostOnce), &deliveries)?;
+        // A sink never sends, and an echo sends to whoever asked.
+        let mode = match (behavior, mode, delivery) {
+            (Behavior::Source, SendMode::Publish, Delivery::AtLeastOnce) => {
+                return Err(CONTRADICTION.to_owned());
+            }
+            (Behavior::Source, mode, _) => mode,
+            (Behavior::Sink | Behavior::Echo, ..) => SendMode::RoundRobin,
+        };
+        let config = Config::default().send_mode(mode).delivery(delivery);
         if !self.0.contains_key("--identity") {
             return Ok(config);
         }

@@ -145,6 +145,21 @@ fn agents_publish() {
 }
 
 #[test]
+fn agents_that_send_to_nobody_or_to_who_asked_take_any_pair_of_settings() {
+    let flags = "--count 3 --send-mode publish --delivery at-least-once";
+    for behavior in ["sink", "echo"] {
+        let binder = agent(&format!(
+            "--role bind --port 0 --behavior {behavior} {flags}"
+        ));
+        let port = binder.port();
+        let flags = "--behavior source --count 3 --linger 0.2";
+        let source = agent(&format!("--role connect --port {port} {flags}"));
+        assert_eq!(binder.finish().status, Some(0), "{behavior}");
+        assert_eq!(source.finish().status, Some(0), "{behavior}");
+    }
+}
+
+#[test]
 fn an_agent_that_takes_websocket_takes_raw_peers_as_well() {
     let sink = agent("--role bind --port 0 --behavior sink --count 3 --ws true");
     let port = sink.port();
@@ -196,7 +211,8 @@ fn an_agent_refuses_wrong_arguments_with_usage_and_status_2() {
         &format!("{good} --linger -1"),
         "--role connect --port 1 --behavior sink --count 1 --ws true",
         &format!("{good} --tls true"),
-        &format!("{good} --send-mode publish --delivery at-least-once"),
+        "--role bind --port 0 --behavior source --count 1 \
+         --send-mode publish --delivery at-least-once",
     ];
     for arguments in wrong {
         let ended = agent(arguments).finish();

@@ -58,8 +58,9 @@ def tls(options):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if binds else ssl.PROTOCOL_TLS_CLIENT)
     if options.tls_cert:
         context.load_cert_chain(options.tls_cert, options.tls_key)
-    if options.tls_ca:
-        context.load_verify_locations(options.tls_ca)
+    authority = options.tls_client_ca if binds else options.tls_ca
+    if authority:
+        context.load_verify_locations(authority)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
@@ -103,4 +104,5 @@ parser.add_argument("--tls", choices=["true", "false"], default="false")
 parser.add_argument("--tls-cert")
 parser.add_argument("--tls-key")
 parser.add_argument("--tls-ca")
+parser.add_argument("--tls-client-ca")
 asyncio.run(main(parser.parse_args()))

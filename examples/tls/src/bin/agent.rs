@@ -30,19 +30,23 @@ usage: agent --role bind|connect --port PORT --behavior source|sink|echo [--flag
   --count N                     required for source and sink
   --prefix P                    default: m
   --host HOST                   default: 127.0.0.1
-  --send-mode publish|roundrobin           default: roundrobin
-  --delivery at-most-once|at-least-once    default: at-most-once; the other not with publish
+  --send-mode publish|roundrobin           default: roundrobin; how a source sends
+  --delivery at-most-once|at-least-once    default: at-most-once; not the other to publish
   --identity HEX                32 hexadecimal digits; default: random
   --linger SECONDS              default: 1; may be fractional
   --ws true|false               default: false; true with bind only, for WebSocket besides TCP
   --tls true|false              default: false
       --tls-cert FILE           required to bind: our certificate, in PEM; shown when we connect
       --tls-key FILE            its key
-      --tls-ca FILE             required to connect: whom to believe; with bind, clients must
-                                show a certificate of that authority
+      --tls-ca FILE             required to connect: whom to believe; not used to bind
+      --tls-client-ca FILE      to bind: clients must show a certificate of that authority
       --tls-server-name NAME    to connect: whom to expect; default: the host
 
 Exit status: 0 done, 1 failed, 2 wrong arguments. Diagnostics go to standard error.";
+
+const CONTRADICTION: &str = "\
+--delivery at-least-once: what a source publishes has no one receiver to acknowledge it; \
+take --send-mode roundrobin";
 
 fn main() -> ExitCode {
     let (task, socket) = match prepare(env::args().skip(1)) {
@@ -193,13 +197,13 @@ impl Flags {
     }
 
     fn into_task(mut self) -> Result<(Task, Config), String> {
-        let config = self.config()?;
         let behaviors = [
             ("source", Behavior::Source),
             ("sink", Behavior::Sink),
             ("echo", Behavior::Echo),
         ];
         let behavior = self.choose("--behavior", None, &behaviors)?;
+        let config = self.config(behavior)?;
         let count = match behavior {
             Behavior::Echo => Some(u64::MAX),
             _ => None,
@@ -227,7 +231,7 @@ impl Flags {
         }
     }
 
-    fn config(&mut self) -> Result<Config, String> {
+    fn config(&mut self, behavior: Behavior) -> Result<Config, String> {
         let modes = [
             ("publish", SendMode::Publish),
             ("roundrobin", SendMode::RoundRobin),
@@ -236,9 +240,17 @@ impl Flags {
             ("at-most-once", Delivery::AtMostOnce),
             ("at-least-once", Delivery::AtLeastOnce),
         ];
-        let config = Config::default()
-            .send_mode(self.choose("--send-mode", Some(SendMode::RoundRobin), &modes)?)
-            .delivery(self.choose("--delivery", Some(Delivery::AtMostOnce), &deliveries)?);
+        let mode = self.choose("--send-mode", Some(SendMode::RoundRobin), &modes)?;
+        let delivery = self.choose("--delivery", Some(Delivery::AtMostOnce), &deliveries)?;
+        // A sink never sends, and an echo sends to whoever asked.
+        let mode = match (behavior, mode, delivery) {
+            (Behavior::Source, SendMode::Publish, Delivery::AtLeastOnce) => {
+                return Err(CONTRADICTION.to_owned());
+            }
+            (Behavior::Source, mode, _) => mode,
+            (Behavior::Sink | Behavior::Echo, ..) => SendMode::RoundRobin,
+        };
+        let config = Config::default().send_mode(mode).delivery(delivery);
         if !self.0.contains_key("--identity") {
             return Ok(config);
         }
@@ -253,8 +265,8 @@ impl Flags {
                 false => Door::Connect(None),
             });
         }
+        // A pair of agents may be told the same: whoever binds has nobody to believe.
         let authority = self.0.remove("--tls-ca");
-        let authority = authority.as_deref().map(Path::new);
         let files = (self.0.remove("--tls-cert"), self.0.remove("--tls-key"));
         let identity = match files {
             (Some(certificate), Some(key)) => {
@@ -266,11 +278,16 @@ impl Flags {
         };
         if binds {
             let identity = identity.ok_or("--tls-cert and --tls-key are missing")?;
-            let tls = server(identity, authority).map_err(|error| error.to_string())?;
+            let clients = self.0.remove("--tls-client-ca");
+            let clients = clients.as_deref().map(Path::new);
+            let tls = server(identity, clients).map_err(|error| error.to_string())?;
             return Ok(Door::Bind(Some(tls)));
         }
+        if self.0.contains_key("--tls-client-ca") {
+            return Err("--tls-client-ca is for bind only".to_owned());
+        }
         let authority = authority.ok_or("--tls-ca is missing")?;
-        let tls = client(authority, identity).map_err(|error| error.to_string())?;
+        let tls = client(Path::new(&authority), identity).map_err(|error| error.to_string())?;
         let name = self.0.remove("--tls-server-name").unwrap_or(host);
         let name = ServerName::try_from(name).map_err(|error| error.to_string())?;
         Ok(Door::Connect(Some((tls, name))))

@@ -21,12 +21,16 @@ fn believes() -> String {
     format!("--tls-ca {}", certificates().text("authority.pem"))
 }
 
+/// The flags of a side that takes those alone who show a certificate of the authority.
+fn demands() -> String {
+    format!("--tls-client-ca {}", certificates().text("authority.pem"))
+}
+
+/// With `--tls-ca` as well, which means nothing to whoever binds.
 fn binding(mutual: bool) -> String {
-    let believes = if mutual { believes() } else { String::new() };
-    format!(
-        "--role bind --port 0 --tls true {} {believes}",
-        shows("server")
-    )
+    let demands = if mutual { demands() } else { String::new() };
+    let (shows, believes) = (shows("server"), believes());
+    format!("--role bind --port 0 --tls true {shows} {believes} {demands}")
 }
 
 fn connecting(port: u16) -> String {
@@ -62,6 +66,39 @@ fn agents_understand_each_other() {
 }
 
 #[test]
+fn a_pair_that_is_told_of_one_authority_needs_no_certificate_of_a_client() {
+    let sink = agent(&format!("{} --behavior sink --count 3", binding(false)));
+    let who = format!("--tls-server-name {NAME} --behavior source --count 3 --linger 0.2");
+    let source = agent(&format!("{} {who}", connecting(sink.port())));
+    assert_eq!(sink.finish().lines, numbered(3));
+    assert_eq!(source.finish().status, Some(0));
+}
+
+#[test]
+fn a_client_without_the_certificate_that_is_demanded_stays_outside() {
+    let sink = agent(&format!("{} --behavior sink --count 3", binding(true)));
+    let who = format!("--tls-server-name {NAME} --behavior source --count 3 --linger 0.2");
+    let source = agent(&format!("{} {who}", connecting(sink.port())));
+    let ended = source.finish();
+    assert!(ended.diagnostics.contains("BadStream"), "{ended:?}");
+    assert!(ended.diagnostics.contains("3 unsent"), "{ended:?}");
+    assert_eq!(sink.lines.try_recv().ok(), None);
+}
+
+#[test]
+fn a_sink_and_an_echo_may_be_told_to_publish_at_least_once() {
+    let flags = "--send-mode publish --delivery at-least-once";
+    let who = format!("--tls-server-name {NAME} --behavior source --count 3 --linger 0.2");
+    for behavior in ["sink", "echo"] {
+        let taking = format!("{} --behavior {behavior} --count 3 {flags}", binding(false));
+        let taking = agent(&taking);
+        let source = agent(&format!("{} {who}", connecting(taking.port())));
+        assert_eq!(taking.finish().status, Some(0), "{behavior}");
+        assert_eq!(source.finish().status, Some(0), "{behavior}");
+    }
+}
+
+#[test]
 fn an_agent_says_what_is_wrong_with_its_arguments() {
     let good = "--role bind --port 0 --behavior sink --count 1";
     let wrong = [
@@ -70,6 +107,10 @@ fn an_agent_says_what_is_wrong_with_its_arguments() {
         format!("{good} --tls true --tls-cert /dev/null --tls-key /dev/null"),
         format!("{good} --tls-ca /dev/null"),
         "--role connect --port 1 --behavior sink --count 1 --tls true".to_owned(),
+        format!("{} --behavior sink --count 1 {}", connecting(1), demands()),
+        "--role bind --port 0 --behavior source --count 1 --send-mode publish \
+         --delivery at-least-once"
+            .to_owned(),
     ];
     for arguments in wrong {
         let ended = agent(&arguments).finish();
