@@ -20,7 +20,7 @@ fn a_peer_says_to_which_listener_it_came(on: Transport) {
     let [one, two] = [on, on].map(|on| bind(&server, &on.endpoint()).expect("free"));
     let clients = [&one, &two].map(|there| {
         let client = socket(quick());
-        connect(&client, &there.to_string()).expect("it is valid");
+        connect(&client, there.as_ref()).expect("it is valid");
         client
     });
     await_peers(&server, 2);
