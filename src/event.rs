@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use crate::endpoint::{Endpoint, Remote};
 use crate::message::Identity;
@@ -11,7 +12,7 @@ use crate::message::Identity;
 ///
 /// A peer's `PeerUp` can be read before its first message can be received, and its `PeerDown`
 /// only after its last message can be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A peer is connected: it takes its turn and gets what is published.
@@ -59,18 +60,29 @@ pub enum Event {
         /// What was dialled.
         endpoint: Endpoint,
         /// What the system said.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// Accepting failed; it is tried again.
     AcceptFailed {
         /// Where.
         endpoint: Endpoint,
         /// What the system said.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
 }
 
+/// What the system said, or code of the program's own, whose `Drop` may do anything.
+pub(crate) type Cause = Arc<io::Error>;
+
 impl Event {
+    /// What is to be dropped without a lock.
+    pub(crate) fn into_cause(self) -> Option<Cause> {
+        match self {
+            Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
     /// Bytes of the message in it.
     pub(crate) fn bytes(&self) -> usize {
         match self {

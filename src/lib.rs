@@ -238,6 +238,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod held;
 mod hooks;
 #[cfg(feature = "bus")]
 pub mod json;

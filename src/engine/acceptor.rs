@@ -137,8 +137,9 @@ impl Core {
         let Accepted::Link(id) = accepted else {
             return;
         };
-        shared.attach(id, stream.clone());
+        let former = shared.attach(id, stream.clone());
         drop(shared);
+        drop(former);
         let stack = stack_for(self.config.authorize.is_some() || stream.is_brought());
         let started = self.spawn("connection", stack, move |member| {
             connection::run(member.core(), id, &stream);

@@ -13,6 +13,7 @@ use crate::engine::signals::Signal;
 use crate::engine::spent;
 use crate::engine::writer::PATIENCE;
 use crate::event::DownReason;
+use crate::held;
 use crate::message::Identity;
 use crate::proto::batch::Batch;
 use crate::proto::chunk::Chunk;
@@ -62,6 +63,7 @@ impl Core {
     /// The hook for new streams looks at one.
     pub(crate) fn show(&self, stream: &Stream) {
         if let Some((hook, system)) = self.config.on_stream.as_ref().zip(stream.system()) {
+            held::assert_none("a hook");
             // A hook that panics has set what it has set.
             let _ = catch_unwind(AssertUnwindSafe(|| hook(system)));
         }
@@ -140,6 +142,7 @@ impl Reader {
         // A hook that panics says no; the panic is its own and ends there.
         candidate.is_some_and(|mut candidate| {
             candidate.credentials = self.stream.credentials();
+            held::assert_none("a hook");
             catch_unwind(AssertUnwindSafe(|| hook(&candidate))).unwrap_or(false)
         })
     }

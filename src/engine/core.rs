@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::net::Shutdown;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -16,11 +14,12 @@ use crate::config::Config;
 use crate::contents::Home;
 use crate::endpoint::Endpoint;
 use crate::engine::inbox::Inbox;
+pub(crate) use crate::engine::locked::Locked;
 use crate::engine::shelf::Shelf;
 use crate::engine::signals::{SIGNALS, Signal, Sleepers};
 use crate::error::Error;
 use crate::message::Identity;
-use crate::proto::hub::{Hub, Shut};
+use crate::proto::hub::Hub;
 use crate::proto::link::LinkId;
 use crate::transport::{Listener, Stream};
 
@@ -28,9 +27,6 @@ use crate::transport::{Listener, Stream};
 /// many times, before it falls asleep.
 const TRIES: usize = 20;
 const OFFERS: usize = 50;
-
-/// How long whoever ends streams hears out, in all, the last words that other threads say.
-const HEARING_OUT: Duration = Duration::from_millis(50);
 
 pub(crate) struct Core {
     pub(crate) config: Config,
@@ -44,7 +40,7 @@ pub(crate) struct Core {
     /// Somebody has begun to wait for what may be an answer: the keeper is to write what there is.
     pub(crate) is_hurried: AtomicBool,
     shared: Mutex<Shared>,
-    signals: [Condvar; SIGNALS],
+    pub(super) signals: [Condvar; SIGNALS],
 }
 
 /// What the hub's lock guards.
@@ -61,10 +57,10 @@ pub(crate) struct Shared {
     /// Our threads that hold this core.
     pub(crate) threads: usize,
     /// The streams of the links, by slot.
-    streams: Vec<Option<(LinkId, Arc<Stream>)>>,
+    pub(super) streams: Vec<Option<(LinkId, Arc<Stream>)>>,
     /// A sender waits for room that only ACKs make, and could read them itself.
     pub(crate) wants_reader: bool,
-    sleepers: [Sleepers; SIGNALS],
+    pub(super) sleepers: [Sleepers; SIGNALS],
 }
 
 /// How far a socket is on its way out.
@@ -115,18 +111,12 @@ impl Core {
 
     pub(crate) fn lock(&self) -> Locked<'_> {
         let guard = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked {
-            core: self,
-            guard: Some(guard),
-        }
+        Locked::new(self, guard)
     }
 
     /// The same for whoever sends.
     pub(crate) fn lock_to_send(&self) -> Locked<'_> {
-        Locked {
-            core: self,
-            guard: Some(self.enter()),
-        }
+        Locked::new(self, self.enter())
     }
 
     #[inline(always)]
@@ -214,138 +204,14 @@ impl Shared {
         (*owner == id).then(|| stream.clone())
     }
 
-    pub(crate) fn attach(&mut self, id: LinkId, stream: Arc<Stream>) {
+    /// Gives back the stream of an earlier link, to be dropped behind the lock.
+    #[must_use]
+    pub(crate) fn attach(&mut self, id: LinkId, stream: Arc<Stream>) -> Option<Arc<Stream>> {
         if self.streams.len() <= id.slot() {
             self.streams.resize(id.slot() + 1, None);
         }
-        self.streams[id.slot()] = Some((id, stream));
-    }
-}
-
-/// The hub's lock, held. Letting go of it does what the hub has asked for in the meantime.
-pub(crate) struct Locked<'a> {
-    core: &'a Core,
-    guard: Option<MutexGuard<'a, Shared>>,
-}
-
-impl Locked<'_> {
-    /// Waits for `signal` until `deadline`, if there is one.
-    pub(crate) fn wait(mut self, signal: Signal, deadline: Option<Instant>) -> Self {
-        let shutdowns = self.settle();
-        if !shutdowns.is_empty() {
-            // Streams are shut down without the lock, so the state may be new: look again.
-            drop(self.guard.take());
-            shut_down(shutdowns);
-            return self.core.lock();
-        }
-        if matches!(signal, Signal::Room | Signal::Events | Signal::Peers) {
-            // Whoever might have received waits for something else, that reading may bring about.
-            self.core.inbox.recall();
-        }
-        let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let mut guard = self.guard.take().expect("held until dropped");
-        let calls = guard.sleepers[signal as usize].join();
-        let condvar = &self.core.signals[signal as usize];
-        let mut guard = match pause {
-            None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
-            Some(pause) => {
-                let woken = condvar.wait_timeout(guard, pause);
-                woken.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        guard.sleepers[signal as usize].leave(calls);
-        Locked {
-            core: self.core,
-            guard: Some(guard),
-        }
-    }
-
-    /// Tells the hub what the application has taken since the last time.
-    pub(crate) fn acknowledge_taken(&mut self) {
-        let taken = self.core.inbox.drain_taken();
-        self.hub.handle_taken(&taken);
-    }
-
-    /// Does what the hub asks for, but for the shutdowns: they are for after the lock.
-    fn settle(&mut self) -> Vec<(Arc<Stream>, Shut)> {
-        let core = self.core;
-        let shared = self.guard.as_mut().expect("held until dropped");
-        let Some(effects) = shared.hub.take_effects() else {
-            return Vec::new();
-        };
-        for (id, how) in &effects.shutdowns {
-            let peer = shared.hub.peer_of(*id).filter(|_| *how == Shut::Both);
-            peer.inspect(|peer| core.inbox.end_lane(*peer));
-        }
-        let shut = effects.shutdowns.into_iter();
-        let streams: Vec<_> = shut
-            .filter_map(|(id, how)| Some((shared.stream(id)?, how)))
-            .collect();
-        let ending = streams.iter().filter(|(_, how)| *how == Shut::Write);
-        ending.for_each(|(stream, _)| stream.owe_last_word());
-        for (peer, presence) in effects.presences {
-            core.inbox.push_presence(peer, presence);
-        }
-        for id in effects.gone {
-            shared.streams[id.slot()].take_if(|(owner, _)| *owner == id);
-        }
-        let wake = effects.wake;
-        let wakes = [
-            (wake.keeper, Signal::Keeper),
-            (wake.room, Signal::Room),
-            (wake.dials, Signal::Dials),
-            (wake.readers, Signal::Readers),
-            (wake.events, Signal::Events),
-            (wake.peers, Signal::Peers),
-        ];
-        for (_, signal) in wakes.into_iter().filter(|(is_asked, _)| *is_asked) {
-            core.wake(shared, signal);
-        }
-        streams
-    }
-}
-
-impl Deref for Locked<'_> {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        self.guard.as_ref().expect("held until dropped")
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Shared {
-        self.guard.as_mut().expect("held until dropped")
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // Most calls leave nothing to do.
-        if self
-            .guard
-            .as_ref()
-            .is_some_and(|shared| shared.hub.has_effects())
-        {
-            let shutdowns = self.settle();
-            drop(self.guard.take());
-            shut_down(shutdowns);
-        }
-    }
-}
-
-fn shut_down(streams: Vec<(Arc<Stream>, Shut)>) {
-    // Most calls come to this, and need no clock.
-    if streams.is_empty() {
-        return;
-    }
-    let until = Instant::now() + HEARING_OUT;
-    for (stream, how) in streams {
-        let how = match how {
-            Shut::Write => Shutdown::Write,
-            Shut::Both => Shutdown::Both,
-        };
-        stream.shutdown(how, until);
+        let former = self.streams[id.slot()].replace((id, stream));
+        former.map(|(_, stream)| stream)
     }
 }
 

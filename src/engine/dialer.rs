@@ -131,7 +131,8 @@ fn connect_through(core: &Arc<Core>, dial: DialId, stream: Stream) {
     else {
         return;
     };
-    shared.attach(id, stream.clone());
+    let former = shared.attach(id, stream.clone());
     drop(shared);
+    drop(former);
     connection::run(core, id, &stream);
 }

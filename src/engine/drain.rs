@@ -82,6 +82,8 @@ impl Core {
                 // A stream that refuses is broken, and its next write says so.
                 stream.set_write_timeout(Some(wanted)).ok();
             }
+            // Under the lock the links have another: this is never the last.
+            drop(stream);
             let Some(chunk) = chunk else {
                 return shared.hub.handle_caught_up(id);
             };

@@ -8,6 +8,7 @@ mod dialer;
 mod drain;
 pub(crate) mod inbox;
 mod keeper;
+mod locked;
 mod receiver;
 mod sender;
 pub(crate) mod shelf;

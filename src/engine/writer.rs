@@ -51,6 +51,8 @@ impl Core {
         drop(shared);
         let (took, written) = write_chunk(&stream, &mut chunk, lent, limit);
         chunk.keep(lent);
+        // It may be the last of its stream: not under the lock.
+        drop(stream);
         self.bring_back(self.lock(), id, chunk, took, written)
     }
 

@@ -19,17 +19,18 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// Tells an event, and says whether an old one was lost for it.
-    pub(crate) fn push(&mut self, event: Event) -> bool {
+    /// Tells an event, and gives back an old one that is lost for it.
+    pub(crate) fn push(&mut self, event: Event) -> Option<Event> {
         self.told += 1;
         if let Event::GaveUp { .. } = event {
             self.bytes += memory(&event);
             self.handed_back.push_back((self.told, event));
-            return false;
+            return None;
         }
         self.plain.push_back((self.told, event));
-        let is_full = self.plain.len() > MAX_EVENTS;
-        is_full && self.plain.pop_front().is_some()
+        let is_over = self.plain.len() > MAX_EVENTS;
+        let (_, lost) = is_over.then(|| self.plain.pop_front()).flatten()?;
+        Some(lost)
     }
 
     /// The oldest message handed back gives way, unless they take no more than `least` together;
@@ -84,7 +85,7 @@ mod tests {
         let mut news = News::default();
         [gave_up(1), rejected(), gave_up(2), rejected()]
             .into_iter()
-            .for_each(|event| assert!(!news.push(event)));
+            .for_each(|event| assert!(news.push(event).is_none()));
         let told = std::iter::from_fn(|| news.pop()).map(|event| event.bytes());
         assert_eq!(told.collect::<Vec<usize>>(), [1, 0, 2, 0]);
         assert_eq!(news.bytes(), 0);
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn the_oldest_is_lost_and_said_to_be() {
         let mut news = News::default();
-        let lost = (0..MAX_EVENTS + 3).filter(|_| news.push(rejected()));
+        let lost = (0..MAX_EVENTS + 3).filter_map(|_| news.push(rejected()));
         assert_eq!(lost.count(), 3);
         assert_eq!(std::iter::from_fn(|| news.pop()).count(), MAX_EVENTS);
     }
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn messages_handed_back_give_way_only_when_they_are_asked_to() {
         let mut news = News::default();
-        (0..5_000).for_each(|_| assert!(!news.push(gave_up(1_000))));
+        (0..5_000).for_each(|_| assert!(news.push(gave_up(1_000)).is_none()));
         (0..5_000).for_each(|_| {
             news.push(rejected());
         });

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::Notice;
 use super::last_word::LastWord;
 use crate::event::DownReason;
+use crate::held;
 use crate::stream::{Credentials, Duplex, RawStream, Upgrade};
 
 pub(crate) struct Stream {
@@ -81,6 +82,7 @@ impl Stream {
 
     pub(super) fn credentials(&self) -> Option<Credentials> {
         let duplex = self.duplex.get()?;
+        held::assert_none("a stream's code");
         // One that panics knows nothing.
         catch_unwind(AssertUnwindSafe(|| duplex.credentials())).unwrap_or(None)
     }
@@ -209,9 +211,19 @@ impl Stream {
 
     fn tell(&self, how: Shutdown) {
         if let Some(duplex) = self.duplex.get() {
+            held::assert_none("a stream's code");
             // The panics of the program's own code end there.
             let _ = catch_unwind(AssertUnwindSafe(|| duplex.shutdown(how)));
         }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        held::assert_none("a stream's end");
+        let duplex = self.duplex.take();
+        // The panics of the program's own code end there.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(duplex)));
     }
 }
 
@@ -232,6 +244,7 @@ impl Write for &Stream {
 
 /// The panics of the program's own code are its own, and end there.
 fn guard<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    held::assert_none("a stream's code");
     let result = catch_unwind(AssertUnwindSafe(call));
     result.unwrap_or_else(|_| Err(io::Error::other("the stream's own code panicked")))
 }

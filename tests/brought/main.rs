@@ -19,6 +19,7 @@ mod body;
 mod browser;
 mod contract;
 mod doors;
+mod dropping;
 mod handshake;
 mod hanging;
 mod masked;

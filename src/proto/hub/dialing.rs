@@ -4,7 +4,7 @@ use std::io::Error;
 use std::time::Instant;
 
 use crate::endpoint::Endpoint;
-use crate::event::{DownReason, Event};
+use crate::event::{Cause, DownReason, Event};
 use crate::message::Identity;
 use crate::proto::backoff::Backoff;
 use crate::proto::dial::{Dial, DialId, DialState, DialStep};
@@ -91,8 +91,9 @@ impl Hub {
     pub(crate) fn handle_dial_failed(&mut self, now: Instant, id: DialId, error: Error) {
         self.advance(now);
         self.stats.dials_failed += 1;
+        let error = Cause::from(error);
         let Some(dial) = self.dials.get_mut(&id) else {
-            return;
+            return self.effects.lost.push(error);
         };
         let until = now + dial.backoff.next_delay(&mut self.rng);
         dial.state = DialState::Resting { until };
@@ -102,6 +103,7 @@ impl Hub {
 
     pub(crate) fn handle_accept_failed(&mut self, endpoint: Endpoint, error: Error) {
         self.stats.accepts_failed += 1;
+        let error = Cause::from(error);
         self.tell(Event::AcceptFailed { endpoint, error });
     }
 

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::config::Config;
-use crate::event::{DropReason, Event};
+use crate::event::{Cause, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::Delivery;
 use crate::proto::agenda::Agenda;
@@ -88,7 +88,7 @@ pub(crate) struct Hub {
 }
 
 /// What the threads around the hub have to do after a call.
-#[derive(Default, PartialEq, Eq, Debug)]
+#[derive(Default, Debug)]
 pub(crate) struct Effects {
     /// Links whose stream ends now, in one direction or both.
     pub(crate) shutdowns: Vec<(LinkId, Shut)>,
@@ -96,6 +96,8 @@ pub(crate) struct Effects {
     pub(crate) gone: Vec<LinkId>,
     /// Peers that came or went, for the inbox to tell in its place.
     pub(crate) presences: Vec<(Identity, Presence)>,
+    /// Errors that nobody is told of any more.
+    pub(crate) lost: Vec<Cause>,
     pub(crate) wake: Wake,
 }
 
@@ -171,6 +173,7 @@ impl Hub {
             || !effects.shutdowns.is_empty()
             || !effects.gone.is_empty()
             || !effects.presences.is_empty()
+            || !effects.lost.is_empty()
     }
 
     /// What is to be done since the last call of this.
@@ -278,7 +281,10 @@ impl Hub {
     }
 
     fn tell(&mut self, event: Event) {
-        self.stats.events_lost += u64::from(self.news.push(event));
+        if let Some(lost) = self.news.push(event) {
+            self.stats.events_lost += 1;
+            self.effects.lost.extend(lost.into_cause());
+        }
         self.effects.wake.events = true;
     }
 

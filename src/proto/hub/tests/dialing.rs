@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::side::{Side, millis, round_robin, secs, who};
 use crate::event::{DownReason, Event};
 use crate::proto::dial::{DialId, DialStep};
+use crate::proto::news::MAX_EVENTS;
 
 /// The pause before the next attempt of `dial`.
 fn pause(side: &mut Side, dial: DialId) -> Duration {
@@ -150,6 +151,24 @@ fn disconnect_wakes_a_reader_that_waits_for_an_older_link() {
     side.hub.handle_disconnect(side.now, &endpoint);
     let effects = side.hub.take_effects().expect("there is something to do");
     assert!(effects.wake.readers && !side.hub.is_succeeding(link));
+}
+
+/// Whoever holds the lock must not drop it: it may be the program's own, and do anything.
+#[test]
+fn an_error_that_nobody_is_told_of_is_handed_out() {
+    let mut side = Side::new(round_robin());
+    let dial = side.connect("mem://a").unwrap();
+    let fail = |side: &mut Side| {
+        let error = Error::from(ErrorKind::ConnectionRefused);
+        side.hub.handle_dial_failed(side.now, dial, error);
+        side.hub.take_effects().map_or(0, |it| it.lost.len())
+    };
+    let lost: usize = (0..MAX_EVENTS + 3).map(|_| fail(&mut side)).sum();
+    assert_eq!((lost, side.hub.stats().events_lost), (3, 3));
+    let endpoint = "mem://a".parse().unwrap();
+    assert!(side.hub.handle_disconnect(side.now, &endpoint));
+    side.hub.poll_dial(side.now, dial);
+    assert_eq!(fail(&mut side), 1, "its dial is gone");
 }
 
 #[test]
