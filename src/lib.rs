@@ -192,7 +192,8 @@
 //! let socket = Socket::new(Config::default())?;
 //! socket.send("nobody will ever hear this")?;
 //! let report = socket.close_within(Duration::ZERO);
-//! assert_eq!(report.unsent, [b"nobody will ever hear this".to_vec()]);
+//! assert_eq!(report.unsent[0].body, b"nobody will ever hear this");
+//! assert_eq!(report.unsent[0].peer, None); // it was for whoever comes
 //! assert!(matches!(socket.recv(), Err(Error::Closed)));
 //! # Ok::<(), jackfield::Error>(())
 //! ```
@@ -268,7 +269,7 @@ pub use error::{Error, SendError};
 pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
 pub use policy::{AckMode, Candidate, Delivery, Overflow, SendMode};
-pub use report::{CloseReport, Peer, Receipt};
+pub use report::{CloseReport, Peer, Receipt, Unsent};
 pub use socket::{Arrival, Arrivals, Events, Messages, Socket, recv_any};
 pub use stats::Stats;
 pub use stream::{Credentials, Duplex, OsStream, RawStream};

@@ -37,7 +37,17 @@ pub struct CloseReport {
     /// At-most-once messages that were given to the system while closing.
     pub flushed: u64,
     /// At-least-once messages that were sent and not acknowledged: they may have arrived.
-    pub unacknowledged: Vec<Vec<u8>>,
+    pub unacknowledged: Vec<Unsent>,
     /// Messages that never left.
-    pub unsent: Vec<Vec<u8>>,
+    pub unsent: Vec<Unsent>,
+}
+
+/// A message that a closed socket hands back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Unsent {
+    /// Whom it was for, or who had it last; `None` if it waited for whoever is next.
+    pub peer: Option<Identity>,
+    /// Its payload.
+    pub body: Vec<u8>,
 }

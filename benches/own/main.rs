@@ -40,6 +40,8 @@ mod message;
 mod policy;
 #[path = "../../src/proto/mod.rs"]
 mod proto;
+#[path = "../../src/report.rs"]
+mod report;
 #[path = "../../src/stats.rs"]
 mod stats;
 #[path = "../../src/stream.rs"]

@@ -49,8 +49,8 @@ impl World {
         self.let_go();
         assert!(!self.hub.has_links(), "every link is gone");
         let remains = self.hub.drain();
-        for body in remains.unacknowledged.iter().chain(&remains.unsent) {
-            self.application.handle_handed_back(body);
+        for one in remains.unacknowledged.iter().chain(&remains.unsent) {
+            self.application.handle_handed_back(&one.body);
         }
         self.settle();
         assert!(self.hub.is_flushed());

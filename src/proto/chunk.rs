@@ -51,7 +51,7 @@ struct Listed {
 
 /// A message that comes back out of a chunk.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Unsent {
+pub(crate) struct Leftover {
     /// Its id, if the ledger has it.
     pub(crate) id: Option<MessageId>,
     /// It was sent to one identity, not to whoever is next.
@@ -274,7 +274,7 @@ impl Chunk {
     }
 
     /// Takes the oldest message out again, unless its bytes are on their way.
-    pub(crate) fn remove_oldest(&mut self) -> Option<Unsent> {
+    pub(crate) fn remove_oldest(&mut self) -> Option<Leftover> {
         if self.messages == 0 || self.is_begun() {
             return None;
         }
@@ -291,7 +291,7 @@ impl Chunk {
     }
 
     /// Every message of this chunk, in order, and whether it is written.
-    pub(crate) fn into_unsent(self) -> Vec<Unsent> {
+    pub(crate) fn into_unsent(self) -> Vec<Leftover> {
         let mut out = Vec::with_capacity(self.messages);
         let mut turns = self.turns.iter().peekable();
         let (mut at, mut direct) = (self.start, false);
@@ -338,7 +338,7 @@ impl Chunk {
         is_tracked.then(|| MessageId(sixteen(&self.bytes[at + DATA_HEADER..])))
     }
 
-    fn parse(&self, at: usize) -> (usize, Unsent) {
+    fn parse(&self, at: usize) -> (usize, Leftover) {
         let id = self.id_at(at);
         let end = at + LENGTH + frame::envelope_len(&self.bytes[at..]) as usize;
         let payload = at
@@ -354,7 +354,7 @@ impl Chunk {
         let written = end <= self.taken;
         (
             end,
-            Unsent {
+            Leftover {
                 id,
                 direct: false,
                 written,

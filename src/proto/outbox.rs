@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::config::Limit;
 use crate::message::{Body, Frames, Identity};
-use crate::proto::chunk::{Chunk, KEEP, LARGE, Unsent};
+use crate::proto::chunk::{Chunk, KEEP, LARGE, Leftover};
 use crate::proto::frame::{self, MessageId};
 use crate::proto::ledger::SheetId;
 
@@ -311,7 +311,7 @@ impl Outbox {
     }
 
     /// Takes the oldest message that is not on its way out again.
-    pub(crate) fn remove_oldest(&mut self) -> Option<Unsent> {
+    pub(crate) fn remove_oldest(&mut self) -> Option<Leftover> {
         let index = self
             .chunks
             .iter()
@@ -327,8 +327,16 @@ impl Outbox {
         Some(unsent)
     }
 
+    /// As `take_back`, while a chunk is with a writer that does not come back.
+    pub(crate) fn take_queued(&mut self) -> Vec<Leftover> {
+        let chunks = std::mem::take(&mut self.chunks);
+        self.messages -= chunks.iter().map(Chunk::messages).sum::<usize>();
+        self.bytes -= chunks.iter().map(Chunk::len).sum::<usize>();
+        chunks.into_iter().flat_map(Chunk::into_unsent).collect()
+    }
+
     /// The link ended: every message that is still here, in order.
-    pub(crate) fn take_back(&mut self) -> Vec<Unsent> {
+    pub(crate) fn take_back(&mut self) -> Vec<Leftover> {
         debug_assert!(!self.is_writing, "the writer has brought its chunk back");
         let chunks = std::mem::take(self).chunks;
         chunks.into_iter().flat_map(Chunk::into_unsent).collect()

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jackfield::{AckMode, Config, Delivery, Error, Event, SendMode, Socket};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_event, await_no_peers, await_peers, bound, connected,
-    eventually, identity, next, next_text, pair, quick, send,
+    SLACK, Transport, assert_law, await_event, await_no_peers, await_peers, bodies, bound,
+    connected, eventually, identity, next, next_text, pair, quick, send,
 };
 
 on_every_transport!(
@@ -236,7 +236,8 @@ fn a_close_reports_what_was_not_acknowledged(on: Transport) {
     sender.send("job").unwrap();
     let _in_hand = next(&receiver);
     let report = sender.close_within(Duration::from_millis(50));
-    assert_eq!(report.unacknowledged, [b"job"]);
+    assert_eq!(bodies(&report.unacknowledged), [b"job"]);
+    assert_eq!(report.unacknowledged[0].peer, Some(receiver.identity()));
     assert!(report.unsent.is_empty());
     assert_eq!(sender.stats().handed_back, 1);
     assert_law(&sender);

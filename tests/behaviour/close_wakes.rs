@@ -93,7 +93,7 @@ fn a_second_close_waits_for_the_first(on: Transport) {
     let (report, took) = timed(|| lonely.close_within(linger));
     assert!(took > linger / 2, "{took:?}");
     assert_eq!(report, CloseReport::default());
-    assert_eq!(closing.join().expect("it ends").unsent[0], b"waits");
+    assert_eq!(closing.join().expect("it ends").unsent[0].body, b"waits");
 }
 
 fn closing_wakes_a_blocked_recv(on: Transport) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jackfield::{CloseReport, Delivery, Error, Event, Socket};
 
 use crate::support::{
-    SLACK, Transport, assert_law, await_event, await_no_peers, bind, bound, connected, eventually,
-    fill, next, next_text, pair, quick, send, socket, timed,
+    SLACK, Transport, assert_law, await_event, await_no_peers, bind, bodies, bound, connected,
+    eventually, fill, next, next_text, pair, quick, send, socket, timed,
 };
 
 on_every_transport!(
@@ -36,7 +36,8 @@ fn closing_hands_back_what_nobody_came_for(on: Transport) {
     sender.send("one").unwrap();
     sender.send("two").unwrap();
     let (report, took) = timed(|| sender.close_within(LINGER));
-    assert_eq!(report.unsent, [b"one", b"two"]);
+    assert_eq!(bodies(&report.unsent), [b"one", b"two"]);
+    assert!(report.unsent.iter().all(|one| one.peer.is_none()));
     assert!(took < IN_TIME, "{took:?}");
     assert_law(&sender);
 }

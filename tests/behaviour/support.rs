@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Endpoint, Error, Event, Identity, Message, Socket};
+use jackfield::{Config, Endpoint, Error, Event, Identity, Message, Socket, Unsent};
 
 /// How long a test waits for what must happen; it waits so long only when it fails.
 pub const SLACK: Duration = Duration::from_secs(30);
@@ -211,6 +211,10 @@ pub fn fill(socket: &Socket, from: usize) -> usize {
         }
     };
     (from..from + 1_000).take_while(is_accepted).count()
+}
+
+pub fn bodies(messages: &[Unsent]) -> Vec<&[u8]> {
+    messages.iter().map(|one| &one.body[..]).collect()
 }
 
 pub fn identity(byte: u8) -> Identity {

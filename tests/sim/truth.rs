@@ -206,7 +206,7 @@ impl Truth {
 
     pub(crate) fn handle_closed(&mut self, id: NodeId, remains: &Remains, stats: Stats) {
         let left = remains.unacknowledged.iter().chain(&remains.unsent);
-        left.for_each(|body| self.hand_back(body));
+        left.for_each(|one| self.hand_back(&one.body));
         self.lives.get_mut(&id).expect("it lived").closed = Some(stats);
     }
 

@@ -14,7 +14,7 @@ fn three() -> Chunk {
     chunk
 }
 
-fn bodies(unsent: &[Unsent]) -> Vec<&[u8]> {
+fn bodies(unsent: &[Leftover]) -> Vec<&[u8]> {
     unsent.iter().map(|one| &*one.body).collect()
 }
 

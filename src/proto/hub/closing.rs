@@ -6,6 +6,7 @@ use crate::event::DownReason;
 use crate::proto::dial::DialId;
 use crate::proto::hub::Hub;
 use crate::proto::link::{LinkId, Phase};
+use crate::report::Unsent;
 
 /// What the farewell to the peers may take beyond the linger.
 const FAREWELL: Duration = Duration::from_millis(400);
@@ -43,9 +44,9 @@ pub(crate) enum CloseStep {
 #[derive(Default)]
 pub(crate) struct Remains {
     /// At-least-once messages that were written and not acknowledged.
-    pub(crate) unacknowledged: Vec<Vec<u8>>,
+    pub(crate) unacknowledged: Vec<Unsent>,
     /// Messages that were never given to the kernel whole.
-    pub(crate) unsent: Vec<Vec<u8>>,
+    pub(crate) unsent: Vec<Unsent>,
 }
 
 impl Hub {
@@ -126,6 +127,26 @@ impl Hub {
         }
     }
 
+    /// What is queued behind a write that does not end need not wait for it.
+    fn take_from_writer(&mut self, id: LinkId) {
+        let is_tracked = self.is_tracked();
+        let Some(link) = self.links[id.slot()].as_mut() else {
+            return;
+        };
+        if is_tracked {
+            if link.unacknowledged > 0 {
+                self.ledger.dissolve(id, link.outbox.chunks_mut());
+            }
+            return;
+        }
+        let (peer, before) = (link.peer, link.outbox.bytes());
+        let queued = link.outbox.take_queued();
+        self.queued_bytes -= before - link.outbox.bytes();
+        for one in queued.into_iter().rev() {
+            self.take_back_plain(peer, one);
+        }
+    }
+
     /// Hands back what is left.
     pub(crate) fn drain(&mut self) -> Remains {
         self.settle();
@@ -135,24 +156,24 @@ impl Hub {
             self.handle_gone(self.now, id, DownReason::Disconnected);
         }
         for id in self.link_ids().collect::<Vec<LinkId>>() {
-            let link = self.links[id.slot()].as_mut();
-            if let Some(link) = link.filter(|link| link.unacknowledged > 0) {
-                self.ledger.dissolve(id, link.outbox.chunks_mut());
-            }
+            self.take_from_writer(id);
         }
         for entry in self.ledger.drain() {
             let list = match entry.lost() > 0 || entry.is_written() {
                 true => &mut remains.unacknowledged,
                 false => &mut remains.unsent,
             };
-            list.push(entry.body.to_vec());
+            let (peer, body) = (self.last_peer(&entry), entry.body.to_vec());
+            list.push(Unsent { peer, body });
         }
-        let parked = self.peers.values_mut().map(|peer| &mut peer.waiting);
-        for waiting in parked.chain([&mut self.router.waiting]) {
+        let parked = self.peers.iter_mut();
+        let parked = parked.map(|(identity, peer)| (Some(*identity), &mut peer.waiting));
+        for (peer, waiting) in parked.chain([(None, &mut self.router.waiting)]) {
             while let Some(item) = waiting.pop_front() {
                 self.queued_bytes -= item.memory();
                 if item.id.is_none() {
-                    remains.unsent.push(item.body.to_vec());
+                    let body = item.body.to_vec();
+                    remains.unsent.push(Unsent { peer, body });
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::SendMode;
-use crate::proto::chunk::Unsent;
+use crate::proto::chunk::Leftover;
 use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::{Hub, Shut};
@@ -209,7 +209,7 @@ impl Hub {
         written + halfway
     }
 
-    fn take_back_plain(&mut self, peer: Option<Identity>, one: Unsent) {
+    pub(super) fn take_back_plain(&mut self, peer: Option<Identity>, one: Leftover) {
         let is_bound = one.direct || self.config.send_mode == SendMode::Publish;
         let target = peer.filter(|_| is_bound);
         self.wait_again(
@@ -293,10 +293,15 @@ impl Hub {
         self.effects.wake.peers |= self.is_closing();
     }
 
+    /// Who has a message, or had it last, or whom it is for.
+    pub(super) fn last_peer(&self, entry: &Entry) -> Option<Identity> {
+        let holder = entry.holder.and_then(|link| self.peer_of(link));
+        holder.or(entry.last_peer())
+    }
+
     fn hand_back(&mut self, entry: Entry) {
         self.stats.handed_back += 1;
-        let holder = entry.holder.and_then(|link| self.peer_of(link));
-        let peer = holder.or(entry.last_peer());
+        let peer = self.last_peer(&entry);
         let message = entry.body.to_vec();
         self.tell(Event::GaveUp { peer, message });
     }

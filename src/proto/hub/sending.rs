@@ -3,7 +3,7 @@
 use crate::event::DropReason;
 use crate::message::{Body, Identity};
 use crate::policy::{Overflow, SendMode};
-use crate::proto::chunk::{LARGE, Unsent};
+use crate::proto::chunk::{LARGE, Leftover};
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::budget::Budget;
@@ -313,7 +313,7 @@ impl Hub {
             return false;
         };
         let before = link.outbox.bytes();
-        let Some(Unsent { id: message, .. }) = link.outbox.remove_oldest() else {
+        let Some(Leftover { id: message, .. }) = link.outbox.remove_oldest() else {
             return false;
         };
         let peer = link.peer;

@@ -4,12 +4,18 @@ use super::side::{
     Frame, Side, at_least_once, data, id, ids, millis, round_robin, secs, texts, who,
 };
 use crate::event::DownReason;
+use crate::message::Identity;
 use crate::proto::hub::{CloseStep, Remains, Shut};
+use crate::report::Unsent;
 
-fn strings(list: &[Vec<u8>]) -> Vec<String> {
+fn strings(list: &[Unsent]) -> Vec<String> {
     let list = list.iter();
-    list.map(|body| String::from_utf8_lossy(body).into_owned())
+    list.map(|one| String::from_utf8_lossy(&one.body).into_owned())
         .collect()
+}
+
+fn peers(list: &[Unsent]) -> Vec<Option<Identity>> {
+    list.iter().map(|one| one.peer).collect()
 }
 
 /// Ends everything, and checks that nothing is held any more.
@@ -172,7 +178,9 @@ fn the_remains_say_what_was_written_and_what_was_not() {
     side.send_all(&["b", "c"]);
     let remains = finish(side);
     assert_eq!(strings(&remains.unacknowledged), ["a"]);
+    assert_eq!(peers(&remains.unacknowledged), [Some(who(1))]);
     assert_eq!(strings(&remains.unsent), ["b", "c"]);
+    assert_eq!(peers(&remains.unsent), [None, None]);
 }
 
 #[test]
@@ -182,7 +190,46 @@ fn the_remains_hold_what_waits_for_absent_peers() {
     side.send_to(who(1), "a").unwrap();
     side.end(link, DownReason::Reset);
     side.send_all(&["b"]);
-    assert_eq!(strings(&finish(side).unsent), ["a", "b"]);
+    let remains = finish(side);
+    assert_eq!(strings(&remains.unsent), ["a", "b"]);
+    assert_eq!(peers(&remains.unsent), [Some(who(1)), None]);
+}
+
+#[test]
+fn the_remains_say_for_whom_an_unwritten_message_was() {
+    let mut side = Side::new(at_least_once());
+    side.up(who(1));
+    side.send_to(who(1), "a").unwrap();
+    assert_eq!(peers(&finish(side).unsent), [Some(who(1))]);
+}
+
+#[test]
+fn the_remains_hold_what_is_queued_behind_a_write_that_does_not_end() {
+    for config in [round_robin(), at_least_once()] {
+        let mut side = Side::new(config);
+        let link = side.up(who(1));
+        side.send_all(&["in hand"]);
+        let in_hand = side.hub.poll_chunk(link).expect("a message is queued");
+        side.send_to(who(1), "a").unwrap();
+        side.send_all(&["b"]);
+        side.hub.begin_close(side.now);
+        side.hub.end_all(side.now);
+        side.settle();
+        let remains = side.hub.drain();
+        let queued: Vec<_> = remains
+            .unsent
+            .iter()
+            .filter(|one| one.body.len() == 1)
+            .collect();
+        assert_eq!(
+            queued.iter().map(|one| &one.body[..]).collect::<Vec<_>>(),
+            [b"a", b"b"]
+        );
+        assert_eq!(queued[0].peer, Some(who(1)));
+        side.hub.handle_back(side.now, link, in_hand, false);
+        side.settle();
+        assert!(!side.hub.has_links());
+    }
 }
 
 #[test]
