@@ -26,16 +26,16 @@ impl Config {
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
         let times = [
             &mut self.handshake_timeout,
-            &mut self.heartbeat_interval,
-            &mut self.heartbeat_timeout,
+            &mut self.heartbeat.interval,
+            &mut self.heartbeat.timeout,
             &mut self.slow_peer_timeout,
-            &mut self.redial_min,
-            &mut self.redial_max,
+            &mut self.redial.first,
+            &mut self.redial.max,
             &mut self.stable_after,
             &mut self.absent_ttl,
-            &mut self.absent_for,
-            &mut self.resend_after,
-            &mut self.resend_max,
+            &mut self.absent.remembered,
+            &mut self.resend.first,
+            &mut self.resend.max,
             &mut self.linger,
         ];
         for time in times {
@@ -59,12 +59,12 @@ impl Config {
                 "must not be zero",
             ),
             (
-                zero(self.heartbeat_interval),
+                zero(self.heartbeat.interval),
                 "heartbeat",
                 "the interval must not be zero",
             ),
             (
-                self.heartbeat_timeout / 2 < self.heartbeat_interval,
+                self.heartbeat.timeout / 2 < self.heartbeat.interval,
                 "heartbeat",
                 "the timeout must be at least twice the interval",
             ),
@@ -74,14 +74,14 @@ impl Config {
                 "must not be zero",
             ),
             (
-                zero(self.redial_min),
+                zero(self.redial.first),
                 "redial",
                 "the pause must not be zero",
             ),
             (
-                self.redial_max < self.redial_min,
+                self.redial.max < self.redial.first,
                 "redial",
-                "max is below min",
+                "max is below the first pause",
             ),
             (self.max_message == 0, "max_message", "must not be zero"),
             (
@@ -110,12 +110,12 @@ impl Config {
                 "must not be zero",
             ),
             (
-                zero(self.resend_after),
+                zero(self.resend.first),
                 "resend",
                 "the pause must not be zero",
             ),
             (
-                self.resend_max < self.resend_after,
+                self.resend.max < self.resend.first,
                 "resend",
                 "max is below the first pause",
             ),
@@ -124,9 +124,9 @@ impl Config {
                 "max_connections",
                 "must not be zero",
             ),
-            (self.half_open == 0, "half_open", "must not be zero"),
+            (self.half_open.total == 0, "half_open", "must not be zero"),
             (
-                self.half_open_per_address == 0,
+                self.half_open.per_address == 0,
                 "half_open",
                 "must not be zero per address",
             ),

@@ -1,23 +1,25 @@
 //! Config: every setting of a socket, checked once when the socket is made.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::hooks::{Authorize, OnStream};
 use crate::message::Identity;
-use crate::policy::{AckMode, Delivery, Overflow, SendMode};
+use crate::policy::{
+    Absent, AckMode, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses, SendMode,
+};
 
 /// The settings of a [`Socket`](crate::Socket); `Config::default()` is right for most programs.
 ///
 /// ```
-/// use jackfield::{Config, Delivery, Socket};
+/// use jackfield::{Config, Delivery, Limit, Socket};
 ///
-/// let config = Config::default().delivery(Delivery::AtLeastOnce).outbox(1_000, 1024 * 1024);
+/// let short = Limit { messages: 1_000, bytes: 1024 * 1024 };
+/// let config = Config::default().delivery(Delivery::AtLeastOnce).outbox(short);
 /// let socket = Socket::new(config)?;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 #[must_use]
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) identity: Option<Identity>,
     pub(crate) send_mode: SendMode,
@@ -25,29 +27,24 @@ pub struct Config {
     pub(crate) ack_mode: AckMode,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) handshake_timeout: Duration,
-    pub(crate) heartbeat_interval: Duration,
-    pub(crate) heartbeat_timeout: Duration,
+    pub(crate) heartbeat: Heartbeat,
     pub(crate) slow_peer_timeout: Duration,
-    pub(crate) redial_min: Duration,
-    pub(crate) redial_max: Duration,
+    pub(crate) redial: Pauses,
     pub(crate) stable_after: Duration,
     pub(crate) max_message: usize,
     pub(crate) outbox: Limit,
     pub(crate) inbox: Limit,
     pub(crate) memory_budget: usize,
     pub(crate) absent_ttl: Duration,
-    pub(crate) absent_peers: usize,
-    pub(crate) absent_for: Duration,
+    pub(crate) absent: Absent,
     pub(crate) unacknowledged: Option<usize>,
-    pub(crate) resend_after: Duration,
-    pub(crate) resend_max: Duration,
+    pub(crate) resend: Pauses,
     pub(crate) max_resends: u32,
     pub(crate) count_live_resends: bool,
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) duplicate_window: usize,
     pub(crate) max_connections: usize,
-    pub(crate) half_open: usize,
-    pub(crate) half_open_per_address: usize,
+    pub(crate) half_open: HalfOpen,
     pub(crate) linger: Duration,
     pub(crate) authorize: Option<Authorize>,
     pub(crate) on_stream: Option<OnStream>,
@@ -55,29 +52,6 @@ pub struct Config {
     pub(crate) origins: Vec<String>,
     /// Names of `ws://` listeners besides their own.
     pub(crate) hosts: Vec<String>,
-}
-
-/// The bound of a queue: whichever is reached first, but one message always fits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Limit {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Limit {
-    pub(crate) fn doubled(self) -> Limit {
-        Limit {
-            messages: self.messages.saturating_mul(2),
-            bytes: self.bytes.saturating_mul(2),
-        }
-    }
-
-    pub(crate) fn but_a_quarter(self) -> Limit {
-        Limit {
-            messages: self.messages - self.messages / 4,
-            bytes: self.bytes - self.bytes / 4,
-        }
-    }
 }
 
 impl Default for Config {
@@ -89,11 +63,15 @@ impl Default for Config {
             ack_mode: AckMode::default(),
             overflow: None,
             handshake_timeout: Duration::from_secs(5),
-            heartbeat_interval: Duration::from_secs(5),
-            heartbeat_timeout: Duration::from_secs(15),
+            heartbeat: Heartbeat {
+                interval: Duration::from_secs(5),
+                timeout: Duration::from_secs(15),
+            },
             slow_peer_timeout: Duration::from_secs(10),
-            redial_min: Duration::from_millis(100),
-            redial_max: Duration::from_secs(5),
+            redial: Pauses {
+                first: Duration::from_millis(100),
+                max: Duration::from_secs(5),
+            },
             stable_after: Duration::from_secs(10),
             max_message: 16 * 1024 * 1024,
             outbox: Limit {
@@ -106,18 +84,24 @@ impl Default for Config {
             },
             memory_budget: 1024 * 1024 * 1024,
             absent_ttl: Duration::from_secs(30),
-            absent_peers: 1_024,
-            absent_for: Duration::from_secs(10 * 60),
+            absent: Absent {
+                peers: 1_024,
+                remembered: Duration::from_secs(10 * 60),
+            },
             unacknowledged: None,
-            resend_after: Duration::from_secs(5),
-            resend_max: Duration::from_secs(60),
+            resend: Pauses {
+                first: Duration::from_secs(5),
+                max: Duration::from_secs(60),
+            },
             max_resends: 5,
             count_live_resends: false,
             send_timeout: None,
             duplicate_window: 16_384,
             max_connections: 8_192,
-            half_open: 256,
-            half_open_per_address: 64,
+            half_open: HalfOpen {
+                total: 256,
+                per_address: 64,
+            },
             linger: Duration::from_secs(2),
             authorize: None,
             on_stream: None,
@@ -172,12 +156,8 @@ impl Config {
     /// A heartbeat goes out after this long without a send and up to 7 % more, or after half of it in
     /// answer to the peer's, and a link that was silent for `timeout` is ended; default: 5 s and
     /// 15 s, as other implementations have it. The timeout must be at least twice the interval.
-    pub fn heartbeat(self, interval: Duration, timeout: Duration) -> Config {
-        Config {
-            heartbeat_interval: interval,
-            heartbeat_timeout: timeout,
-            ..self
-        }
+    pub fn heartbeat(self, heartbeat: Heartbeat) -> Config {
+        Config { heartbeat, ..self }
     }
 
     /// With [`Overflow::Disconnect`]: how long a peer may take nothing; default: 10 s.
@@ -188,14 +168,10 @@ impl Config {
         }
     }
 
-    /// The pause before a dial: random below a bound that starts at `min` and doubles with each
+    /// The pause before a dial: random below a bound that starts at `first` and doubles with each
     /// failure up to `max`; default: 100 ms and 5 s.
-    pub fn redial(self, min: Duration, max: Duration) -> Config {
-        Config {
-            redial_min: min,
-            redial_max: max,
-            ..self
-        }
+    pub fn redial(self, redial: Pauses) -> Config {
+        Config { redial, ..self }
     }
 
     /// A connection that stood this long starts the redial pause from the beginning; default: 10 s.
@@ -217,21 +193,15 @@ impl Config {
 
     /// The bound of each peer's outbox, and of what waits while nobody is connected; default:
     /// 65 536 messages or 8 MiB, whichever is reached first. One message always fits.
-    pub fn outbox(self, messages: usize, bytes: usize) -> Config {
-        Config {
-            outbox: Limit { messages, bytes },
-            ..self
-        }
+    pub fn outbox(self, outbox: Limit) -> Config {
+        Config { outbox, ..self }
     }
 
     /// The bound of what was received and not yet taken by `recv`; default: 65 536 messages or
     /// 64 MiB. Each link has a share of it; past it, that link is read for another MiB, to find
     /// acknowledgements and heartbeats, and then no further.
-    pub fn inbox(self, messages: usize, bytes: usize) -> Config {
-        Config {
-            inbox: Limit { messages, bytes },
-            ..self
-        }
+    pub fn inbox(self, inbox: Limit) -> Config {
+        Config { inbox, ..self }
     }
 
     /// The memory of all queues: half of it for what goes out and for messages handed back that
@@ -257,12 +227,8 @@ impl Config {
     /// How many absent peers are remembered (their queue, and which of their messages were seen)
     /// and for how long; default: 1 024 for 10 minutes, the oldest forgotten first, and last those
     /// for whom messages wait.
-    pub fn absent_peers(self, peers: usize, remembered_for: Duration) -> Config {
-        Config {
-            absent_peers: peers,
-            absent_for: remembered_for,
-            ..self
-        }
+    pub fn absent_peers(self, absent: Absent) -> Config {
+        Config { absent, ..self }
     }
 
     /// How many unacknowledged messages one peer may have; default: 8 192, and 256 when this
@@ -277,12 +243,8 @@ impl Config {
 
     /// An unacknowledged message is sent again after `first`, then after twice that and so on up
     /// to `max`; default: 5 s and 60 s.
-    pub fn resend(self, first: Duration, max: Duration) -> Config {
-        Config {
-            resend_after: first,
-            resend_max: max,
-            ..self
-        }
+    pub fn resend(self, resend: Pauses) -> Config {
+        Config { resend, ..self }
     }
 
     /// How often a message is sent again because its link ended, before it is handed back in
@@ -331,12 +293,8 @@ impl Config {
 
     /// The bound on accepted connections that have not finished their handshake, in all and for
     /// one address (loopback exempt); default: 256 and 64. At the bound the oldest ends.
-    pub fn half_open(self, total: usize, per_address: usize) -> Config {
-        Config {
-            half_open: total,
-            half_open_per_address: per_address,
-            ..self
-        }
+    pub fn half_open(self, half_open: HalfOpen) -> Config {
+        Config { half_open, ..self }
     }
 
     /// How long [`close`](crate::Socket::close) and the last drop wait for queued messages to
@@ -366,17 +324,5 @@ impl Config {
     pub fn allow_host(mut self, host: impl Into<String>) -> Config {
         self.hosts.push(host.into());
         self
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("identity", &self.identity)
-            .field("send_mode", &self.send_mode)
-            .field("delivery", &self.delivery)
-            .field("ack_mode", &self.ack_mode)
-            .field("overflow", &self.overflow_or_default())
-            .finish_non_exhaustive()
     }
 }

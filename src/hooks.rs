@@ -1,14 +1,39 @@
 //! Hooks: settings that are code of the program's own.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::policy::Candidate;
 use crate::stream::OsStream;
 
-pub(crate) type Authorize = Arc<dyn Fn(&Candidate) -> bool + Send + Sync>;
+pub(crate) type Authorize = Hook<dyn Fn(&Candidate) -> bool + Send + Sync>;
 
-pub(crate) type OnStream = Arc<dyn Fn(OsStream<'_>) + Send + Sync>;
+pub(crate) type OnStream = Hook<dyn Fn(OsStream<'_>) + Send + Sync>;
+
+/// Code that is shown as no more than that it is set.
+pub(crate) struct Hook<F: ?Sized>(Arc<F>);
+
+impl<F: ?Sized> Clone for Hook<F> {
+    fn clone(&self) -> Hook<F> {
+        Hook(self.0.clone())
+    }
+}
+
+impl<F: ?Sized> Deref for Hook<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.0
+    }
+}
+
+impl<F: ?Sized> fmt::Debug for Hook<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("set")
+    }
+}
 
 impl Config {
     /// Asks `hook` about every connection whose HELLO came; `false`, or a panic, refuses it, and
@@ -16,7 +41,7 @@ impl Config {
     /// It runs on the connection's thread and may take its time.
     pub fn authorize(self, hook: impl Fn(&Candidate) -> bool + Send + Sync + 'static) -> Config {
         Config {
-            authorize: Some(Arc::new(hook)),
+            authorize: Some(Hook(Arc::new(hook))),
             ..self
         }
     }
@@ -38,8 +63,26 @@ impl Config {
     /// ```
     pub fn on_stream(self, hook: impl Fn(OsStream<'_>) + Send + Sync + 'static) -> Config {
         Config {
-            on_stream: Some(Arc::new(hook)),
+            on_stream: Some(Hook(Arc::new(hook))),
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_shows_all_and_of_a_hook_that_it_is_set() {
+        let shown = format!("{:?}", Config::default().authorize(|_| true));
+        for setting in [
+            "authorize: Some(set)",
+            "on_stream: None",
+            "heartbeat: Heartbeat { interval: 5s, timeout: 15s }",
+            "duplicate_window: 16384",
+        ] {
+            assert!(shown.contains(setting), "{setting}: {shown}");
         }
     }
 }

@@ -137,9 +137,10 @@
 //! longer than it is told. A send that fails hands the message back.
 //!
 //! ```
-//! use jackfield::{Config, Error, Socket};
+//! use jackfield::{Config, Error, Limit, Socket};
 //!
-//! let socket = Socket::new(Config::default().outbox(1, 1024))?; // room for one message
+//! let room = Limit { messages: 1, bytes: 1024 };
+//! let socket = Socket::new(Config::default().outbox(room))?;
 //! socket.send("first")?; // nobody is connected: it waits in the socket
 //! let error = socket.try_send("second").unwrap_err();
 //! assert!(matches!(error.reason, Error::Full));
@@ -268,7 +269,9 @@ pub use endpoint::{Endpoint, Remote};
 pub use error::{Error, SendError};
 pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
-pub use policy::{AckMode, Candidate, Delivery, Overflow, SendMode};
+pub use policy::{
+    Absent, AckMode, Candidate, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses, SendMode,
+};
 pub use report::{CloseReport, Peer, Receipt, Unsent};
 pub use socket::{Arrival, Arrivals, Events, Messages, Socket, recv_any};
 pub use stats::Stats;

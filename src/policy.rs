@@ -1,5 +1,7 @@
 //! Policy: the choices that a configuration makes.
 
+use std::time::Duration;
+
 use crate::endpoint::{Endpoint, Remote};
 use crate::message::Identity;
 use crate::stream::Credentials;
@@ -47,6 +49,70 @@ pub enum Overflow {
     /// As `DropNewest`, and a peer that takes nothing for
     /// [`slow_peer_timeout`](crate::Config::slow_peer_timeout) is disconnected.
     Disconnect,
+}
+
+/// The bound of a queue: whichever is reached first. One message always fits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// So many messages.
+    pub messages: usize,
+    /// So many bytes of them.
+    pub bytes: usize,
+}
+
+impl Limit {
+    pub(crate) fn doubled(self) -> Limit {
+        Limit {
+            messages: self.messages.saturating_mul(2),
+            bytes: self.bytes.saturating_mul(2),
+        }
+    }
+
+    pub(crate) fn but_a_quarter(self) -> Limit {
+        Limit {
+            messages: self.messages - self.messages / 4,
+            bytes: self.bytes - self.bytes / 4,
+        }
+    }
+}
+
+/// When a heartbeat is sent, and when its absence ends a link: see
+/// [`Config::heartbeat`](crate::Config::heartbeat).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heartbeat {
+    /// So long without a send.
+    pub interval: Duration,
+    /// So long without a byte of the peer.
+    pub timeout: Duration,
+}
+
+/// Pauses that double from one attempt to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pauses {
+    /// The first of them.
+    pub first: Duration,
+    /// The longest of them.
+    pub max: Duration,
+}
+
+/// What is remembered of peers that went away: see
+/// [`Config::absent_peers`](crate::Config::absent_peers).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Absent {
+    /// So many of them at most.
+    pub peers: usize,
+    /// So long at most.
+    pub remembered: Duration,
+}
+
+/// The bound on accepted connections that have not said who they are: see
+/// [`Config::half_open`](crate::Config::half_open).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HalfOpen {
+    /// In all.
+    pub total: usize,
+    /// Of one address.
+    pub per_address: usize,
 }
 
 /// A connection whose handshake is done, before it becomes a peer: what an `authorize` hook sees.

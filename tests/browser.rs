@@ -23,7 +23,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use driver::Driver;
-use jackfield::{Config, Delivery, DownReason, Event, SendMode, Socket};
+use jackfield::{Config, Delivery, DownReason, Event, Heartbeat, SendMode, Socket};
 use process::{DEADLINE, Process, example};
 use support::{SLACK, Transport, await_event, eventually, next_text, quick, send, socket};
 
@@ -239,7 +239,10 @@ fn a_page_that_says_nothing_stays_alive() {
     };
     let page = address();
     let _room = room(&page, &address());
-    let short = quick().heartbeat(SLACK / 10, SLACK);
+    let short = quick().heartbeat(Heartbeat {
+        interval: SLACK / 10,
+        timeout: SLACK,
+    });
     let (server, here) = server(short, &page);
     driver.open(&url(&page, &here));
     driver.eventually(STATE, "up");

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use jackfield::{Config, Event, Socket};
+use jackfield::{Config, Event, Pauses, Socket};
 
 const SLACK: Duration = Duration::from_secs(10);
 
@@ -38,7 +38,12 @@ fn accepting_survives_the_end_of_descriptors() {
 }
 
 fn run_out_of_descriptors() {
-    let config = || Config::default().redial(Duration::from_millis(1), Duration::from_millis(10));
+    let config = || {
+        Config::default().redial(Pauses {
+            first: Duration::from_millis(1),
+            max: Duration::from_millis(10),
+        })
+    };
     let server = Socket::new(config()).expect("a socket");
     let here = server.bind("tcp://127.0.0.1:0").expect("a port");
     let port = here.port().expect("a TCP port");

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jackfield::{Config, Endpoint, Identity, Socket};
+use jackfield::{Config, Endpoint, Heartbeat, Identity, Socket};
 
 use crate::Outcome;
 
@@ -32,7 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Settings for peers that say nothing by themselves.
 pub fn quiet() -> Config {
-    Config::default().heartbeat(Duration::from_secs(60), Duration::from_secs(600))
+    Config::default().heartbeat(Heartbeat {
+        interval: Duration::from_secs(60),
+        timeout: Duration::from_secs(600),
+    })
 }
 
 /// As many peers as this process has descriptors for, with both ends in it, and what they are

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
-use jackfield::{Config, Endpoint, Socket};
+use jackfield::{Config, Endpoint, Heartbeat, Socket};
 
 use crate::Outcome;
 use crate::bare::{self, HEARTBEAT};
@@ -54,7 +54,10 @@ impl Idle {
     fn new(plan: &Plan) -> Outcome<Idle> {
         // Each heartbeat is the same work, so a quick run has shorter ones.
         let heartbeat = Duration::from_millis(if plan.is_quick { 500 } else { 5_000 });
-        let config = Config::default().heartbeat(heartbeat, 60 * heartbeat);
+        let config = Config::default().heartbeat(Heartbeat {
+            interval: heartbeat,
+            timeout: 60 * heartbeat,
+        });
         let socket = Socket::new(config)?;
         let here = socket.bind("tcp://127.0.0.1:0")?;
         Ok(Idle {

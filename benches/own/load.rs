@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Endpoint, Socket};
+use jackfield::{Config, Endpoint, Heartbeat, Socket};
 
 use crate::Outcome;
 use crate::bare::{self, HEARTBEAT};
@@ -74,7 +74,10 @@ fn streaming(run: &Run) -> Outcome {
 
 /// Heartbeats often, and peers may be silent.
 fn watched() -> Config {
-    Config::default().heartbeat(INTERVAL, Duration::from_secs(600))
+    Config::default().heartbeat(Heartbeat {
+        interval: INTERVAL,
+        timeout: Duration::from_secs(600),
+    })
 }
 
 /// A socket that a hundred peers stream to as fast as it takes it.

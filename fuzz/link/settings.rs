@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::input::Input;
-use crate::policy::{Delivery, Overflow, SendMode};
+use crate::policy::{Absent, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses, SendMode};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -106,19 +106,34 @@ impl Settings {
         let mut config = Config::default()
             .send_mode(self.send_mode)
             .delivery(self.delivery)
-            .outbox(self.outbox.0, self.outbox.1)
+            .outbox(Limit {
+                messages: self.outbox.0,
+                bytes: self.outbox.1,
+            })
             .max_message(self.max_message)
             .memory_budget(self.memory_budget.max(2 * self.max_message))
             .max_resends(self.max_resends)
             .count_live_resends(self.counts_live_resends)
-            .absent_peers(self.absent_peers, self.absent_for)
+            .absent_peers(Absent {
+                peers: self.absent_peers,
+                remembered: self.absent_for,
+            })
             .absent_ttl(self.absent_ttl)
             .max_connections(self.max_connections)
-            .half_open(self.half_open.0, self.half_open.1)
-            .heartbeat(secs(self.heartbeat.0), secs(self.heartbeat.1))
+            .half_open(HalfOpen {
+                total: self.half_open.0,
+                per_address: self.half_open.1,
+            })
+            .heartbeat(Heartbeat {
+                interval: secs(self.heartbeat.0),
+                timeout: secs(self.heartbeat.1),
+            })
             .slow_peer_timeout(secs(self.slow_peer))
             .handshake_timeout(secs(self.handshake))
-            .resend(secs(self.resend.0), secs(self.resend.1))
+            .resend(Pauses {
+                first: secs(self.resend.0),
+                max: secs(self.resend.1),
+            })
             .duplicate_window(self.duplicate_window);
         config.overflow = self.overflow;
         config.unacknowledged = self.unacknowledged;

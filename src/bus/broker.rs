@@ -15,6 +15,7 @@ use crate::bus::station::Station;
 use crate::bus::stats::BrokerStats;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
+use crate::policy::Limit;
 use crate::socket::Socket;
 
 /// A broker: it knows who wants which topic and who serves which name, and relays.
@@ -69,7 +70,10 @@ impl Broker {
     pub fn config() -> Config {
         Config::default()
             .max_message(MAX_MESSAGE + MARGIN)
-            .outbox(65_536, 32 * 1024 * 1024)
+            .outbox(Limit {
+                messages: 65_536,
+                bytes: 32 * 1024 * 1024,
+            })
             .absent_ttl(Duration::ZERO)
     }
 

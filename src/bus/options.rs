@@ -8,6 +8,7 @@ use crate::bus::error::Error;
 use crate::bus::handle::Bus;
 use crate::bus::table::{bad_name, is_name};
 use crate::config::Config;
+use crate::policy::Limit;
 use crate::socket::Socket;
 
 /// The settings of a [`Bus`], for those who need other ones than the usual.
@@ -27,8 +28,8 @@ use crate::socket::Socket;
 pub struct Options {
     pub(crate) name: Option<String>,
     pub(crate) timeout: Duration,
-    /// Bounds of the queue of a subscription, in messages and bytes.
-    pub(crate) queue: (usize, usize),
+    /// Of the queue of a subscription.
+    pub(crate) queue: Limit,
     pub(crate) config: Config,
     /// The table is for this bus alone, and its socket, if it has one.
     pub(crate) owns_station: bool,
@@ -39,7 +40,10 @@ impl Default for Options {
         Options {
             name: None,
             timeout: Duration::from_secs(5),
-            queue: (65_536, 64 * 1024 * 1024),
+            queue: Limit {
+                messages: 65_536,
+                bytes: 64 * 1024 * 1024,
+            },
             config: Config::default().max_message(MAX_MESSAGE + MARGIN),
             owns_station: false,
         }
@@ -63,11 +67,8 @@ impl Options {
 
     /// The bound of what came to a subscription and was not taken; default: 65 536 messages or
     /// 64 MiB. One message always fits.
-    pub fn queue(self, messages: usize, bytes: usize) -> Options {
-        Options {
-            queue: (messages, bytes),
-            ..self
-        }
+    pub fn queue(self, queue: Limit) -> Options {
+        Options { queue, ..self }
     }
 
     /// The settings of the socket that [`connect`](Options::connect) makes. Its longest message

@@ -5,8 +5,9 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::config::{Config, Limit};
+use crate::config::Config;
 use crate::message::Identity;
+use crate::policy::Limit;
 use crate::proto::batch::Batch;
 use crate::proto::delivery::{Delivery, Presence};
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::config::Limit;
 use crate::message::{Body, Frames, Identity};
+use crate::policy::Limit;
 use crate::proto::chunk::{Chunk, KEEP, LARGE, Leftover};
 use crate::proto::frame::{self, MessageId};
 use crate::proto::ledger::SheetId;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::config::Limit;
 use crate::message::Body;
+use crate::policy::Limit;
 use crate::proto::frame::MessageId;
 use crate::proto::link::LinkId;
 use crate::proto::window::Window;

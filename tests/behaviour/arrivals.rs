@@ -1,6 +1,6 @@
 //! Arrivals, sends to chosen peers, and sending a peer away.
 
-use jackfield::{Arrival, Arrivals, Error};
+use jackfield::{Arrival, Arrivals, Error, Limit};
 
 use crate::support::{
     self, LARGE, SLACK, Transport, await_peers, bound, connected, identity, next_text, quick,
@@ -91,8 +91,14 @@ fn a_send_to_each_reaches_the_chosen_and_names_the_others() {
 fn a_send_to_each_leaves_a_quarter_for_the_others() {
     let (news, reader) = support::pair(
         Transport::Tcp,
-        quick().outbox(1_000, 4 * LARGE),
-        quick().inbox(1, 1),
+        quick().outbox(Limit {
+            messages: 1_000,
+            bytes: 4 * LARGE,
+        }),
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1,
+        }),
     );
     let to = [reader.identity()];
     let is_missed = || {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jackfield::{AckMode, Config, Delivery, Error, Event, SendMode, Socket};
+use jackfield::{AckMode, Config, Delivery, Error, Event, Pauses, SendMode, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_event, await_no_peers, await_peers, bodies, bound,
@@ -49,7 +49,10 @@ fn sure() -> Config {
 
 fn impatient() -> Config {
     let soon = Duration::from_millis(20);
-    sure().resend(soon, soon)
+    sure().resend(Pauses {
+        first: soon,
+        max: soon,
+    })
 }
 
 fn manual() -> Config {
@@ -245,7 +248,14 @@ fn a_close_reports_what_was_not_acknowledged(on: Transport) {
 
 fn many_impatient_resends_deliver_nothing_twice(on: Transport) {
     let soon = Duration::from_millis(1);
-    let (receiver, sender) = pair(on, quick(), sure().resend(soon, soon));
+    let (receiver, sender) = pair(
+        on,
+        quick(),
+        sure().resend(Pauses {
+            first: soon,
+            max: soon,
+        }),
+    );
     (0_u32..500).for_each(|number| send(&sender, number.to_be_bytes()));
     eventually("copies arrive", || receiver.stats().duplicates >= 500);
     let mut seen = HashSet::new();

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{CloseReport, Config, Error, Socket, recv_any};
+use jackfield::{CloseReport, Config, Error, Limit, Socket, recv_any};
 
 use crate::support::{
     SLACK, Transport, bind, connect, connected, eventually, fill, pair, quick, timed,
@@ -52,14 +52,33 @@ fn alone(on: Transport) -> Socket {
 
 /// A sender without room, its peer, and the peer's wish not to hold up the test.
 fn stuck(on: Transport) -> (Socket, Socket) {
-    let sink = Config::default().inbox(1, 1024).linger(Duration::ZERO);
-    let (sender, peer) = pair(on, quick().outbox(1, 1024), sink);
+    let sink = Config::default()
+        .inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        })
+        .linger(Duration::ZERO);
+    let (sender, peer) = pair(
+        on,
+        quick().outbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        sink,
+    );
     fill(&sender, 0);
     (sender, peer)
 }
 
 fn closing_reads_on_what_was_parked(on: Transport) {
-    let (sink, source) = pair(on, quick().inbox(1, 1024), quick());
+    let (sink, source) = pair(
+        on,
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        quick(),
+    );
     fill(&source, 0);
     let linger = Duration::from_secs(8);
     let (_, took) = timed(|| sink.close_within(linger));
@@ -114,7 +133,13 @@ fn closing_wakes_a_blocked_send(on: Transport) {
 }
 
 fn closing_wakes_a_send_that_nobody_came_for(on: Transport) {
-    let sender = connected(quick().outbox(1, 1024), &on.endpoint());
+    let sender = connected(
+        quick().outbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &on.endpoint(),
+    );
     sender.send("waits").unwrap();
     assert_closing_ends(&sender, |socket| Ok(socket.send_timeout("blocked", SLACK)?));
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{CloseReport, Delivery, Error, Event, Socket};
+use jackfield::{CloseReport, Delivery, Error, Event, Limit, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_event, await_no_peers, bind, bodies, bound, connected,
@@ -44,8 +44,18 @@ fn closing_hands_back_what_nobody_came_for(on: Transport) {
 
 /// Row 33: with a peer that does not read.
 fn closing_ends_in_time_with_a_peer_that_does_not_read(on: Transport) {
-    let sink = quick().inbox(1, 1024);
-    let (sender, _stuck) = pair(on, quick().outbox(4, 1024 * 1024), sink);
+    let sink = quick().inbox(Limit {
+        messages: 1,
+        bytes: 1024,
+    });
+    let (sender, _stuck) = pair(
+        on,
+        quick().outbox(Limit {
+            messages: 4,
+            bytes: 1024 * 1024,
+        }),
+        sink,
+    );
     fill(&sender, 0);
     let (report, took) = timed(|| sender.close_within(LINGER));
     assert!(took < IN_TIME, "{took:?}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, DownReason, DropReason, Error, Event, Overflow, SendMode, Socket};
+use jackfield::{Config, DownReason, DropReason, Error, Event, Limit, Overflow, SendMode, Socket};
 
 use crate::support::{
     Transport, assert_law, await_event, bound, connected, eventually, large, next, next_text,
@@ -23,8 +23,18 @@ on_every_transport!(
 
 /// A sender and a peer that does not take what it sends, after `count` large messages.
 fn flooded(on: Transport, config: Config, count: usize) -> (Socket, Socket) {
-    let sink = quick().inbox(1, 1024);
-    let (sender, stuck) = pair(on, config.outbox(4, 1024 * 1024 * 1024), sink);
+    let sink = quick().inbox(Limit {
+        messages: 1,
+        bytes: 1024,
+    });
+    let (sender, stuck) = pair(
+        on,
+        config.outbox(Limit {
+            messages: 4,
+            bytes: 1024 * 1024 * 1024,
+        }),
+        sink,
+    );
     for number in 0..count {
         sender.send(large(number)).unwrap();
         assert_law(&sender);
@@ -36,7 +46,10 @@ fn flooded(on: Transport, config: Config, count: usize) -> (Socket, Socket) {
 const FLOOD: usize = 200;
 
 fn block_hands_back_and_drops_nothing(on: Transport) {
-    let config = quick().overflow(Overflow::Block).outbox(2, 1024);
+    let config = quick().overflow(Overflow::Block).outbox(Limit {
+        messages: 2,
+        bytes: 1024,
+    });
     let sender = connected(config, &on.endpoint());
     sender.try_send("one").unwrap();
     sender.try_send("two").unwrap();
@@ -48,7 +61,10 @@ fn block_hands_back_and_drops_nothing(on: Transport) {
 
 fn block_makes_a_publish_wait(on: Transport) {
     let config = quick().send_mode(SendMode::Publish);
-    let config = config.overflow(Overflow::Block).outbox(1, 1024);
+    let config = config.overflow(Overflow::Block).outbox(Limit {
+        messages: 1,
+        bytes: 1024,
+    });
     let sender = connected(config, &on.endpoint());
     sender.send("one").unwrap();
     let refused = sender
@@ -87,7 +103,13 @@ fn drop_oldest_keeps_what_is_sent_last(on: Transport) {
 
 fn waiting_with(overflow: Overflow, on: Transport) -> [String; 2] {
     let here = on.endpoint();
-    let sender = connected(quick().overflow(overflow).outbox(2, 1024), &here);
+    let sender = connected(
+        quick().overflow(overflow).outbox(Limit {
+            messages: 2,
+            bytes: 1024,
+        }),
+        &here,
+    );
     for number in 0..5 {
         sender.send(format!("{number}")).unwrap();
         assert_law(&sender);
@@ -133,7 +155,10 @@ fn drops_are_told_with_peer_and_reason(on: Transport) {
 
 fn a_publish_over_the_memory_budget_drops_the_oldest(on: Transport) {
     let config = quick().send_mode(SendMode::Publish);
-    let sink = quick().inbox(1, 1024);
+    let sink = quick().inbox(Limit {
+        messages: 1,
+        bytes: 1024,
+    });
     let (sender, _stuck) = pair(
         on,
         config

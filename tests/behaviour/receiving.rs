@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Error, Event};
+use jackfield::{Error, Event, Heartbeat, Limit};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_peers, bind, bound, connected, eventually, fill, next,
@@ -59,8 +59,18 @@ fn a_talkative_peer_does_not_hide_a_quiet_one(on: Transport) {
 
 /// Row 10: the reader parks, the sender is held back, memory is bounded.
 fn a_full_inbox_holds_the_sender_back(on: Transport) {
-    let sink = quick().inbox(4, 1024 * 1024);
-    let (sender, receiver) = pair(on, quick().outbox(4, 1024 * 1024), sink);
+    let sink = quick().inbox(Limit {
+        messages: 4,
+        bytes: 1024 * 1024,
+    });
+    let (sender, receiver) = pair(
+        on,
+        quick().outbox(Limit {
+            messages: 4,
+            bytes: 1024 * 1024,
+        }),
+        sink,
+    );
     let count = fill(&sender, 0);
     assert!(count < 200, "{count} messages of a quarter mebibyte");
     let received = receiver.stats().received;
@@ -77,8 +87,22 @@ fn a_full_inbox_holds_the_sender_back(on: Transport) {
 /// Row 10: nobody is found silent while we do not read.
 fn time_in_which_we_do_not_read_is_not_counted_against_the_peer(on: Transport) {
     let (interval, timeout) = (Duration::from_millis(100), Duration::from_millis(600));
-    let config = || quick().heartbeat(interval, timeout).inbox(1, 1024);
-    let (sender, receiver) = pair(on, config().outbox(4, 1024 * 1024), config());
+    let config = || {
+        quick()
+            .heartbeat(Heartbeat { interval, timeout })
+            .inbox(Limit {
+                messages: 1,
+                bytes: 1024,
+            })
+    };
+    let (sender, receiver) = pair(
+        on,
+        config().outbox(Limit {
+            messages: 4,
+            bytes: 1024 * 1024,
+        }),
+        config(),
+    );
     let count = fill(&sender, 0);
     for socket in [&sender, &receiver] {
         let events = socket.events();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, DropReason, Event, SendMode, Socket};
+use jackfield::{Config, DropReason, Event, Limit, SendMode, Socket};
 
 use crate::support::{
     Transport, assert_law, await_event, await_peers, bound, connected, fill, identity, large, next,
@@ -18,14 +18,25 @@ on_every_transport!(
 );
 
 fn stuck(who: u8) -> Config {
-    quick().inbox(1, 1024).identity(identity(who))
+    quick()
+        .inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        })
+        .identity(identity(who))
 }
 
 /// A sender whose only peer, number 1, took what it could and left; and how much it accepted.
 /// A peer reads on while it leaves, and may take everything: then once more.
 fn abandoned(config: &Config, here: &str, accepts: impl Fn(&Socket) -> usize) -> (Socket, usize) {
     let rounds = std::iter::repeat_with(|| {
-        let sender = bound(config.clone().outbox(6, 64 * 1024 * 1024), here);
+        let sender = bound(
+            config.clone().outbox(Limit {
+                messages: 6,
+                bytes: 64 * 1024 * 1024,
+            }),
+            here,
+        );
         let first = connected(stuck(1), here);
         await_peers(&sender, 1);
         let count = accepts(&sender);

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Error, Peer, SendMode};
+use jackfield::{Error, Limit, Peer, SendMode};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_no_peers, await_peers, bound, connect, connected,
@@ -60,7 +60,13 @@ fn messages_published_before_anyone_came_leave_in_order(on: Transport) {
 }
 
 fn what_waits_for_a_peer_is_bounded(on: Transport) {
-    let sender = connected(quick().outbox(3, 1024), &on.endpoint());
+    let sender = connected(
+        quick().outbox(Limit {
+            messages: 3,
+            bytes: 1024,
+        }),
+        &on.endpoint(),
+    );
     for _ in 0..3 {
         sender.try_send("waits").unwrap();
     }
@@ -72,7 +78,13 @@ fn what_waits_for_a_peer_is_bounded(on: Transport) {
 
 fn a_blocked_send_goes_on_when_a_peer_comes(on: Transport) {
     let here = on.endpoint();
-    let sender = connected(quick().outbox(1, 1024), &here);
+    let sender = connected(
+        quick().outbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &here,
+    );
     sender.send("first").unwrap();
     let blocked = thread::spawn({
         let sender = sender.clone();
@@ -85,7 +97,10 @@ fn a_blocked_send_goes_on_when_a_peer_comes(on: Transport) {
 }
 
 fn publishing_never_waits_for_a_peer(on: Transport) {
-    let config = quick().send_mode(SendMode::Publish).outbox(2, 1024);
+    let config = quick().send_mode(SendMode::Publish).outbox(Limit {
+        messages: 2,
+        bytes: 1024,
+    });
     let sender = connected(config, &on.endpoint());
     for _ in 0..5 {
         sender.send("news").unwrap();
@@ -124,8 +139,20 @@ fn a_publish_reaches_every_peer(on: Transport) {
 
 fn round_robin_passes_over_a_peer_without_room(on: Transport) {
     let here = on.endpoint();
-    let sender = bound(quick().outbox(2, 1024 * 1024), &here);
-    let _stuck = connected(quick().inbox(1, 1024), &here);
+    let sender = bound(
+        quick().outbox(Limit {
+            messages: 2,
+            bytes: 1024 * 1024,
+        }),
+        &here,
+    );
+    let _stuck = connected(
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &here,
+    );
     let reader = connected(quick(), &here);
     await_peers(&sender, 2);
     let counted = thread::spawn({
@@ -145,8 +172,18 @@ fn round_robin_passes_over_a_peer_without_room(on: Transport) {
 }
 
 fn try_send_hands_the_message_back_when_every_peer_is_full(on: Transport) {
-    let sink = quick().inbox(1, 1024);
-    let (sender, _stuck) = pair(on, quick().outbox(2, 1024 * 1024), sink);
+    let sink = quick().inbox(Limit {
+        messages: 1,
+        bytes: 1024,
+    });
+    let (sender, _stuck) = pair(
+        on,
+        quick().outbox(Limit {
+            messages: 2,
+            bytes: 1024 * 1024,
+        }),
+        sink,
+    );
     fill(&sender, 0);
     let refused = sender.try_send("one more").unwrap_err();
     assert!(matches!(refused.reason, Error::Full));
@@ -156,8 +193,18 @@ fn try_send_hands_the_message_back_when_every_peer_is_full(on: Transport) {
 }
 
 fn a_send_that_waits_for_room_gets_it(on: Transport) {
-    let sink = quick().inbox(1, 1024);
-    let (sender, receiver) = pair(on, quick().outbox(2, 1024 * 1024), sink);
+    let sink = quick().inbox(Limit {
+        messages: 1,
+        bytes: 1024,
+    });
+    let (sender, receiver) = pair(
+        on,
+        quick().outbox(Limit {
+            messages: 2,
+            bytes: 1024 * 1024,
+        }),
+        sink,
+    );
     let count = fill(&sender, 0);
     let blocked = thread::spawn({
         let sender = sender.clone();
@@ -171,7 +218,10 @@ fn a_send_that_waits_for_room_gets_it(on: Transport) {
 
 fn plain_send_gives_up_after_the_send_timeout(on: Transport) {
     let config = quick()
-        .outbox(1, 1024)
+        .outbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        })
         .send_timeout(Duration::from_millis(50));
     let sender = connected(config, &on.endpoint());
     sender.send("waits").unwrap();

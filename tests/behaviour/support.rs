@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Endpoint, Error, Event, Identity, Message, Socket, Unsent};
+use jackfield::{Config, Endpoint, Error, Event, Identity, Message, Pauses, Socket, Unsent};
 
 /// How long a test waits for what must happen; it waits so long only when it fails.
 pub const SLACK: Duration = Duration::from_secs(30);
@@ -89,7 +89,12 @@ pub fn run(test: fn(Transport), on: Transport) {
 /// Settings for tests: dials again soon, and does not linger when dropped.
 pub fn quick() -> Config {
     let (soon, later) = (Duration::from_millis(2), Duration::from_millis(50));
-    Config::default().redial(soon, later).linger(later)
+    Config::default()
+        .redial(Pauses {
+            first: soon,
+            max: later,
+        })
+        .linger(later)
 }
 
 pub fn socket(config: Config) -> Socket {

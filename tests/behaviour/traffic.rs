@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Config, Delivery, Error, SendMode, Socket};
+use jackfield::{Config, Delivery, Error, Limit, SendMode, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, bound, connected, eventually, next, pair, quick, send,
@@ -71,7 +71,15 @@ fn eight_threads_on_one_handle_lose_nothing_at_least_once(on: Transport) {
 /// Row 11: both ends send before they receive.
 fn two_ends_in_one_loop_do_not_deadlock_with_a_timeout(on: Transport) {
     let small = || {
-        let config = quick().outbox(2, 64 * 1024).inbox(2, 64 * 1024);
+        let config = quick()
+            .outbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+            .inbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            });
         config.send_timeout(Duration::from_millis(5))
     };
     let (one, other) = pair(on, small(), small());
@@ -90,7 +98,17 @@ fn two_ends_in_one_loop_do_not_deadlock_with_a_timeout(on: Transport) {
 }
 
 fn two_ends_that_stream_at_each_other_both_finish(on: Transport) {
-    let small = || quick().outbox(2, 64 * 1024).inbox(2, 64 * 1024);
+    let small = || {
+        quick()
+            .outbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+            .inbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+    };
     let (one, other) = pair(on, small(), small());
     thread::scope(|scope| {
         for socket in [&one, &other] {
@@ -136,12 +154,19 @@ fn long_messages_come_whole_to_one_who_is_quick_by_turns(on: Transport) {
 fn a_publisher_is_not_held_up_by_a_slow_subscriber(on: Transport) {
     let here = on.endpoint();
     let publisher = bound(
-        quick()
-            .send_mode(SendMode::Publish)
-            .outbox(16, 64 * 1024 * 1024),
+        quick().send_mode(SendMode::Publish).outbox(Limit {
+            messages: 16,
+            bytes: 64 * 1024 * 1024,
+        }),
         &here,
     );
-    let _slow = connected(quick().inbox(1, 1024), &here);
+    let _slow = connected(
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &here,
+    );
     let fast = connected(quick(), &here);
     publisher.wait_for_peers(2, SLACK).unwrap();
     for _ in 0..200 {

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use jackfield::{Config, DownReason, Event, OsStream};
+use jackfield::{Config, DownReason, Event, Heartbeat, OsStream};
 
 use crate::masked;
 use crate::support::{
@@ -17,7 +17,10 @@ use crate::wire::{RawPeer, data, heartbeat, hello};
 
 /// Nothing is written but what the test is about.
 fn without_heartbeats() -> Config {
-    quick().heartbeat(Duration::from_secs(60), Duration::from_secs(120))
+    quick().heartbeat(Heartbeat {
+        interval: Duration::from_secs(60),
+        timeout: Duration::from_secs(120),
+    })
 }
 
 fn dial(here: &str) -> TcpStream {

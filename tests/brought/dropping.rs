@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Duplex, RawStream, Socket};
+use jackfield::{Duplex, Pauses, RawStream, Socket};
 
 use crate::support::{SLACK, Transport, await_peers, quick, socket};
 use crate::wire::hello;
@@ -101,7 +101,10 @@ fn an_error_may_ask_its_socket_when_it_is_lost() {
     let (answered, answers) = mpsc::channel();
     let soon = Duration::from_millis(1);
     let (client, held) = (
-        socket(quick().redial(soon, soon)),
+        socket(quick().redial(Pauses {
+            first: soon,
+            max: soon,
+        })),
         Arc::new(OnceLock::new()),
     );
     held.set(client.clone()).expect("it was empty");

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use jackfield::bus::{Broker, Bus, Limits, Post};
-use jackfield::{Config, Error, Socket};
+use jackfield::{Config, Error, Limit, Socket};
 
 use crate::stage::{broker, broker_config, call, connected, echo, next_text, patient, stranger};
 use crate::support::{self, SLACK, Transport, eventually};
@@ -93,7 +93,10 @@ fn answers_to_the_calls_of_others_are_not_taken() {
 
 /// A broker with small outboxes, so that they are full soon.
 fn narrow() -> (Broker, String) {
-    let config = broker_config().outbox(64, 256 * 1024);
+    let config = broker_config().outbox(Limit {
+        messages: 64,
+        bytes: 256 * 1024,
+    });
     let broker = Broker::new(config, Limits::default()).expect("a broker");
     let there = broker
         .listen(Transport::Tcp.endpoint())
@@ -103,7 +106,12 @@ fn narrow() -> (Broker, String) {
 
 /// A client that takes what it likes: nothing is read of it until somebody asks.
 fn deaf(there: &str) -> Socket {
-    let config = support::quick().inbox(1, 1).memory_budget(64 * 1024 * 1024);
+    let config = support::quick()
+        .inbox(Limit {
+            messages: 1,
+            bytes: 1,
+        })
+        .memory_budget(64 * 1024 * 1024);
     let socket = support::connected(config, there);
     support::await_peers(&socket, 1);
     socket

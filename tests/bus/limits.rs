@@ -99,7 +99,13 @@ fn retained_values_are_bounded_in_number_and_bytes() {
 
 #[test]
 fn a_subscription_that_is_not_read_loses_the_newest_and_says_so() {
-    let bus = Bus::options().queue(3, 1_000_000).local().expect("a bus");
+    let bus = Bus::options()
+        .queue(jackfield::Limit {
+            messages: 3,
+            bytes: 1_000_000,
+        })
+        .local()
+        .expect("a bus");
     let slow = bus.subscribe("a").expect("accepted");
     let other = bus.subscribe("a").expect("accepted");
     for number in 0..5 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, Delivery, DownReason, Event, Socket};
+use jackfield::{Config, Delivery, DownReason, Event, Heartbeat, Limit, Socket};
 
 use crate::chaos::{BOTH, Cut, Proxy, Way};
 use crate::network::through_a_network;
@@ -22,7 +22,13 @@ const BEAT: Duration = Duration::from_millis(50);
 #[test]
 fn interrupted_writes_go_on_where_they_were() {
     let here = Transport::Tcp.endpoint();
-    let server = bound(quick().inbox(1, 1024), &here);
+    let server = bound(
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &here,
+    );
     let mut sender = Remote::connected("", &here);
     sender.ask(&format!("stream {MANY}"));
     for number in 0..MANY {
@@ -53,8 +59,17 @@ fn writes_that_are_taken_in_pieces_arrive_whole() {
 /// A sender with much under way when its connection is reset; and how much it accepted.
 fn reset_in_full_flow(sender: Config) -> (Socket, Proxy, Socket, usize) {
     // The other end sees the reset with its next heartbeat.
-    let beating = quick().heartbeat(BEAT, SLACK);
-    let (receiver, network, sender) = through_a_network(beating, sender.outbox(16, 64 * LARGE));
+    let beating = quick().heartbeat(Heartbeat {
+        interval: BEAT,
+        timeout: SLACK,
+    });
+    let (receiver, network, sender) = through_a_network(
+        beating,
+        sender.outbox(Limit {
+            messages: 16,
+            bytes: 64 * LARGE,
+        }),
+    );
     network.stall([Way::Out]);
     let count = fill(&sender, 0);
     network.cut(Cut::Reset);

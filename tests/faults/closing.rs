@@ -7,7 +7,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{CloseReport, Config, Delivery, Error, Event, Socket};
+use jackfield::{CloseReport, Config, Delivery, Error, Event, Limit, Socket};
 
 use crate::chaos::{BOTH, Cut, Way};
 use crate::network::through_a_network;
@@ -55,7 +55,13 @@ fn a_close_over_a_half_open_connection_ends_in_time() {
 #[test]
 fn a_close_with_a_stopped_peer_ends_in_time() {
     let here = Transport::Tcp.endpoint();
-    let server = bound(quick().outbox(4, 64 * LARGE), &here);
+    let server = bound(
+        quick().outbox(Limit {
+            messages: 4,
+            bytes: 64 * LARGE,
+        }),
+        &here,
+    );
     let stopped = Remote::connected("", &here);
     await_peers(&server, 1);
     stopped.stop();
@@ -67,7 +73,17 @@ fn a_close_with_a_stopped_peer_ends_in_time() {
 /// Row 33: while senders are blocked, readers are parked, and nobody receives.
 #[test]
 fn a_close_in_full_flow_ends_in_time() {
-    let small = || quick().outbox(2, 64 * 1024).inbox(2, 64 * 1024);
+    let small = || {
+        quick()
+            .outbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+            .inbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+    };
     let (one, _network, other) = through_a_network(small(), small());
     let senders = [&one, &other].map(|socket| {
         let socket = socket.clone();
@@ -97,7 +113,13 @@ fn a_close_over_a_slow_network_ends_in_time() {
 /// Row 33: after a reset, with what came back and nobody to give it to.
 #[test]
 fn a_close_after_a_reset_reports_what_came_back() {
-    let (_binder, network, dialler) = through_a_network(quick(), quick().outbox(16, 64 * LARGE));
+    let (_binder, network, dialler) = through_a_network(
+        quick(),
+        quick().outbox(Limit {
+            messages: 16,
+            bytes: 64 * LARGE,
+        }),
+    );
     network.stall([Way::Out]);
     let count = fill(&dialler, 0);
     network.refuse();
@@ -155,14 +177,31 @@ fn a_close_while_peers_come_and_go_ends_in_time() {
 #[test]
 fn a_close_in_the_middle_of_everything_ends_in_time() {
     let here = Transport::Tcp.endpoint();
-    let everything = bound(sure().outbox(4, 64 * LARGE).inbox(2, 64 * 1024), &here);
+    let everything = bound(
+        sure()
+            .outbox(Limit {
+                messages: 4,
+                bytes: 64 * LARGE,
+            })
+            .inbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            }),
+        &here,
+    );
     let stopped = Remote::connected("", &here);
     await_peers(&everything, 1);
     stopped.stop();
     let _silent = RawPeer::dial(&here);
     let mut partial = RawPeer::join(&here, 1);
     partial.write(&[0x00, 0x10, 0x00, 0x00, 0x03]);
-    let flooding = connected(quick().outbox(4, 64 * LARGE), &here);
+    let flooding = connected(
+        quick().outbox(Limit {
+            messages: 4,
+            bytes: 64 * LARGE,
+        }),
+        &here,
+    );
     await_peers(&flooding, 1);
     fill(&flooding, 0);
     everything

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use jackfield::{Event, Socket};
+use jackfield::{Event, Pauses, Socket};
 
 use crate::remote::Remote;
 use crate::support::{
@@ -66,7 +66,13 @@ fn await_change(socket: &Socket) {
 fn a_listener_that_comes_and_goes_is_dialled_ever_less_often() {
     let (listener, there) = listener();
     let (shortest, longest) = (Duration::from_millis(2), Duration::from_millis(200));
-    let client = connected(quick().redial(shortest, longest), &there);
+    let client = connected(
+        quick().redial(Pauses {
+            first: shortest,
+            max: longest,
+        }),
+        &there,
+    );
     let ends = [(); 20].map(|()| {
         flap(&listener);
         await_change(&client);
@@ -84,7 +90,12 @@ fn a_connection_that_was_stable_starts_the_pauses_over() {
     let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(600));
     let stable = Duration::from_nanos(1);
     let client = connected(
-        quick().redial(shortest, longest).stable_after(stable),
+        quick()
+            .redial(Pauses {
+                first: shortest,
+                max: longest,
+            })
+            .stable_after(stable),
         &there,
     );
     // Without a fresh start the pauses would be hours long by the end.

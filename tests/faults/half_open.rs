@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Delivery, DownReason, Event, Socket};
+use jackfield::{Config, Delivery, DownReason, Event, Heartbeat, Socket};
 
 use crate::chaos::{BOTH, Way};
 use crate::network::through_a_network;
@@ -17,7 +17,10 @@ const BOTH_DOWN: Duration = Duration::from_millis(2_000);
 
 fn watchful() -> Config {
     quick()
-        .heartbeat(INTERVAL, TIMEOUT)
+        .heartbeat(Heartbeat {
+            interval: INTERVAL,
+            timeout: TIMEOUT,
+        })
         .handshake_timeout(INTERVAL * 2)
 }
 
@@ -89,7 +92,10 @@ fn what_a_half_open_connection_swallowed_is_sent_again() {
 /// Row 7: a dialler that is back does not wait for the listener's timeout after its own.
 #[test]
 fn a_dialler_that_is_back_does_not_wait_for_the_listeners_timeout() {
-    let slow_to_see = watchful().heartbeat(INTERVAL, Duration::from_secs(600));
+    let slow_to_see = watchful().heartbeat(Heartbeat {
+        interval: INTERVAL,
+        timeout: Duration::from_secs(600),
+    });
     let (binder, network, dialler) = through_a_network(slow_to_see, watchful());
     network.swallow(BOTH);
     assert_eq!(down_reason(&dialler), DownReason::Silent);

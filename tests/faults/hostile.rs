@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jackfield::{DownReason, Event, Socket};
+use jackfield::{DownReason, Event, Pauses, Socket};
 
 use crate::support::{await_event, await_peers, connected, eventually, quick};
 use crate::wire::{HELLO, RawPeer, frame, heartbeat, hello, listener, server};
@@ -56,7 +56,13 @@ fn garbage_gets_not_a_byte_where_a_hook_decides() {
 fn a_listener_of_another_version_is_dialled_ever_less_often() {
     let (listener, there) = listener();
     let longest = Duration::from_millis(200);
-    let client = connected(quick().redial(Duration::from_millis(2), longest), &there);
+    let client = connected(
+        quick().redial(Pauses {
+            first: Duration::from_millis(2),
+            max: longest,
+        }),
+        &there,
+    );
     let attempts = [(); 20].map(|()| {
         let mut foreign = RawPeer::accept(&listener);
         assert_eq!(foreign.read().expect("its HELLO").kind, HELLO);

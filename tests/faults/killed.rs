@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jackfield::{AckMode, Config, Delivery, DownReason, Event, Socket};
+use jackfield::{AckMode, Config, Delivery, DownReason, Event, Heartbeat, Limit, Pauses, Socket};
 
 use crate::remote::Remote;
 use crate::support::{
@@ -14,7 +14,7 @@ use crate::support::{
 fn patient() -> Config {
     let (interval, timeout) = (Duration::from_secs(60), Duration::from_secs(600));
     quick()
-        .heartbeat(interval, timeout)
+        .heartbeat(Heartbeat { interval, timeout })
         .handshake_timeout(timeout)
 }
 
@@ -102,7 +102,13 @@ fn the_attempts_after_a_kill_are_scattered() {
     let here = Transport::Tcp.endpoint();
     let listener = Remote::bound("", &here);
     let pause = Duration::from_millis(100);
-    let client = connected(patient().redial(pause, pause), &here);
+    let client = connected(
+        patient().redial(Pauses {
+            first: pause,
+            max: pause,
+        }),
+        &here,
+    );
     await_peers(&client, 1);
     listener.kill();
     await_down(&client);
@@ -124,7 +130,13 @@ fn the_attempts_after_a_kill_are_scattered() {
 #[test]
 fn a_program_killed_in_mid_frame_leaves_no_part_of_it() {
     let here = Transport::Tcp.endpoint();
-    let server = bound(patient().inbox(1, 1024), &here);
+    let server = bound(
+        patient().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &here,
+    );
     let other = connected(quick(), &here);
     let mut sender = Remote::connected("identity=1", &here);
     let accepted: usize = sender.ask("fill").parse().expect("a number");

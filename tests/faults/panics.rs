@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use jackfield::{AckMode, Delivery, Error, Socket};
+use jackfield::{AckMode, Delivery, Error, Pauses, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_peers, bound, connected, eventually, next, next_text, pair,
@@ -26,7 +26,10 @@ fn assert_usable(socket: &Socket, peer: &Socket) {
 fn the_message_of_a_consumer_that_panics_is_delivered_again() {
     let manual = quick().ack_mode(AckMode::Manual);
     let sure = quick().delivery(Delivery::AtLeastOnce);
-    let sure = sure.resend(std::time::Duration::from_millis(20), SLACK);
+    let sure = sure.resend(Pauses {
+        first: std::time::Duration::from_millis(20),
+        max: SLACK,
+    });
     let (receiver, sender) = pair(Transport::Tcp, manual, sure);
     send(&sender, "job");
     let consumer = receiver.clone();

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{AckMode, Config, Delivery, Message, SendMode, Socket};
+use jackfield::{AckMode, Config, Delivery, Heartbeat, Limit, Message, Pauses, SendMode, Socket};
 
 use crate::process::{DEADLINE, Process};
 use crate::support::{self, SLACK, await_peers, eventually, identity, next, quick};
@@ -176,10 +176,22 @@ fn set(config: Config, setting: &str) -> Config {
         "publish" => config.send_mode(SendMode::Publish),
         "budget" => config.memory_budget(numbers[0] as usize),
         "manual" => config.ack_mode(AckMode::Manual),
-        "heartbeat" => config.heartbeat(millis(0), millis(1)),
-        "redial" => config.redial(millis(0), millis(1)),
-        "inbox" => config.inbox(numbers[0] as usize, numbers[1] as usize),
-        "outbox" => config.outbox(numbers[0] as usize, numbers[1] as usize),
+        "heartbeat" => config.heartbeat(Heartbeat {
+            interval: millis(0),
+            timeout: millis(1),
+        }),
+        "redial" => config.redial(Pauses {
+            first: millis(0),
+            max: millis(1),
+        }),
+        "inbox" => config.inbox(Limit {
+            messages: numbers[0] as usize,
+            bytes: numbers[1] as usize,
+        }),
+        "outbox" => config.outbox(Limit {
+            messages: numbers[0] as usize,
+            bytes: numbers[1] as usize,
+        }),
         // It says when it is asked, and never answers.
         "undecided" => config.authorize(|_| {
             say("asked");

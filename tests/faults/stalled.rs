@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, DownReason, Error, Event, Overflow, Socket};
+use jackfield::{Config, DownReason, Error, Event, Heartbeat, Limit, Overflow, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_event, await_peers, bound, connected, eventually, fill,
@@ -18,7 +18,10 @@ const TIMEOUT: Duration = Duration::from_millis(1_000);
 const HANDSHAKE: Duration = Duration::from_millis(500);
 
 fn watchful() -> Config {
-    quick().heartbeat(INTERVAL, TIMEOUT)
+    quick().heartbeat(Heartbeat {
+        interval: INTERVAL,
+        timeout: TIMEOUT,
+    })
 }
 
 /// A peer that beats and never reads, until it is dropped.
@@ -64,7 +67,10 @@ fn assert_all_stay(socket: &Socket, time: Duration) {
 /// a peer for longer than the timeout.
 #[test]
 fn a_peer_that_beats_and_does_not_read_is_held_back_and_kept() {
-    let (server, here) = server(watchful().outbox(4, 1024 * 1024));
+    let (server, here) = server(watchful().outbox(Limit {
+        messages: 4,
+        bytes: 1024 * 1024,
+    }));
     let _beating = Beating::join(&here, 1);
     await_peers(&server, 1);
     fill(&server, 0);
@@ -82,7 +88,10 @@ fn a_peer_that_beats_and_does_not_read_is_held_back_and_kept() {
 fn a_peer_that_beats_and_does_not_read_is_ended_where_that_is_asked_for() {
     let config = watchful().overflow(Overflow::Disconnect);
     let config = config.slow_peer_timeout(INTERVAL);
-    let (server, here) = server(config.outbox(4, 1024 * 1024));
+    let (server, here) = server(config.outbox(Limit {
+        messages: 4,
+        bytes: 1024 * 1024,
+    }));
     let _beating = Beating::join(&here, 1);
     await_peers(&server, 1);
     let events = server.events();
@@ -102,7 +111,17 @@ fn a_peer_that_beats_and_does_not_read_is_ended_where_that_is_asked_for() {
 /// Row 11: both ends only send: both are told, neither hangs, both stay, and all arrives.
 #[test]
 fn two_ends_that_only_send_are_told_and_stay_peers() {
-    let small = || watchful().outbox(2, 64 * 1024).inbox(2, 64 * 1024);
+    let small = || {
+        watchful()
+            .outbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+            .inbox(Limit {
+                messages: 2,
+                bytes: 64 * 1024,
+            })
+    };
     let (one, other) = pair(Transport::Tcp, small(), small());
     let ends = [&one, &other];
     let counts = thread::scope(|scope| {
@@ -121,7 +140,10 @@ fn two_ends_that_only_send_are_told_and_stay_peers() {
 /// Row 39: while one peer's write hangs, everything that needs the lock goes on.
 #[test]
 fn no_lock_is_held_across_a_write_to_a_stalled_peer() {
-    let (server, here) = server(quick().outbox(4, 1024 * 1024));
+    let (server, here) = server(quick().outbox(Limit {
+        messages: 4,
+        bytes: 1024 * 1024,
+    }));
     let _beating = Beating::join(&here, 1);
     await_peers(&server, 1);
     fill(&server, 0);

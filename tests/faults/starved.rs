@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use jackfield::{DownReason, Error, Event, Socket};
+use jackfield::{DownReason, Error, Event, Limit, Socket};
 
 use crate::again::{is_prepared, run_prepared};
 use crate::support::{
@@ -104,7 +104,13 @@ fn without_a_thread_for_it_a_stalled_link_is_written_all_the_same() {
         return run_prepared(name, FEW_THREADS);
     }
     let here = Transport::Tcp.endpoint();
-    let receiver = bound(quick().inbox(1, 1024), &here);
+    let receiver = bound(
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+        &here,
+    );
     let sender = connected(quick(), &here);
     await_peers(&receiver, 1);
     await_peers(&sender, 1);
@@ -127,7 +133,13 @@ fn a_close_without_threads_ends_in_time() {
     }
     let here = Transport::Tcp.endpoint();
     let server = bound(quick(), &here);
-    let client = connected(quick().outbox(4, 1024 * 1024), &here);
+    let client = connected(
+        quick().outbox(Limit {
+            messages: 4,
+            bytes: 1024 * 1024,
+        }),
+        &here,
+    );
     await_peers(&client, 1);
     let watch = Watch::start();
     let hoard = Hoard::all();

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jackfield::Socket;
+use jackfield::{Pauses, Socket};
 
 use crate::again::{is_prepared, run_prepared};
 use crate::support::{
@@ -95,7 +95,12 @@ impl Drop for Closed {
 
 fn weather(storm: Storm) {
     let here = Transport::Tcp.endpoint();
-    let config = || quick().redial(storm.shortest, storm.longest);
+    let config = || {
+        quick().redial(Pauses {
+            first: storm.shortest,
+            max: storm.longest,
+        })
+    };
     let server = bound(quick(), &here);
     let diallers: Vec<Socket> = (0..storm.diallers)
         .map(|_| connected(config(), &here))

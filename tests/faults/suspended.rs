@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, Delivery, DownReason, Event};
+use jackfield::{Config, Delivery, DownReason, Event, Heartbeat};
 
 use crate::remote::Remote;
 use crate::support::{
@@ -22,7 +22,10 @@ const BEATS: u64 = 32;
 const BEAT: Duration = Duration::from_millis(80);
 
 fn watchful() -> Config {
-    quick().heartbeat(INTERVAL, TIMEOUT)
+    quick().heartbeat(Heartbeat {
+        interval: INTERVAL,
+        timeout: TIMEOUT,
+    })
 }
 
 /// Whoever is judged before all of them were read is judged wrongly.

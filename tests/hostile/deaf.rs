@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, DownReason, Error, Event, Overflow};
+use jackfield::{Config, DownReason, Error, Event, Limit, Overflow};
 
 use crate::attacker::{Attacker, forged};
 use crate::footprint::drains;
@@ -16,7 +16,10 @@ const DEAF: u32 = 8;
 const ANSWER: usize = 100_000;
 
 fn small() -> Config {
-    quick().outbox(1_000, 1024 * 1024)
+    quick().outbox(Limit {
+        messages: 1_000,
+        bytes: 1024 * 1024,
+    })
 }
 
 fn join_all(stage: &Stage) -> Vec<Attacker> {

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use jackfield::DownReason;
+use jackfield::{DownReason, Limit};
 
 use crate::attacker::{Attacker, forged};
 use crate::footprint::{resident, sleeps};
@@ -107,7 +107,11 @@ fn messages_of_many_names_take_no_more_than_the_budget() {
 
 #[test]
 fn whoever_sends_faster_than_is_received_is_not_read_and_others_are() {
-    Stage::working(quick().inbox(4_000, 64 * MIB)).survives(3, |stage| {
+    Stage::working(quick().inbox(Limit {
+        messages: 4_000,
+        bytes: 64 * MIB,
+    }))
+    .survives(3, |stage| {
         stage.slow_down(Duration::from_micros(100));
         let before = resident();
         let flood = frame(DATA, &[7; 1_000]).repeat(500);
@@ -147,7 +151,11 @@ fn a_peer_with_very_many_messages_lets_others_have_their_turn() {
 #[test]
 fn parked_peers_are_left_to_sleep() {
     const PARKED: u32 = 100;
-    Stage::working(quick().inbox(1_000, 64 * MIB)).survives(2, |stage| {
+    Stage::working(quick().inbox(Limit {
+        messages: 1_000,
+        bytes: 64 * MIB,
+    }))
+    .survives(2, |stage| {
         stage.slow_down(Duration::from_millis(1));
         let flood = frame(DATA, &[7; 20_000]).repeat(100);
         let mut attackers = Vec::new();

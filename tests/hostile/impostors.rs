@@ -1,6 +1,6 @@
 //! Impostors: names that belong to others, to nobody, or change all the time.
 
-use jackfield::DownReason;
+use jackfield::{Absent, DownReason};
 
 use crate::attacker::{Attacker, forged};
 use crate::good::GOOD;
@@ -76,7 +76,10 @@ fn come_and_go(stage: &Stage, names: std::ops::Range<u32>) {
 
 #[test]
 fn only_so_many_names_are_remembered() {
-    let few = quick().absent_peers(50, std::time::Duration::from_secs(600));
+    let few = quick().absent_peers(Absent {
+        peers: 50,
+        remembered: std::time::Duration::from_secs(600),
+    });
     Stage::working(few).survives(3, |stage| {
         come_and_go(stage, 0..200);
         let (heard, before) = (stage.heard(), stage.server.stats());

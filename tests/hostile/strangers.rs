@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{DownReason, Event};
+use jackfield::{DownReason, Event, HalfOpen};
 
 use crate::attacker::{Attacker, forged};
 use crate::stage::Stage;
@@ -94,7 +94,11 @@ fn connections_that_close_at_once_leave_nothing() {
 
 #[test]
 fn a_crowd_that_never_says_hello_gives_way_to_a_newcomer() {
-    Stage::working(quick().half_open(16, 64)).survives(3, |stage| {
+    Stage::working(quick().half_open(HalfOpen {
+        total: 16,
+        per_address: 64,
+    }))
+    .survives(3, |stage| {
         let mut crowd = Vec::new();
         for number in 0..200 {
             crowd.push(Attacker::dial(stage.door(number)));
@@ -121,7 +125,11 @@ fn crowd(door: &str, is_over: &AtomicBool) {
 
 #[test]
 fn a_newcomer_gets_in_while_a_crowd_keeps_coming() {
-    Stage::working(quick().half_open(64, 64)).survives(2, |stage| {
+    Stage::working(quick().half_open(HalfOpen {
+        total: 64,
+        per_address: 64,
+    }))
+    .survives(2, |stage| {
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             for door in &stage.doors {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
-use crate::policy::{Delivery, Overflow, SendMode};
+use crate::policy::{Delivery, Limit, Overflow, SendMode};
 use crate::proto::decoder::Decoder;
 use crate::proto::frame::{self, MessageId};
 use crate::proto::hub::{Accepted, Hub, Shut};
@@ -77,7 +77,10 @@ impl World {
         let config = Config::default().send_mode(mode).delivery(delivery);
         let config = config
             .overflow(overflow)
-            .outbox(8, 1_500)
+            .outbox(Limit {
+                messages: 8,
+                bytes: 1_500,
+            })
             .max_resends(1_000);
         let now = Instant::now();
         World {

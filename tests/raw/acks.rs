@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{AckMode, Delivery, Event};
+use jackfield::{AckMode, Delivery, Event, Heartbeat};
 
 use crate::support::{
     SLACK, assert_law, await_event, await_peers, connected, eventually, next, next_text, quick,
@@ -22,8 +22,10 @@ fn assert_acknowledged(peer: &mut RawPeer, id: u8) {
 /// Up to now nothing but heartbeats was sent: only those come before the ACK of a marker.
 #[test]
 fn an_ack_is_sent_on_recv_and_not_before() {
-    let (server, here) =
-        server(quick().heartbeat(Duration::from_millis(20), Duration::from_secs(10)));
+    let (server, here) = server(quick().heartbeat(Heartbeat {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(10),
+    }));
     let mut peer = RawPeer::join(&here, 1);
     peer.write(&data_req(7, "job"));
     eventually("it arrives", || server.stats().received == 1);
@@ -35,8 +37,10 @@ fn an_ack_is_sent_on_recv_and_not_before() {
 #[test]
 fn a_manual_ack_is_sent_on_ack_and_not_before() {
     let config = quick().ack_mode(AckMode::Manual);
-    let (server, here) =
-        server(config.heartbeat(Duration::from_millis(20), Duration::from_secs(10)));
+    let (server, here) = server(config.heartbeat(Heartbeat {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(10),
+    }));
     let mut peer = RawPeer::join(&here, 1);
     peer.write(&data_req(7, "job"));
     let job = next(&server);

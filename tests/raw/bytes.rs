@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jackfield::{Delivery, SendMode};
+use jackfield::{Delivery, Heartbeat, Pauses, SendMode};
 
 use crate::support::{SLACK, await_no_peers, await_peers, connected, identity, quick, send};
 use crate::wire::{
@@ -32,7 +32,10 @@ fn an_empty_message_is_a_frame_of_one_byte() {
 #[test]
 fn at_least_once_sends_the_same_id_again_until_it_is_acknowledged() {
     let soon = Duration::from_millis(20);
-    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce).resend(soon, soon));
+    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce).resend(Pauses {
+        first: soon,
+        max: soon,
+    }));
     let mut peer = RawPeer::join(&here, 1);
     await_peers(&server, 1);
     server.send("hi").unwrap();
@@ -85,7 +88,10 @@ fn a_peer_that_shows_nothing_after_hello_still_gets_its_messages() {
 
 #[test]
 fn an_idle_socket_sends_heartbeats() {
-    let short = quick().heartbeat(Duration::from_millis(20), Duration::from_secs(10));
+    let short = quick().heartbeat(Heartbeat {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(10),
+    });
     let (_server, here) = server(short);
     let mut peer = RawPeer::join(&here, 1);
     (0..5).for_each(|_| assert_eq!(peer.read().unwrap().kind, HEARTBEAT));
@@ -95,7 +101,10 @@ fn an_idle_socket_sends_heartbeats() {
 #[test]
 fn a_heartbeat_is_answered_with_one_that_is_due_before_long() {
     let interval = Duration::from_secs(4);
-    let (_server, here) = server(quick().heartbeat(interval, Duration::from_secs(20)));
+    let (_server, here) = server(quick().heartbeat(Heartbeat {
+        interval,
+        timeout: Duration::from_secs(20),
+    }));
     let mut peer = RawPeer::join(&here, 1);
     let joined = Instant::now();
     while !peer.hears_within(Duration::from_millis(20)) {

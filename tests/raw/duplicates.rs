@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{DownReason, Event};
+use jackfield::{DownReason, Event, HalfOpen, Heartbeat, Limit};
 
 use crate::support::{await_event, await_peers, eventually, identity, next_text, quick};
 use crate::wire::{HELLO, RawPeer, data, heartbeat, hello, server};
@@ -28,7 +28,10 @@ fn a_live_connection_wins() {
 #[test]
 fn what_came_behind_the_hello_of_a_successor_is_delivered_once() {
     let interval = Duration::from_millis(100);
-    let (server, here) = server(quick().heartbeat(interval, Duration::from_secs(60)));
+    let (server, here) = server(quick().heartbeat(Heartbeat {
+        interval,
+        timeout: Duration::from_secs(60),
+    }));
     let _old = RawPeer::join(&here, 1);
     await_peers(&server, 1);
     let mut new = loop {
@@ -48,7 +51,10 @@ fn what_came_behind_the_hello_of_a_successor_is_delivered_once() {
 #[test]
 fn a_silent_connection_gives_way_after_one_and_a_half_intervals() {
     let interval = Duration::from_millis(100);
-    let (server, here) = server(quick().heartbeat(interval, Duration::from_secs(60)));
+    let (server, here) = server(quick().heartbeat(Heartbeat {
+        interval,
+        timeout: Duration::from_secs(60),
+    }));
     let begin = Instant::now();
     let mut old = RawPeer::join(&here, 1);
     await_peers(&server, 1);
@@ -72,8 +78,10 @@ fn a_silent_connection_gives_way_after_one_and_a_half_intervals() {
 
 #[test]
 fn heartbeats_keep_a_connection_from_giving_way() {
-    let (server, here) =
-        server(quick().heartbeat(Duration::from_millis(200), Duration::from_secs(60)));
+    let (server, here) = server(quick().heartbeat(Heartbeat {
+        interval: Duration::from_millis(200),
+        timeout: Duration::from_secs(60),
+    }));
     let mut old = RawPeer::join(&here, 1);
     await_peers(&server, 1);
     for _ in 0..10 {
@@ -90,8 +98,14 @@ fn heartbeats_keep_a_connection_from_giving_way() {
 #[test]
 fn what_a_silent_connection_did_not_take_goes_to_its_successor() {
     let interval = Duration::from_millis(100);
-    let config = quick().heartbeat(interval, Duration::from_secs(60));
-    let (server, here) = server(config.outbox(4, 64 * 1024 * 1024));
+    let config = quick().heartbeat(Heartbeat {
+        interval,
+        timeout: Duration::from_secs(60),
+    });
+    let (server, here) = server(config.outbox(Limit {
+        messages: 4,
+        bytes: 64 * 1024 * 1024,
+    }));
     let _old = RawPeer::join(&here, 1);
     await_peers(&server, 1);
     let count = (0_u32..)
@@ -115,7 +129,10 @@ fn what_a_silent_connection_did_not_take_goes_to_its_successor() {
 /// Row 16: places for handshakes are bounded, told and counted.
 #[test]
 fn of_too_many_half_open_connections_the_oldest_gives_way() {
-    let (server, here) = server(quick().half_open(2, 64));
+    let (server, here) = server(quick().half_open(HalfOpen {
+        total: 2,
+        per_address: 64,
+    }));
     let mut first = RawPeer::dial(&here);
     assert_eq!(first.read().unwrap().kind, HELLO);
     let mut others = [(); 2].map(|()| RawPeer::dial(&here));

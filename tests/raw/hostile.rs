@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{DownReason, Event};
+use jackfield::{DownReason, Event, Heartbeat};
 
 use crate::support::{await_event, await_peers, connected, eventually, next, next_text, quick};
 use crate::wire::{
@@ -193,7 +193,10 @@ fn resident() -> usize {
 
 #[test]
 fn a_silent_peer_is_ended() {
-    let short = quick().heartbeat(Duration::from_millis(50), Duration::from_millis(200));
+    let short = quick().heartbeat(Heartbeat {
+        interval: Duration::from_millis(50),
+        timeout: Duration::from_millis(200),
+    });
     let (server, here) = server(short);
     let mut peer = RawPeer::join(&here, 1);
     let frames = peer.rest();
@@ -211,7 +214,7 @@ fn a_silent_peer_is_ended() {
 #[test]
 fn bytes_of_an_unfinished_frame_are_signs_of_life() {
     let (interval, timeout) = (Duration::from_millis(100), Duration::from_millis(500));
-    let (server, here) = server(quick().heartbeat(interval, timeout));
+    let (server, here) = server(quick().heartbeat(Heartbeat { interval, timeout }));
     let mut peer = RawPeer::join(&here, 1);
     let events = server.events();
     for byte in &data("twenty bytes or more")[..20] {

@@ -43,7 +43,10 @@ fn a_peer_that_takes_a_little_at_a_time_holds_up_no_other_peer() {
     let here = Transport::Unix.endpoint();
     let publish = jackfield::SendMode::Publish;
     let server = bound(
-        quick().send_mode(publish).outbox(10, 64 * 1024 * 1024),
+        quick().send_mode(publish).outbox(jackfield::Limit {
+            messages: 10,
+            bytes: 64 * 1024 * 1024,
+        }),
         &here,
     );
     (1..=3).for_each(|who| dripping(&here, who));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::net::{Cut, between};
 use crate::config::Config;
-use crate::policy::{AckMode, Delivery, Overflow, SendMode};
+use crate::policy::{AckMode, Delivery, Heartbeat, Limit, Overflow, Pauses, SendMode};
 use crate::proto::backoff::Rng;
 
 pub(crate) struct Plan {
@@ -166,10 +166,19 @@ fn times(rng: &mut Rng, config: Config, beat: (Duration, Duration)) -> Config {
     let redial = millis(50 + rng.below(200));
     let resend = millis(200 + rng.below(2_000));
     config
-        .heartbeat(beat.0, beat.1)
-        .redial(redial, redial * (1 + rng.below(20) as u32))
+        .heartbeat(Heartbeat {
+            interval: beat.0,
+            timeout: beat.1,
+        })
+        .redial(Pauses {
+            first: redial,
+            max: redial * (1 + rng.below(20) as u32),
+        })
         .stable_after(millis(1_000 + rng.below(10_000)))
-        .resend(resend, resend * (1 + rng.below(8) as u32))
+        .resend(Pauses {
+            first: resend,
+            max: resend * (1 + rng.below(8) as u32),
+        })
         .handshake_timeout(millis(500 + rng.below(5_000)))
         .slow_peer_timeout(millis(1_000 + rng.below(10_000)))
         .absent_ttl(millis(500 + rng.below(30_000)))
@@ -177,10 +186,16 @@ fn times(rng: &mut Rng, config: Config, beat: (Duration, Duration)) -> Config {
 
 fn queues(rng: &mut Rng, mut config: Config) -> Config {
     if rng.below(3) == 0 {
-        config = config.outbox(1 + rng.below(20) as usize, 200 + rng.below(20_000) as usize);
+        config = config.outbox(Limit {
+            messages: 1 + rng.below(20) as usize,
+            bytes: 200 + rng.below(20_000) as usize,
+        });
     }
     if rng.below(3) == 0 {
-        config = config.inbox(1 + rng.below(20) as usize, 200 + rng.below(20_000) as usize);
+        config = config.inbox(Limit {
+            messages: 1 + rng.below(20) as usize,
+            bytes: 200 + rng.below(20_000) as usize,
+        });
     }
     if rng.below(4) == 0 {
         config = config.unacknowledged(1 + rng.below(10) as usize);

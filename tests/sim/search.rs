@@ -174,8 +174,8 @@ fn come_back(world: &World) -> Duration {
         let nodes = world.nodes.iter().map(|node| time(&node.config));
         nodes.max().unwrap_or_default()
     };
-    let silent = longest(|config| config.heartbeat_timeout);
-    let redial = longest(|config| config.redial_max);
+    let silent = longest(|config| config.heartbeat.timeout);
+    let redial = longest(|config| config.redial.max);
     let handshake = longest(|config| config.handshake_timeout);
     silent * 2 + redial * 2 + handshake * 2 + SLACK
 }

@@ -370,7 +370,7 @@ impl World {
         if self.net.conns.get(&id).is_some_and(is_over) {
             let conn = self.net.conns.remove(&id).expect("it was just there");
             let ended = conn.ends.iter().filter_map(|end| end.closed_at).min();
-            let timeout = self.nodes[0].config.heartbeat_timeout;
+            let timeout = self.nodes[0].config.heartbeat.timeout;
             let in_flight = conn.pipes.into_iter().flat_map(|pipe| pipe.in_flight);
             for (number, written) in in_flight {
                 let is_recent = ended.is_some_and(|ended| written + timeout > ended);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{AckMode, Config, Delivery, Identity, SendMode};
+use jackfield::{AckMode, Config, Delivery, Heartbeat, Identity, Limit, Pauses, SendMode};
 
 use crate::body::Kind;
 
@@ -181,24 +181,37 @@ pub fn config(who: u8, line: Line) -> Config {
     let character = of(who);
     let config = Config::default()
         .identity(identity(who, line))
-        .heartbeat(HEARTBEAT, SILENCE)
+        .heartbeat(Heartbeat {
+            interval: HEARTBEAT,
+            timeout: SILENCE,
+        })
         .handshake_timeout(Duration::from_secs(2))
-        .redial(Duration::from_millis(20), Duration::from_millis(500))
+        .redial(Pauses {
+            first: Duration::from_millis(20),
+            max: Duration::from_millis(500),
+        })
         .stable_after(Duration::from_secs(2))
-        .resend(Duration::from_secs(1), Duration::from_secs(4))
+        .resend(Pauses {
+            first: Duration::from_secs(1),
+            max: Duration::from_secs(4),
+        })
         .absent_ttl(KEPT_FOR)
         .unacknowledged(256)
         .duplicate_window(8_192)
         .ack_mode(AckMode::Manual);
     let config = match (character.role, line) {
-        (Role::News, _) => config
-            .send_mode(SendMode::Publish)
-            .outbox(2_000, 256 * 1024),
+        (Role::News, _) => config.send_mode(SendMode::Publish).outbox(Limit {
+            messages: 2_000,
+            bytes: 256 * 1024,
+        }),
         (Role::Boss, _) | (_, Line::Sure) => config.delivery(Delivery::AtLeastOnce),
         _ => config,
     };
     match character.fate {
-        Fate::Slow => config.inbox(256, 128 * 1024),
+        Fate::Slow => config.inbox(Limit {
+            messages: 256,
+            bytes: 128 * 1024,
+        }),
         _ => config,
     }
 }

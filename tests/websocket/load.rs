@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Delivery, Overflow, SendMode};
+use jackfield::{Delivery, Limit, Overflow, SendMode};
 
 use crate::browser::{Browser, CLOSE, FINAL, PING, PONG, binary, close, frame, raw, server};
 use crate::support::{
@@ -127,7 +127,10 @@ fn a_socket_that_closes_on_a_slow_page_loses_nothing_and_says_1000() {
 #[test]
 fn a_browser_that_does_not_read_holds_nobody_up() {
     let config = quick().send_mode(SendMode::Publish);
-    let (server, here) = server(config.outbox(20, 16 * 1024 * 1024));
+    let (server, here) = server(config.outbox(Limit {
+        messages: 20,
+        bytes: 16 * 1024 * 1024,
+    }));
     let _asleep = Browser::join(&here, 1);
     let awake = connected(quick(), &raw(&here));
     await_peers(&server, 2);
@@ -140,9 +143,10 @@ fn a_browser_that_does_not_read_holds_nobody_up() {
 /// What is dropped was not begun: the frames around it stay whole.
 #[test]
 fn dropping_the_oldest_never_tears_a_frame() {
-    let config = quick()
-        .overflow(Overflow::DropOldest)
-        .outbox(5, 64 * 1024 * 1024);
+    let config = quick().overflow(Overflow::DropOldest).outbox(Limit {
+        messages: 5,
+        bytes: 64 * 1024 * 1024,
+    });
     let (server, here) = server(config);
     let mut page = Browser::join(&here, 1);
     await_peers(&server, 1);

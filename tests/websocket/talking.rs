@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Delivery, DownReason};
+use jackfield::{Delivery, DownReason, Heartbeat, Pauses};
 
 use crate::browser::{BINARY, Browser, FINAL, await_down, binary, frame, server};
 use crate::support::{
@@ -123,7 +123,10 @@ fn a_message_is_acknowledged_when_it_is_taken() {
 #[test]
 fn a_message_is_repeated_until_the_browser_acknowledges_it() {
     let soon = Duration::from_millis(20);
-    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce).resend(soon, soon));
+    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce).resend(Pauses {
+        first: soon,
+        max: soon,
+    }));
     let mut page = Browser::join(&here, 1);
     await_peers(&server, 1);
     send(&server, "job");
@@ -165,7 +168,10 @@ fn what_waits_for_a_browser_goes_to_it_when_it_is_back() {
 
 #[test]
 fn a_browser_gets_heartbeats() {
-    let short = quick().heartbeat(Duration::from_millis(20), Duration::from_secs(10));
+    let short = quick().heartbeat(Heartbeat {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(10),
+    });
     let (_server, here) = server(short);
     let mut page = Browser::join(&here, 1);
     (0..5).for_each(|_| assert_eq!(page.read().unwrap().kind, HEARTBEAT));
@@ -174,7 +180,7 @@ fn a_browser_gets_heartbeats() {
 #[test]
 fn a_browser_without_heartbeats_is_ended_however_often_it_pings() {
     let (interval, timeout) = (Duration::from_millis(50), Duration::from_millis(200));
-    let (server, here) = server(quick().heartbeat(interval, timeout));
+    let (server, here) = server(quick().heartbeat(Heartbeat { interval, timeout }));
     let mut page = Browser::join(&here, 1);
     let events = server.events();
     let empty = [frame(FINAL | crate::browser::PING, b""), binary(b"")].concat();

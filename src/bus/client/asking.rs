@@ -15,6 +15,7 @@ use crate::bus::topic::{Pattern, Topic};
 use crate::bus::waiter::{Kind, Via, Waiter};
 use crate::bus::wakes::Wakes;
 use crate::bus::wire::{self, Frame};
+use crate::policy::Limit;
 
 /// What came of a request: its answers, and why they are not all.
 type Outcome = (Vec<Result<Answer, Error>>, Option<Error>);
@@ -55,7 +56,7 @@ impl Client {
     ) -> Result<(Id, Pattern, Arc<Queue>), Error> {
         let pattern = Pattern::parse(text)?;
         let id = self.maker.next();
-        let (messages, bytes) = self.options.queue;
+        let Limit { messages, bytes } = self.options.queue;
         let queue = Arc::new(Queue::new(messages, bytes));
         let mut state = self.lock();
         if state.is_closed {

@@ -48,10 +48,13 @@ impl Hub {
         let queued = self.link_ids().map(|id| self.queued_for(id));
         assert!(queued.max() <= Some(bound), "messages in one outbox");
         let half_open = links().filter(|link| link.phase == Phase::Opening && link.dial.is_none());
-        assert!(half_open.count() <= self.config.half_open, "half-open");
+        assert!(
+            half_open.count() <= self.config.half_open.total,
+            "half-open"
+        );
         assert!(self.held_bytes <= self.held_limit(), "unfinished frames");
         let absent = self.peers.values().filter(|peer| peer.away.is_some());
-        assert!(absent.count() <= self.config.absent_peers, "absent peers");
+        assert!(absent.count() <= self.config.absent.peers, "absent peers");
         let windows = self.peers.values().map(|peer| peer.window.len());
         let in_hand = self.config.inbox.messages;
         let most = self.config.duplicate_window + in_hand;
@@ -132,7 +135,7 @@ impl Hub {
 
     /// When something is due, the keeper comes; for what may wait a little, a little later.
     pub(crate) fn check_deadlines(&self) {
-        let soonest = self.now + self.config.heartbeat_interval / LOOKS;
+        let soonest = self.now + self.config.heartbeat.interval / LOOKS;
         let due_links = self.link_ids().filter_map(|id| {
             let due = self.next_look(self.link(id)?, soonest)?;
             let planned = self.agenda.time_of(id);
@@ -140,7 +143,7 @@ impl Hub {
             Some(due)
         });
         let absent = self.peers.values();
-        let due_peers = absent.filter_map(|peer| peer.due(self.config.absent_for));
+        let due_peers = absent.filter_map(|peer| peer.due(self.config.absent.remembered));
         let forgotten = due_peers.min();
         let is_late = forgotten.is_some_and(|due| self.forget_at.is_none_or(|at| at > due));
         assert!(

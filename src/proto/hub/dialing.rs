@@ -19,7 +19,7 @@ impl Hub {
             return None;
         }
         let config = &self.config;
-        let backoff = Backoff::new(config.redial_min, config.redial_max, config.stable_after);
+        let backoff = Backoff::new(config.redial.first, config.redial.max, config.stable_after);
         self.dials_made += 1;
         let id = DialId(self.dials_made);
         let state = DialState::Resting { until: now };

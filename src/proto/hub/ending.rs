@@ -195,7 +195,7 @@ impl Hub {
         }
         let unsent = link.outbox.take_back();
         let halfway = unsent.iter().filter(|one| one.written).count() as u64;
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = self.config.heartbeat.timeout;
         let written = if link.is_clean {
             0
         } else {
@@ -321,7 +321,7 @@ impl Hub {
                 .into_iter()
                 .for_each(|item| self.drop_for_absent(identity, item));
         }
-        let (limit, blank) = (self.config.absent_for, Peer::is_blank);
+        let (limit, blank) = (self.config.absent.remembered, Peer::is_blank);
         let is_over = |peer: &Peer| peer.away.is_some_and(|since| now >= since + limit);
         let over: Vec<Identity> = self
             .peers
@@ -342,11 +342,11 @@ impl Hub {
         let mut absent: Vec<(bool, Instant, Identity)> = all
             .filter_map(|(identity, peer)| Some((!peer.waiting.is_empty(), peer.away?, *identity)))
             .collect();
-        if absent.len() <= self.config.absent_peers {
+        if absent.len() <= self.config.absent.peers {
             return;
         }
         absent.sort_unstable();
-        absent.truncate(absent.len() - self.config.absent_peers);
+        absent.truncate(absent.len() - self.config.absent.peers);
         absent
             .into_iter()
             .for_each(|(_, _, identity)| self.forget_peer(identity));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::config::Limit;
 use crate::endpoint::Remote;
 use crate::message::{Frames, Identity};
+use crate::policy::Limit;
 use crate::proto::chunk::FULL;
 use crate::proto::frame;
 use crate::proto::hub::Hub;

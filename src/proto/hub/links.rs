@@ -108,9 +108,9 @@ impl Hub {
         };
         let address = address_of(newcomer);
         let is_limited = address.is_some_and(|address| !address.is_loopback());
-        let crowd = if is_limited && of(address).count() >= self.config.half_open_per_address {
+        let crowd = if is_limited && of(address).count() >= self.config.half_open.per_address {
             address
-        } else if half_open.len() >= self.config.half_open {
+        } else if half_open.len() >= self.config.half_open.total {
             let mut crowds: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
             for (_, link) in &half_open {
                 *crowds.entry(address_of(link.remote)).or_default() += 1;
@@ -181,7 +181,7 @@ impl Hub {
         peer.link = Some(id);
         peer.away = None;
         let ending = peer.ending;
-        let interval = self.config.heartbeat_interval;
+        let interval = self.config.heartbeat.interval;
         let Some(link) = self.link_mut(id) else {
             return Verdict::Rejected;
         };
@@ -222,7 +222,7 @@ impl Hub {
         let (Some(new), Some(old)) = (self.link(new), self.link(old)) else {
             return true;
         };
-        let is_stale = old.silence(now) > self.config.heartbeat_interval * 3 / 2;
+        let is_stale = old.silence(now) > self.config.heartbeat.interval * 3 / 2;
         if is_stale {
             return true;
         }
@@ -238,7 +238,7 @@ impl Hub {
         let Some(link) = self.link(old) else {
             return;
         };
-        let is_stale = link.silence(now) > self.config.heartbeat_interval * 3 / 2;
+        let is_stale = link.silence(now) > self.config.heartbeat.interval * 3 / 2;
         self.cover_dial(old, identity);
         if is_stale || self.link(new).is_none() {
             self.end(old, DownReason::Replaced);
@@ -274,7 +274,7 @@ impl Hub {
 
     /// The peer has shown that it accepts us, or has had its time to refuse.
     pub(super) fn come_up(&mut self, now: Instant, id: LinkId) {
-        let interval = self.config.heartbeat_interval;
+        let interval = self.config.heartbeat.interval;
         let Some(link) = self.link_mut(id) else {
             return;
         };

@@ -131,7 +131,7 @@ impl Hub {
     /// that collide.
     pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64, nonce: u64) -> Hub {
         let slack = (config.memory_budget / 16).min(1024 * 1024);
-        let ledger = Ledger::new(nonce, slack, config.resend_after, config.resend_max);
+        let ledger = Ledger::new(nonce, slack, config.resend.first, config.resend.max);
         Hub {
             config,
             me,

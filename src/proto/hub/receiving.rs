@@ -320,7 +320,7 @@ impl Hub {
     /// Our own reader stops reading `id`, or goes on: silence in between is not the peer's.
     pub(crate) fn handle_parked(&mut self, now: Instant, id: LinkId, is_parked: bool) {
         self.advance(now);
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = self.config.heartbeat.timeout;
         let Some(link) = self.link_mut(id) else {
             return;
         };

@@ -31,7 +31,7 @@ impl Hub {
         self.settle();
         self.advance(now);
         self.next_timeout = None;
-        let soon = now + self.config.heartbeat_interval / LOOKS;
+        let soon = now + self.config.heartbeat.interval / LOOKS;
         for id in self.agenda.take_due(soon) {
             self.look_at(now, id);
             self.plan_look(id, soon);
@@ -58,7 +58,7 @@ impl Hub {
     /// This process was stopped for a while: what peers sent meanwhile is still unread, so nobody
     /// is judged by that time, nor before there was a moment to read.
     fn forgive(&mut self, now: Instant, late: Duration) {
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = self.config.heartbeat.timeout;
         let handshake = self.config.handshake_timeout;
         let moved = |at: Instant, limit: Duration| {
             let spent = now.saturating_duration_since(at + late);
@@ -74,7 +74,7 @@ impl Hub {
 
     fn look_at(&mut self, now: Instant, id: LinkId) {
         let config = &self.config;
-        let (handshake, timeout) = (config.handshake_timeout, config.heartbeat_timeout);
+        let (handshake, timeout) = (config.handshake_timeout, config.heartbeat.timeout);
         let limit = self.stall_limit();
         let Some(link) = self.link(id) else { return };
         match link.phase {
@@ -108,7 +108,7 @@ impl Hub {
     /// A heartbeat, if nothing was written for the interval and nothing is about to be.
     fn keep_alive(&mut self, now: Instant, id: LinkId) {
         let config = &self.config;
-        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
+        let (interval, timeout) = (config.heartbeat.interval, config.heartbeat.timeout);
         let Some(link) = self.link_mut(id) else {
             return;
         };
@@ -129,7 +129,7 @@ impl Hub {
         id: LinkId,
         reading: &Reading,
     ) -> Option<Chunk> {
-        let soon = TOGETHER.max(self.config.heartbeat_interval / 2);
+        let soon = TOGETHER.max(self.config.heartbeat.interval / 2);
         let link = self.link_mut(id).filter(|_| reading.is_heartbeat())?;
         if !link.is_idle() || now < link.wrote + soon {
             return None;
@@ -211,7 +211,7 @@ impl Hub {
 
     /// The next time that something is due.
     fn plan(&mut self, now: Instant) {
-        let soonest = now + self.config.heartbeat_interval / LOOKS;
+        let soonest = now + self.config.heartbeat.interval / LOOKS;
         let forget_at = self.forget_at.map(|at| at.max(soonest));
         let due = [self.ledger.next_due(), self.agenda.next(), forget_at];
         let next = due.into_iter().flatten().min();
@@ -222,7 +222,7 @@ impl Hub {
     /// their times: they are not looked at before `soonest`.
     pub(super) fn next_look(&self, link: &Link, soonest: Instant) -> Option<Instant> {
         let config = &self.config;
-        let (interval, timeout) = (config.heartbeat_interval, config.heartbeat_timeout);
+        let (interval, timeout) = (config.heartbeat.interval, config.heartbeat.timeout);
         match link.phase {
             Phase::Ended => None,
             Phase::Opening => Some(link.opened + config.handshake_timeout),
@@ -237,7 +237,7 @@ impl Hub {
     fn plan_look(&mut self, id: LinkId, soonest: Instant) {
         let link = self.link(id);
         if let Some((link, next)) = link.and_then(|it| Some((it, self.next_look(it, soonest)?))) {
-            let mark = link.next_mark(self.config.heartbeat_timeout);
+            let mark = link.next_mark(self.config.heartbeat.timeout);
             let next = mark.map_or(next, |mark| next.min(mark.max(soonest)));
             self.agenda.put(id, next);
         }
@@ -252,7 +252,7 @@ impl Hub {
     /// Makes sure that what is due of a peer that is absent is forgotten in time.
     pub(super) fn plan_to_forget(&mut self, identity: Identity) {
         let peer = self.peers.get(&identity);
-        let Some(at) = peer.and_then(|peer| peer.due(self.config.absent_for)) else {
+        let Some(at) = peer.and_then(|peer| peer.due(self.config.absent.remembered)) else {
             return;
         };
         self.forget_at = Some(self.forget_at.map_or(at, |planned| planned.min(at)));

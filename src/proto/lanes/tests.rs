@@ -1,6 +1,7 @@
 //! The lanes: order, turns, shares and bounds.
 
 use super::*;
+use crate::policy::Limit;
 use crate::proto::batch::Span;
 
 fn who(n: u8) -> Identity {
@@ -37,7 +38,7 @@ fn large(len: usize) -> Batch {
 }
 
 fn lanes(messages: usize, bytes: usize) -> Lanes {
-    Lanes::new(&Config::default().inbox(messages, bytes))
+    Lanes::new(&Config::default().inbox(Limit { messages, bytes }))
 }
 
 /// Room for so many bytes in all.

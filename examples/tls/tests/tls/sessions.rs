@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{DownReason, Event, Socket};
+use jackfield::{DownReason, Event, Heartbeat, Limit, Socket};
 
 use crate::ends;
 use crate::support::{
@@ -47,7 +47,7 @@ fn sixty_four_mebibytes_go_both_ways_at_once() {
 /// The writing side hangs in the network for half a second at a time.
 #[test]
 fn a_write_that_is_stalled_holds_up_no_read() {
-    let (stalled, busy) = pair(Transport::Tcp, quick(), quick().inbox(1, 1024));
+    let (stalled, busy) = pair(Transport::Tcp, quick(), quick().inbox(Limit { messages: 1, bytes: 1024 }));
     let count = fill(&stalled, 0);
     let begin = std::time::Instant::now();
     for number in 0..500 {
@@ -62,7 +62,7 @@ fn a_write_that_is_stalled_holds_up_no_read() {
 
 /// A socket with TLS, and a peer by hand that is up.
 fn joined() -> (Socket, Tls) {
-    let long = quick().heartbeat(Duration::from_secs(60), Duration::from_secs(120));
+    let long = quick().heartbeat(Heartbeat { interval: Duration::from_secs(60), timeout: Duration::from_secs(120) });
     let server = socket(long);
     let here = ends::bind(&server, "tcp://127.0.0.1:0", false).expect("a free port");
     let mut peer = dial(here.as_ref());

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::side::{Side, at_least_once, data, here, millis, round_robin, secs, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
+use crate::policy::HalfOpen;
 use crate::proto::frame::Violation;
 use crate::proto::hub::{Next, Shut};
 
@@ -25,7 +26,10 @@ fn over_the_bound_a_connection_is_refused() {
 
 #[test]
 fn the_oldest_half_open_connection_gives_way() {
-    let mut side = Side::new(round_robin().half_open(3, 64));
+    let mut side = Side::new(round_robin().half_open(HalfOpen {
+        total: 3,
+        per_address: 64,
+    }));
     let links = [1, 2, 3].map(|_| {
         side.pass(millis(1));
         side.accept()
@@ -39,7 +43,10 @@ fn the_oldest_half_open_connection_gives_way() {
 /// Row 16: whoever takes most places loses one.
 #[test]
 fn the_address_that_has_most_gives_way() {
-    let mut side = Side::new(round_robin().half_open(3, 64));
+    let mut side = Side::new(round_robin().half_open(HalfOpen {
+        total: 3,
+        per_address: 64,
+    }));
     let quiet = side.accept_from(from([10, 0, 0, 1])).unwrap();
     side.pass(millis(1));
     let greedy = [1, 2].map(|_| {
@@ -54,7 +61,10 @@ fn the_address_that_has_most_gives_way() {
 #[test]
 fn one_address_has_its_own_bound_and_loopback_has_none() {
     for (address, ended) in [([10, 0, 0, 1], 1), ([127, 0, 0, 1], 0)] {
-        let mut side = Side::new(round_robin().half_open(100, 2));
+        let mut side = Side::new(round_robin().half_open(HalfOpen {
+            total: 100,
+            per_address: 2,
+        }));
         (0..3).for_each(|_| {
             side.accept_from(from(address)).unwrap();
         });
@@ -64,7 +74,10 @@ fn one_address_has_its_own_bound_and_loopback_has_none() {
 
 #[test]
 fn peers_are_not_half_open() {
-    let mut side = Side::new(round_robin().half_open(1, 1));
+    let mut side = Side::new(round_robin().half_open(HalfOpen {
+        total: 1,
+        per_address: 1,
+    }));
     let peers = [1, 2, 3].map(|n| side.up(who(n)));
     side.accept();
     assert!(peers.iter().all(|link| !side.is_gone(*link)));

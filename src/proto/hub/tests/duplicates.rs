@@ -2,6 +2,7 @@
 
 use super::side::{Frame, Side, data, millis, round_robin, secs, texts, who};
 use crate::event::DownReason;
+use crate::policy::Heartbeat;
 use crate::proto::hub::{Shut, Verdict};
 use crate::proto::link::LinkId;
 
@@ -89,7 +90,10 @@ fn a_successor_waits_until_the_old_link_is_gone() {
 
 #[test]
 fn a_successor_that_waits_is_kept_alive() {
-    let mut side = Side::new(round_robin().heartbeat(millis(100), millis(300)));
+    let mut side = Side::new(round_robin().heartbeat(Heartbeat {
+        interval: millis(100),
+        timeout: millis(300),
+    }));
     let link = side.up(who(1));
     side.absent_readers.insert(link);
     side.pass(millis(500));

@@ -4,6 +4,7 @@ use super::side::{
     Frame, Side, at_least_once, data, millis, publish, round_robin, secs, texts, who,
 };
 use crate::event::{DownReason, DropReason, Event};
+use crate::policy::Absent;
 
 const BODIES: [&str; 3] = ["one", "two", "three"];
 
@@ -191,7 +192,10 @@ fn a_tracked_message_for_an_absent_peer_is_handed_back() {
 
 #[test]
 fn only_so_many_absent_peers_are_remembered() {
-    let mut side = Side::new(publish().absent_peers(2, secs(600)));
+    let mut side = Side::new(publish().absent_peers(Absent {
+        peers: 2,
+        remembered: secs(600),
+    }));
     for n in 1..=4 {
         let link = side.up(who(n));
         side.send_all(&["a"]);
@@ -206,7 +210,10 @@ fn only_so_many_absent_peers_are_remembered() {
 
 #[test]
 fn strangers_that_come_and_go_do_not_cost_an_absent_peer_its_messages() {
-    let mut side = Side::new(publish().absent_peers(3, secs(600)));
+    let mut side = Side::new(publish().absent_peers(Absent {
+        peers: 3,
+        remembered: secs(600),
+    }));
     let link = side.up(who(1));
     side.send_all(&["a"]);
     side.end(link, DownReason::Closed);

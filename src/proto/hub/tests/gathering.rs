@@ -4,6 +4,7 @@ use super::side::{Side, data, millis, publish, round_robin, texts, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::DownReason;
+use crate::policy::Limit;
 use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
 
@@ -54,7 +55,10 @@ fn chunks_for(side: &mut Side, link: LinkId) -> Vec<usize> {
 fn several_get_more_at_once_than_one_if_their_outboxes_are_long() {
     assert_eq!(chunks_of_a_run(publish(), 2)[..3], [262, 262, 262]);
     assert!(chunks_of_a_run(publish(), 1).iter().all(|kb| *kb < 70));
-    let short = publish().outbox(10_000, 1024 * 1024);
+    let short = publish().outbox(Limit {
+        messages: 10_000,
+        bytes: 1024 * 1024,
+    });
     assert_eq!(chunks_of_a_run(short, 2)[..3], [65, 65, 65]);
 }
 
@@ -99,7 +103,10 @@ fn a_peer_that_goes_leaves_its_copies_of_what_was_gathered() {
 
 #[test]
 fn copies_are_dropped_only_for_the_peer_that_has_no_room() {
-    let (mut side, links) = side_of_three(publish().outbox(2, 1_000));
+    let (mut side, links) = side_of_three(publish().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    }));
     side.send_all(&["a", "b"]);
     side.write(links[0]);
     side.write(links[1]);
@@ -253,7 +260,10 @@ fn what_was_gathered_for_chosen_peers_waits_for_them_alone() {
 
 #[test]
 fn gathering_for_chosen_peers_ends_at_three_quarters_of_an_outbox() {
-    let (mut side, links) = side_of_three(round_robin().outbox(100, 100_000));
+    let (mut side, links) = side_of_three(round_robin().outbox(Limit {
+        messages: 100,
+        bytes: 100_000,
+    }));
     let both = [who(1), who(2)];
     let missed = (0..100).filter(|_| !side.hub.send_to_each(&both, b"x").missed.is_empty());
     assert_eq!(missed.count(), 25);

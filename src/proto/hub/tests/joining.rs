@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::side::{Frame, Side, at_least_once, ids, millis, round_robin, texts, who};
 use crate::event::DownReason;
-use crate::policy::Overflow;
+use crate::policy::{Limit, Overflow};
 use crate::proto::hub::Sent;
 use crate::proto::link::LinkId;
 
@@ -74,7 +74,10 @@ fn nobody_joins_a_peer_that_nobody_is_about_to_write() {
 
 #[test]
 fn nobody_joins_ahead_of_what_waits() {
-    let mut side = Side::new(at_least_once().outbox(100, 20_000));
+    let mut side = Side::new(at_least_once().outbox(Limit {
+        messages: 100,
+        bytes: 20_000,
+    }));
     let links = [1, 2].map(|n| side.up(who(n)));
     let long = "x".repeat(3_000);
     side.send_all(&[long.as_str(); 12]);
@@ -121,7 +124,13 @@ fn what_fills_a_chunk_or_an_outbox_is_not_joined() {
     let claimed = side.hub.claim(sent.link.unwrap(), true, Instant::now);
     assert!(claimed.is_some(), "whoever fills a chunk writes it");
 
-    let (mut side, _) = side_in_burst(Side::new(round_robin().outbox(10, 100_000)), 2);
+    let (mut side, _) = side_in_burst(
+        Side::new(round_robin().outbox(Limit {
+            messages: 10,
+            bytes: 100_000,
+        })),
+        2,
+    );
     assert_eq!(
         (0..100).filter(|_| side.hub.join(b"y").is_some()).count(),
         18
@@ -160,7 +169,13 @@ fn tracked_messages_join_as_far_as_their_peer_may_owe_acks() {
 #[test]
 fn what_was_tracked_in_a_burst_gives_way_and_comes_back_in_order() {
     let config = at_least_once().overflow(Overflow::DropOldest);
-    let (mut side, links) = side_in_burst(Side::new(config.outbox(20, 100_000)), 1);
+    let (mut side, links) = side_in_burst(
+        Side::new(config.outbox(Limit {
+            messages: 20,
+            bytes: 100_000,
+        })),
+        1,
+    );
     let texts_sent: Vec<String> = (0..30).map(|n| n.to_string()).collect();
     for text in &texts_sent {
         side.send(text).unwrap();

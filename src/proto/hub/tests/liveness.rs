@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::side::{Frame, Side, data, id, millis, round_robin, secs, who};
 use crate::event::DownReason;
-use crate::policy::Overflow;
+use crate::policy::{Heartbeat, Overflow};
 
 #[test]
 fn a_quiet_link_gets_a_heartbeat_soon_after_the_interval() {
@@ -62,7 +62,10 @@ fn a_heartbeat_is_answered_with_one_that_is_due_before_long() {
 /// Two ends that are far from each other would answer answers, as fast as they can read.
 #[test]
 fn however_short_the_interval_answers_keep_their_distance() {
-    let mut side = Side::new(round_robin().heartbeat(millis(6), millis(60)));
+    let mut side = Side::new(round_robin().heartbeat(Heartbeat {
+        interval: millis(6),
+        timeout: millis(60),
+    }));
     let link = side.up(who(1));
     side.now += millis(4);
     side.read(link, &[Frame::Heartbeat]);
@@ -218,7 +221,10 @@ fn after_a_suspension_a_second_link_does_not_evict_a_peer_that_was_alive() {
 
 #[test]
 fn a_late_hello_is_no_suspension() {
-    let config = round_robin().heartbeat(secs(1), secs(3));
+    let config = round_robin().heartbeat(Heartbeat {
+        interval: secs(1),
+        timeout: secs(3),
+    });
     let mut side = Side::new(config.handshake_timeout(secs(10)));
     let late = side.accept();
     side.write(late);

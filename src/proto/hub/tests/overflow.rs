@@ -4,13 +4,16 @@ use super::side::{
     Frame, Side, at_least_once, ids, millis, publish, round_robin, secs, texts, who,
 };
 use crate::event::{DownReason, DropReason, Event};
-use crate::policy::Overflow;
+use crate::policy::{Heartbeat, Limit, Overflow};
 use crate::proto::hub::{Refusal, Verdict};
 use crate::proto::link::LinkId;
 
 #[test]
 fn a_slow_subscriber_loses_the_newest_and_nobody_else_does() {
-    let mut side = Side::new(publish().outbox(2, 1_000));
+    let mut side = Side::new(publish().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    }));
     let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
     let mut got = Vec::new();
     for text in ["a", "b", "c"] {
@@ -25,7 +28,10 @@ fn a_slow_subscriber_loses_the_newest_and_nobody_else_does() {
 
 #[test]
 fn drops_are_told_in_one_event() {
-    let mut side = Side::new(publish().outbox(1, 1_000));
+    let mut side = Side::new(publish().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    }));
     side.up(who(1));
     side.send_all(&["a", "b", "c", "d"]);
     side.pass(millis(100));
@@ -39,7 +45,14 @@ fn drops_are_told_in_one_event() {
 #[test]
 fn drop_oldest_keeps_the_newest() {
     for config in [round_robin(), publish(), at_least_once()] {
-        let mut side = Side::new(config.outbox(2, 1_000).overflow(Overflow::DropOldest));
+        let mut side = Side::new(
+            config
+                .outbox(Limit {
+                    messages: 2,
+                    bytes: 1_000,
+                })
+                .overflow(Overflow::DropOldest),
+        );
         let link = side.up(who(1));
         side.send_all(&["a", "b", "c", "d"]);
         assert_eq!(texts(&side.write(link)), ["c", "d"]);
@@ -51,7 +64,10 @@ fn drop_oldest_keeps_the_newest() {
 fn drop_oldest_leaves_a_frame_that_is_begun() {
     let mut side = Side::new(
         round_robin()
-            .outbox(1, 1_000)
+            .outbox(Limit {
+                messages: 1,
+                bytes: 1_000,
+            })
             .overflow(Overflow::DropOldest),
     );
     let link = side.up(who(1));
@@ -63,7 +79,10 @@ fn drop_oldest_leaves_a_frame_that_is_begun() {
 
 #[test]
 fn drop_newest_never_refuses() {
-    let config = round_robin().outbox(1, 1_000);
+    let config = round_robin().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    });
     let mut side = Side::new(config.overflow(Overflow::DropNewest));
     side.send_all(&["a", "b"]);
     assert_eq!(side.hub.stats().dropped_waiting_full, 1);
@@ -76,7 +95,14 @@ fn drop_newest_never_refuses() {
 #[test]
 fn what_waits_for_anyone_drops_its_oldest() {
     for config in [round_robin(), publish(), at_least_once()] {
-        let mut side = Side::new(config.outbox(2, 1_000).overflow(Overflow::DropOldest));
+        let mut side = Side::new(
+            config
+                .outbox(Limit {
+                    messages: 2,
+                    bytes: 1_000,
+                })
+                .overflow(Overflow::DropOldest),
+        );
         side.send_all(&["a", "b", "c"]);
         let link = side.up(who(1));
         assert_eq!(texts(&side.write(link)), ["b", "c"]);
@@ -86,7 +112,14 @@ fn what_waits_for_anyone_drops_its_oldest() {
 
 #[test]
 fn a_publish_that_blocks_waits_for_the_slowest() {
-    let mut side = Side::new(publish().outbox(1, 1_000).overflow(Overflow::Block));
+    let mut side = Side::new(
+        publish()
+            .outbox(Limit {
+                messages: 1,
+                bytes: 1_000,
+            })
+            .overflow(Overflow::Block),
+    );
     let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
     side.send_all(&["a"]);
     side.write(quick);
@@ -121,7 +154,10 @@ fn disconnect_ends_a_peer_that_takes_nothing_and_no_other_setting_does() {
 fn a_peer_that_takes_nothing_ends_in_time_however_rare_heartbeats_are() {
     let config = round_robin().overflow(Overflow::Disconnect);
     let config = config.slow_peer_timeout(secs(1));
-    let mut side = Side::new(config.heartbeat(secs(20), secs(60)));
+    let mut side = Side::new(config.heartbeat(Heartbeat {
+        interval: secs(20),
+        timeout: secs(60),
+    }));
     let link = side.up(who(1));
     side.send_all(&["a"]);
     side.write_bytes(link, 3);
@@ -131,7 +167,10 @@ fn a_peer_that_takes_nothing_ends_in_time_however_rare_heartbeats_are() {
 
 #[test]
 fn a_subscriber_that_comes_and_goes_unread_piles_up_no_more_than_twice_its_bound() {
-    let mut side = Side::new(publish().outbox(4, 1_000));
+    let mut side = Side::new(publish().outbox(Limit {
+        messages: 4,
+        bytes: 1_000,
+    }));
     for _ in 0..10 {
         side.send_all(&["a", "b", "c", "d"]);
         let link = side.up(who(1));
@@ -144,7 +183,10 @@ fn a_subscriber_that_comes_and_goes_unread_piles_up_no_more_than_twice_its_bound
 
 #[test]
 fn a_peer_that_comes_back_unread_piles_up_no_more_than_its_bound() {
-    let mut side = Side::new(round_robin().outbox(4, 1_000));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 4,
+        bytes: 1_000,
+    }));
     let mut link = side.up(who(1));
     for _ in 0..10 {
         link = fill_and_replace(&mut side, link);

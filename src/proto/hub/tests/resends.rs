@@ -3,7 +3,7 @@
 use super::side::{Frame, Side, at_least_once, ids, millis, secs, texts, who};
 use crate::config::Config;
 use crate::event::DownReason;
-use crate::policy::Overflow;
+use crate::policy::{Heartbeat, Limit, Overflow};
 use crate::proto::link::LinkId;
 
 /// `peer` shows life every second; the seconds in which a resend came.
@@ -67,7 +67,10 @@ fn they_count_where_the_user_asked_for_it() {
 
 #[test]
 fn everything_that_is_given_up_at_once_is_handed_back() {
-    let mut side = Side::new(at_least_once().max_resends(0).outbox(8_192, 1_000_000));
+    let mut side = Side::new(at_least_once().max_resends(0).outbox(Limit {
+        messages: 8_192,
+        bytes: 1_000_000,
+    }));
     let link = side.up(who(1));
     (0..3_000).for_each(|_| side.send_all(&["some text to hand back"]));
     side.write(link);
@@ -129,7 +132,10 @@ fn an_unwritten_message_is_not_sent_again() {
 
 #[test]
 fn a_resend_waits_where_the_outbox_is_full() {
-    let mut side = Side::new(at_least_once().outbox(1, 1_000));
+    let mut side = Side::new(at_least_once().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    }));
     let link = side.up(who(1));
     side.send_all(&["a"]);
     side.write(link);
@@ -159,7 +165,10 @@ fn a_peer_gets_only_so_many_unacknowledged_messages() {
 
 #[test]
 fn who_finds_no_room_is_told_whether_acks_make_some() {
-    let mut side = Side::new(at_least_once().unacknowledged(2).outbox(2, 1_000));
+    let mut side = Side::new(at_least_once().unacknowledged(2).outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    }));
     let link = side.up(who(1));
     side.send_all(&["a"]);
     assert!(!side.hub.lacks_acks());
@@ -169,7 +178,10 @@ fn who_finds_no_room_is_told_whether_acks_make_some() {
     side.read(link, &[Frame::Ack(sent[0])]);
     assert!(!side.hub.lacks_acks());
 
-    let mut side = Side::new(Config::default().outbox(1, 1_000));
+    let mut side = Side::new(Config::default().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    }));
     side.up(who(1));
     side.send_all(&["a"]);
     assert!(side.send("b").is_err());
@@ -198,7 +210,10 @@ fn manual_acknowledgement_lowers_the_bound() {
 
 #[test]
 fn a_resend_that_gives_way_is_no_drop_and_comes_later() {
-    let config = at_least_once().outbox(1, 1_000);
+    let config = at_least_once().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    });
     let mut side = Side::new(config.overflow(Overflow::DropOldest));
     let link = side.up(who(1));
     side.send_all(&["a"]);
@@ -213,8 +228,14 @@ fn a_resend_that_gives_way_is_no_drop_and_comes_later() {
 
 #[test]
 fn a_resend_that_gives_way_has_its_time_however_rare_heartbeats_are() {
-    let config = at_least_once().outbox(1, 1_000);
-    let config = config.heartbeat(secs(60), secs(180));
+    let config = at_least_once().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    });
+    let config = config.heartbeat(Heartbeat {
+        interval: secs(60),
+        timeout: secs(180),
+    });
     let mut side = Side::new(config.overflow(Overflow::DropOldest));
     let link = side.up(who(1));
     side.send_all(&["a"]);
@@ -226,7 +247,10 @@ fn a_resend_that_gives_way_has_its_time_however_rare_heartbeats_are() {
 
 #[test]
 fn a_resend_that_gives_way_after_the_ack_is_no_drop() {
-    let config = at_least_once().outbox(1, 1_000);
+    let config = at_least_once().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    });
     let mut side = Side::new(config.overflow(Overflow::DropOldest));
     let link = side.up(who(1));
     side.send_all(&["a"]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::side::{Side, millis, publish, who};
 use crate::config::Config;
 use crate::message::Identity;
+use crate::policy::Limit;
 use crate::proto::link::LinkId;
 
 fn side_with(config: Config, peers: usize) -> (Side, Vec<LinkId>) {
@@ -137,7 +138,13 @@ fn the_keeper_does_not_wait_beyond_a_chunk() {
 
 #[test]
 fn the_keeper_does_not_wait_for_who_has_no_room() {
-    let (mut side, links) = side_with(publish().outbox(100, 1 << 20), 50);
+    let (mut side, links) = side_with(
+        publish().outbox(Limit {
+            messages: 100,
+            bytes: 1 << 20,
+        }),
+        50,
+    );
     write_round(&mut side, &links, 100);
     side.send_to(who(1), "to one").unwrap();
     publish_messages(&mut side, 98);

@@ -2,6 +2,7 @@
 
 use super::side::{Side, at_least_once, data, publish, round_robin, texts, who};
 use crate::event::DownReason;
+use crate::policy::Limit;
 use crate::proto::hub::{Refusal, Sent};
 
 #[test]
@@ -27,7 +28,10 @@ fn each_peer_has_its_turn() {
 
 #[test]
 fn a_full_peer_is_passed_over() {
-    let mut side = Side::new(round_robin().outbox(2, 1_000));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    }));
     let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
     side.send_all(&["a", "b", "c", "d"]);
     assert_eq!(texts(&side.write(quick)), ["b", "d"]);
@@ -38,7 +42,10 @@ fn a_full_peer_is_passed_over() {
 
 #[test]
 fn with_everyone_full_a_send_is_refused_until_there_is_room() {
-    let mut side = Side::new(round_robin().outbox(1, 1_000));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    }));
     let link = side.up(who(1));
     side.send_all(&["a"]);
     assert_eq!(side.send("b"), Err(Refusal::Full));
@@ -84,18 +91,27 @@ fn a_peer_that_is_not_connected_is_no_peer() {
 #[test]
 fn what_waits_is_bounded() {
     for config in [round_robin(), at_least_once()] {
-        let mut side = Side::new(config.outbox(2, 1_000));
+        let mut side = Side::new(config.outbox(Limit {
+            messages: 2,
+            bytes: 1_000,
+        }));
         side.send_all(&["a", "b"]);
         assert_eq!(side.send("c"), Err(Refusal::Full));
     }
-    let mut side = Side::new(round_robin().outbox(100, 10));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 100,
+        bytes: 10,
+    }));
     side.send_all(&["one that is longer than ten bytes always fits"]);
     assert_eq!(side.send("c"), Err(Refusal::Full));
 }
 
 #[test]
 fn nothing_overtakes_what_waits() {
-    let mut side = Side::new(round_robin().outbox(2, 1_000));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    }));
     side.send_all(&["a", "b"]);
     let link = side.up(who(1));
     side.write_bytes(link, 0);
@@ -107,7 +123,10 @@ fn nothing_overtakes_what_waits() {
 
 #[test]
 fn news_that_waited_go_out_before_newer_ones_even_to_a_peer_with_a_backlog() {
-    let mut side = Side::new(publish().outbox(2, 1_000));
+    let mut side = Side::new(publish().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    }));
     let link = side.up(who(1));
     side.send_all(&["a", "b"]);
     side.end(link, DownReason::Reset);

@@ -3,6 +3,7 @@
 use super::side::{Frame, Side, data, here, id, millis, round_robin, secs, texts, who};
 use crate::endpoint::Remote;
 use crate::event::DownReason;
+use crate::policy::HalfOpen;
 use crate::proto::chunk::{Chunk, FULL};
 use crate::proto::hub::{Accepted, Shut, Verdict};
 use crate::proto::link::LinkId;
@@ -134,7 +135,10 @@ fn a_peer_that_is_back_does_not_wait_for_its_farewell() {
 
 #[test]
 fn a_farewell_before_hello_is_a_rejection_and_stays_half_open() {
-    let mut side = Side::new(round_robin().half_open(1, 1));
+    let mut side = Side::new(round_robin().half_open(HalfOpen {
+        total: 1,
+        per_address: 1,
+    }));
     let link = accept_quietly(&mut side);
     farewell(&mut side, link, DownReason::ForeignOrigin);
     assert_eq!(side.write(link), []);

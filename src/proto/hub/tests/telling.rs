@@ -5,7 +5,7 @@ use super::wire;
 use crate::config::Config;
 use crate::event::DownReason;
 use crate::message::Identity;
-use crate::policy::Overflow;
+use crate::policy::{Limit, Overflow};
 use crate::proto::hub::Next;
 use crate::proto::link::LinkId;
 
@@ -43,7 +43,10 @@ fn side_with_full_outbox(config: Config, len: usize) -> (Side, LinkId) {
 
 #[test]
 fn room_is_told_of_when_a_quarter_of_an_outbox_has_left() {
-    let config = round_robin().outbox(1_000, 1_000_000);
+    let config = round_robin().outbox(Limit {
+        messages: 1_000,
+        bytes: 1_000_000,
+    });
     let (mut side, link) = side_with_full_outbox(config, 1_000);
     let told: Vec<bool> = (0..16).map(|_| tells_of_room(&mut side, link, 0)).collect();
     let fourth = |n: usize| n % 4 == 3 || n == 15;
@@ -63,7 +66,10 @@ fn others_that_take_all_room_at_once_keep_nobody_asleep() {
 
 #[test]
 fn room_is_told_of_at_once_when_no_more_leaves() {
-    let config = round_robin().outbox(8, 8_000_000);
+    let config = round_robin().outbox(Limit {
+        messages: 8,
+        bytes: 8_000_000,
+    });
     let (mut side, link) = side_with_full_outbox(config, 200_000);
     assert!(!tells_of_room(&mut side, link, 0));
     assert!(tells_of_room(&mut side, link, 1_000));
@@ -72,7 +78,10 @@ fn room_is_told_of_at_once_when_no_more_leaves() {
 
 #[test]
 fn room_is_told_of_when_an_outbox_is_empty() {
-    let mut side = Side::new(round_robin().outbox(100, 8_000_000));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 100,
+        bytes: 8_000_000,
+    }));
     let link = side.up(who(1));
     side.send("a").unwrap();
     assert!(side.send(&"x".repeat(7_999_999)).is_err());
@@ -81,7 +90,10 @@ fn room_is_told_of_when_an_outbox_is_empty() {
 
 #[test]
 fn any_room_is_told_of_where_memory_was_short() {
-    let config = publish().overflow(Overflow::Block).outbox(1_000, 8_000_000);
+    let config = publish().overflow(Overflow::Block).outbox(Limit {
+        messages: 1_000,
+        bytes: 8_000_000,
+    });
     let config = config.max_message(2_000_000).memory_budget(20_000_000);
     let mut side = Side::new(config);
     let [_, other, _] = [1, 2, 3].map(|n| side.up(who(n)));
@@ -125,7 +137,12 @@ fn a_peer_that_leaves_a_close_nothing_to_wait_for_says_so() {
 
 #[test]
 fn dropping_the_oldest_makes_room_and_says_so() {
-    let config = round_robin().outbox(1, 10_000).memory_budget(2_000);
+    let config = round_robin()
+        .outbox(Limit {
+            messages: 1,
+            bytes: 10_000,
+        })
+        .memory_budget(2_000);
     let mut side = Side::new(config.overflow(Overflow::DropOldest));
     let large = "x".repeat(900);
     side.send(&large).unwrap();
@@ -165,7 +182,10 @@ fn drops_do_not_forgive_silence() {
 
 #[test]
 fn drops_do_not_forgive_handshakes() {
-    let mut side = Side::new(publish().outbox(1, 10));
+    let mut side = Side::new(publish().outbox(Limit {
+        messages: 1,
+        bytes: 10,
+    }));
     side.send_all(&["a"]);
     let link = side.accept();
     assert!(drop_until(&mut side, |side| side.is_gone(link)) < 9);
@@ -174,7 +194,10 @@ fn drops_do_not_forgive_handshakes() {
 #[test]
 fn dropping_the_oldest_of_what_waits_keeps_the_bounds() {
     let config = at_least_once().overflow(Overflow::DropOldest);
-    let config = config.unacknowledged(1).outbox(1_000, 100_000);
+    let config = config.unacknowledged(1).outbox(Limit {
+        messages: 1_000,
+        bytes: 100_000,
+    });
     let mut side = Side::new(config.memory_budget(1_000_000));
     (0..500).for_each(|_| side.send_all(&["s"]));
     let link = side.up(who(1));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::side::{Frame, Side, at_least_once, data, millis, round_robin, texts, who};
 use crate::config::Config;
 use crate::event::DownReason;
+use crate::policy::Limit;
 use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
 
@@ -165,7 +166,10 @@ fn the_keeper_does_not_rest_over_what_a_flood_has_left_nor_at_the_end() {
 
 #[test]
 fn small_outboxes_are_not_left_to_fill() {
-    let mut side = Side::new(round_robin().outbox(1_000, 1 << 20));
+    let mut side = Side::new(round_robin().outbox(Limit {
+        messages: 1_000,
+        bytes: 1 << 20,
+    }));
     let link = side.up(who(1));
     side.pass(millis(1));
     (0..16).for_each(|_| flood(&mut side, link, Duration::from_micros(100)));
