@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_message_is_moved_in_eight_words() {
-        assert_eq!(size_of::<Message>(), 8 * size_of::<usize>());
+        assert_eq!(size_of::<Message>(), size_of::<[usize; 8]>());
     }
 
     #[test]

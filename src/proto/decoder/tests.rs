@@ -7,7 +7,6 @@ use super::large::LARGE_FRAME;
 use super::{Decoder, Reading, SIZES};
 use crate::message::Identity;
 use crate::proto::backoff::Rng;
-use crate::proto::batch::Batch;
 use crate::proto::frame::{
     MessageId, Violation, put_ack, put_data_head, put_heartbeat, put_hello, put_nack,
 };
