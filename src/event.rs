@@ -69,6 +69,13 @@ pub enum Event {
         /// What the system said.
         error: Arc<io::Error>,
     },
+    /// A bug in this library: its own code has panicked. The socket has ended, with all that was
+    /// in it, and every call answers [`Error::Closed`](crate::Error::Closed).
+    Failed {
+        /// Which of our threads: `keeper`, `connection`, `dialer`, `acceptor`, `drain` or `hook`;
+        /// `application` if it was in a call.
+        thread: &'static str,
+    },
 }
 
 /// What the system said, or code of the program's own, whose `Drop` may do anything.

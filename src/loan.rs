@@ -23,6 +23,8 @@ enum Place<R> {
     Offered(R),
     Lent,
     Returned(R),
+    /// Whoever had it has panicked.
+    Lost,
 }
 
 pub(crate) struct Loan<R> {
@@ -59,12 +61,17 @@ impl<R> Loan<R> {
         self.place = Place::Returned(reader);
     }
 
+    /// It does not come back.
+    pub(crate) fn lose(&mut self) {
+        self.place = Place::Lost;
+    }
+
     /// For its own thread: what came back, and what was on offer all the time since `offers`.
     fn take_back(&mut self, offers: u64) -> Option<R> {
         let is_back = |loan: &Loan<R>| match loan.place {
             Place::Returned(_) => true,
             Place::Offered(_) => loan.offers == offers,
-            Place::Home | Place::Lent => false,
+            Place::Home | Place::Lent | Place::Lost => false,
         };
         self.take_if(is_back, Place::Home)
     }
@@ -75,24 +82,27 @@ impl<R> Loan<R> {
         }
         match std::mem::replace(&mut self.place, then) {
             Place::Offered(reader) | Place::Returned(reader) => Some(reader),
-            Place::Home | Place::Lent => None,
+            Place::Home | Place::Lent | Place::Lost => None,
         }
     }
 }
 
 /// For its own thread: waits where it is told that the reader is `returned`, or until it was on offer
-/// all the time.
+/// all the time; `None` if it is lost.
 pub(crate) fn wait_for_return<S, R>(
     mut shared: MutexGuard<'_, S>,
     returned: &Condvar,
     loan: impl Fn(&mut S) -> &mut Loan<R>,
-) -> R {
+) -> Option<R> {
     // At first it may have come back before.
     let mut offers = 0;
     loop {
         let loan = loan(&mut shared);
         if let Some(reader) = loan.take_back(offers) {
-            return reader;
+            return Some(reader);
+        }
+        if let Place::Lost = loan.place {
+            return None;
         }
         offers = loan.offers;
         let woken = returned.wait_timeout(shared, GRACE);
@@ -116,6 +126,17 @@ mod tests {
         assert_eq!(loan.borrow(), None);
         assert_eq!(loan.take_back(loan.offers), Some('r'));
         assert_eq!(loan.take_back(loan.offers), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_lost() {
+        let mut loan = Loan::default();
+        loan.offer('r');
+        assert_eq!(loan.borrow(), Some('r'));
+        loan.lose();
+        let (place, returned) = (std::sync::Mutex::new(loan), Condvar::new());
+        let shared = place.lock().unwrap();
+        assert_eq!(wait_for_return(shared, &returned, |loan| loan), None);
     }
 
     #[test]

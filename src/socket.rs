@@ -283,7 +283,7 @@ impl Socket {
         }
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.handle.core
     }
 
@@ -320,6 +320,7 @@ impl Socket {
         let core = self.core();
         core.check_length(body)?;
         let mut shared = core.lock_to_send();
+        core.stumble("sender");
         loop {
             if shared.life != Life::Open {
                 return Err(Error::Closed);

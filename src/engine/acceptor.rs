@@ -121,6 +121,7 @@ impl Core {
     }
 
     fn welcome(self: &Arc<Core>, stream: Stream, here: &Endpoint, upgrade: Option<&Upgrade>) {
+        self.stumble("acceptor");
         self.show(&stream);
         let deadline = Instant::now() + self.config.handshake_timeout;
         let stream = match upgrade {

@@ -1,5 +1,7 @@
 //! Connection: the thread of one connection, from HELLO to the end of its stream.
 
+mod borrowed;
+
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,10 +24,6 @@ use crate::proto::hub::{Next, Verdict};
 use crate::proto::link::LinkId;
 use crate::proto::pace::Pace;
 use crate::transport::{Notice, Stream};
-
-/// How long who has borrowed a reader reads before it goes back: that long it may miss what else
-/// happens to its socket.
-const SLICE: Duration = Duration::from_millis(2);
 
 /// How long a reader naps in the middle of a long message whose sender does not wait for an answer.
 /// Linux makes some 50 microseconds of it. Else it is woken again and again, and holds the sender up.
@@ -154,7 +152,11 @@ impl Reader {
                 Due::Read => self.wait_and_read(core),
                 Due::Lend => {
                     self.note_offer(true);
-                    self = core.lend(self);
+                    let Some(reader) = core.lend(self) else {
+                        // The socket has failed.
+                        return DownReason::Closed;
+                    };
+                    self = reader;
                     self.pace.handle_return(true, Instant::now);
                     self.wait_at_most(None).ok();
                     continue;
@@ -177,33 +179,6 @@ impl Reader {
         }
     }
 
-    /// Reads on the thread of a receiver, which then finds in the inbox what came, or of a sender,
-    /// which then finds room.
-    pub(crate) fn read_on_loan(mut self: Box<Self>, core: &Core) {
-        let is_late = self.pace.handle_return(false, Instant::now);
-        if is_late || !self.has_space(core) || self.wait_at_most(Some(SLICE)).is_err() {
-            return core.inbox.give_back(self);
-        }
-        let read = self.read(core);
-        let is_in_use = matches!(read, Ok(Some(_)));
-        match self.due_after(core, read) {
-            Due::Read | Due::Lend if is_in_use && self.may_lend => {
-                self.note_offer(false);
-                core.inbox.offer_again(self);
-            }
-            due => {
-                self.due = due;
-                core.inbox.give_back(self);
-            }
-        }
-    }
-
-    /// It is about to be offered, to those who sleep or to one who has just read with it.
-    fn note_offer(&mut self, asleep: bool) {
-        let expected = self.decoder.expects();
-        self.pace.handle_offer(expected, asleep, Instant::now);
-    }
-
     fn wait_at_most(&mut self, patience: Option<Duration>) -> io::Result<()> {
         if self.patience != patience {
             self.stream.set_read_timeout(patience)?;
@@ -217,6 +192,7 @@ impl Reader {
             self.wait_for_space(core);
         }
         let read = self.read(core);
+        core.stumble("connection");
         self.due_after(core, read)
     }
 

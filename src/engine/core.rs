@@ -41,6 +41,9 @@ pub(crate) struct Core {
     pub(crate) is_hurried: AtomicBool,
     shared: Mutex<Shared>,
     pub(super) signals: [Condvar; SIGNALS],
+    /// Where our code is to panic next.
+    #[cfg(test)]
+    pub(super) planted: Mutex<Option<&'static str>>,
 }
 
 /// What the hub's lock guards.
@@ -104,6 +107,8 @@ impl Core {
                 sleepers: [Sleepers::default(); SIGNALS],
             }),
             signals: [const { Condvar::new() }; SIGNALS],
+            #[cfg(test)]
+            planted: Mutex::default(),
         });
         core.start_keeper()?;
         Ok(core)
@@ -115,6 +120,7 @@ impl Core {
     }
 
     /// The same for whoever sends.
+    #[inline(always)]
     pub(crate) fn lock_to_send(&self) -> Locked<'_> {
         Locked::new(self, self.enter())
     }
@@ -157,11 +163,13 @@ impl Core {
     /// comes to a few instructions.
     #[inline(always)]
     pub(crate) fn send_on(&self, body: &[u8]) -> Option<usize> {
-        let mut shared = self.enter();
-        match shared.life == Life::Open && body.len() <= self.config.max_message {
+        let mut shared = self.lock_to_send();
+        let sent = match shared.life == Life::Open && body.len() <= self.config.max_message {
             true => shared.hub.join(body),
             false => None,
-        }
+        };
+        shared.let_go();
+        sent
     }
 
     /// What is longer than the limit is not sent.

@@ -76,6 +76,7 @@ fn dial_for_ever(
     upgrade: Option<&Upgrade>,
 ) {
     while let Some(attempt) = member.core().wait_for_turn(dial) {
+        member.core().stumble("dialer");
         let Some((again, dialled)) = dial_once(member, endpoint, attempt, upgrade) else {
             return;
         };

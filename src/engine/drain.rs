@@ -66,6 +66,7 @@ impl Core {
 
     /// Writes one link until it has caught up, or until others wait for their turn.
     fn drain_link(self: &Arc<Core>, id: LinkId) {
+        self.stumble("drain");
         let mut shared = self.lock();
         let mut patience = None;
         loop {

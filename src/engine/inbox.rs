@@ -253,6 +253,18 @@ impl Inbox {
         back.watchers.iter().for_each(|watcher| watcher.notify());
     }
 
+    /// As `close`. What a panic has left behind in the middle of a change is thrown away.
+    pub(crate) fn fail(&self, config: &Config) {
+        if self.front.is_poisoned() {
+            *self.front() = Front::default();
+            self.left.store(0, Ordering::Relaxed);
+        }
+        if self.back.is_poisoned() {
+            self.back().lanes = Lanes::new(config);
+        }
+        self.close();
+    }
+
     fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::SeqCst)
     }

@@ -28,10 +28,11 @@ impl Core {
     }
 
     fn keep(self: &Arc<Core>) {
-        spent::enter();
+        let _look_after = spent::enter();
         let mut shared = self.lock();
         let mut looked = Instant::now();
         while shared.life < Life::Stopped {
+            self.stumble("keeper");
             let now = Instant::now();
             if now.saturating_duration_since(looked) >= spent::IDLE {
                 looked = now;
@@ -60,8 +61,6 @@ impl Core {
                 }
             };
         }
-        drop(shared);
-        spent::leave();
     }
 
     /// Gives senders that are in the middle of a burst a chance to add to a small chunk, and stays

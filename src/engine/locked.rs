@@ -4,6 +4,7 @@ use std::net::Shutdown;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Shared};
@@ -20,6 +21,8 @@ const HEARING_OUT: Duration = Duration::from_millis(50);
 pub(crate) struct Locked<'a> {
     core: &'a Core,
     guard: Option<Guard<'a>>,
+    /// It was taken by a thread that was panicking already.
+    is_late: bool,
 }
 
 type Guard<'a> = (MutexGuard<'a, Shared>, Held);
@@ -40,7 +43,27 @@ impl<'a> Locked<'a> {
         Locked {
             core,
             guard: Some((guard, Held::new())),
+            is_late: thread::panicking(),
         }
+    }
+
+    /// Lets go of it where the hub has asked for nothing that cannot wait for the next.
+    #[inline(always)]
+    pub(super) fn let_go(mut self) {
+        drop(self.guard.take());
+    }
+
+    /// Our own code has panicked with the lock held.
+    #[cold]
+    fn fail(&mut self) {
+        let Some((mut shared, held)) = self.guard.take() else {
+            return;
+        };
+        let wreck = shared.wreck(self.core.thread_name());
+        drop((shared, held));
+        wreck
+            .into_iter()
+            .for_each(|wreck| self.core.clear_away(wreck));
     }
 
     /// Waits for `signal` until `deadline`, if there is one.
@@ -60,18 +83,20 @@ impl<'a> Locked<'a> {
         let (mut guard, held) = self.guard.take().expect("held until dropped");
         let calls = guard.sleepers[signal as usize].join();
         let condvar = &self.core.signals[signal as usize];
-        let mut guard = match pause {
+        let guard = match pause {
             None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
             Some(pause) => {
                 let woken = condvar.wait_timeout(guard, pause);
                 woken.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        guard.sleepers[signal as usize].leave(calls);
-        Locked {
+        let mut locked = Locked {
             core: self.core,
             guard: Some((guard, held)),
-        }
+            is_late: self.is_late,
+        };
+        locked.sleepers[signal as usize].leave(calls);
+        locked
     }
 
     /// Tells the hub what the application has taken since the last time.
@@ -139,8 +164,11 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // Most calls leave nothing to do.
         let guard = self.guard.as_ref();
+        if guard.is_some() && thread::panicking() && !self.is_late {
+            return self.fail();
+        }
+        // Most calls leave nothing to do.
         if guard.is_some_and(|(shared, _)| shared.hub.has_effects()) {
             let errands = self.settle();
             drop(self.guard.take());

@@ -6,6 +6,7 @@ mod connection;
 pub(crate) mod core;
 mod dialer;
 mod drain;
+mod failing;
 pub(crate) mod inbox;
 mod keeper;
 mod locked;

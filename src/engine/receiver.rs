@@ -26,7 +26,7 @@ impl Core {
             body,
             id,
             acks,
-        } = self.inbox.take_plain()?;
+        } = self.watched(|| self.inbox.take_plain())?;
         self.see_to(acks);
         Some(Message::new(from, id.map(|it| it.0), Contents::Own(body)))
     }
@@ -38,7 +38,7 @@ impl Core {
             body,
             id,
             acks,
-        } = self.inbox.take_part()?;
+        } = self.watched(|| self.inbox.take_part())?;
         self.see_to(acks);
         Some(Message::new(from, id.map(|it| it.0), Contents::Part(body)))
     }
@@ -75,13 +75,16 @@ impl Core {
     }
 
     pub(crate) fn try_take(&self) -> Result<(Arrived, Acks), Error> {
-        self.inbox.try_take().inspect_err(|_| self.inbox.recall())
+        let taken = self.watched(|| {
+            self.stumble("receiver");
+            self.inbox.try_take()
+        });
+        taken.inspect_err(|_| self.inbox.recall())
     }
 
     pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
-        self.inbox
-            .try_take_next()
-            .inspect_err(|_| self.inbox.recall())
+        let taken = self.watched(|| self.inbox.try_take_next());
+        taken.inspect_err(|_| self.inbox.recall())
     }
 
     /// As `take`, and tells who comes and goes as well.
@@ -94,6 +97,7 @@ impl Core {
         deadline: Option<Instant>,
         try_take: impl Fn() -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let try_take = || self.watched(&try_take);
         let mut taken = try_take();
         if let Err(Error::Empty) = taken {
             self.hurry_keeper();
@@ -115,7 +119,7 @@ impl Core {
 
     /// Something may have arrived when this returns: somebody brought it, or we read it here.
     fn await_arrival(&self, deadline: Option<Instant>) -> Result<(), Error> {
-        match self.inbox.await_arrival(deadline)? {
+        match self.watched(|| self.inbox.await_arrival(deadline))? {
             Awaited::Arrival => {}
             Awaited::Reader(reader) => reader.read_on_loan(self),
         }

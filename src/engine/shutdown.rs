@@ -77,7 +77,7 @@ impl Core {
     /// Ends our threads. One that runs this very code cannot be waited for.
     fn stop(&self) {
         let mut shared = self.lock();
-        shared.life = Life::Stopped;
+        shared.life = Life::Stopped.max(shared.life);
         drop(shared);
         self.wake_all();
         if !self.is_own_thread() {

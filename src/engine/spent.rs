@@ -56,16 +56,22 @@ pub(crate) fn next_look(now: Instant) -> Instant {
     }
 }
 
-/// Somebody will look after it from now on, until it leaves.
-pub(crate) fn enter() {
+/// Somebody looks after it from now on, until this is dropped.
+pub(crate) fn enter() -> Keeping {
     KEEPERS.fetch_add(1, Ordering::SeqCst);
+    Keeping(())
 }
 
+/// The part of one that looks after it.
+pub(crate) struct Keeping(());
+
 /// Nothing is kept that nobody looks after.
-pub(crate) fn leave() {
-    if KEEPERS.fetch_sub(1, Ordering::SeqCst) == 1 {
-        let freed = mem::replace(&mut *lock(), Spent::new());
-        drop(freed);
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        if KEEPERS.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let freed = mem::replace(&mut *lock(), Spent::new());
+            drop(freed);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -22,18 +23,18 @@ pub(crate) fn stack_for(runs_hooks: bool) -> usize {
 }
 
 thread_local! {
-    /// The core that this thread works for, by address; 0 for threads that are not ours.
-    static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
+    /// The core that this thread works for, by address, and as what; 0 for threads that are not ours.
+    static WORKS_FOR: Cell<(usize, &'static str)> = const { Cell::new((0, "")) };
 }
 
 /// A thread's part in its core: counted while it is there.
 pub(crate) struct Membership(Arc<Core>);
 
 impl Core {
-    /// Starts a thread that works for this core.
+    /// Starts a thread that works for this core. A panic in it is ours, and ends the socket.
     pub(crate) fn spawn(
         self: &Arc<Core>,
-        name: &str,
+        name: &'static str,
         stack: usize,
         work: impl FnOnce(Membership) + Send + 'static,
     ) -> io::Result<()> {
@@ -42,8 +43,11 @@ impl Core {
             .name(format!("jackfield {name}"))
             .stack_size(stack);
         builder.spawn(move || {
-            WORKS_FOR.set(Arc::as_ptr(&member.0) as usize);
-            work(member);
+            WORKS_FOR.set((Arc::as_ptr(&member.0) as usize, name));
+            let core = Arc::downgrade(&member.0);
+            if catch_unwind(AssertUnwindSafe(|| work(member))).is_err() {
+                core.upgrade().inspect(|core| core.fail());
+            }
         })?;
         Ok(())
     }
@@ -60,7 +64,15 @@ impl Core {
     }
 
     pub(crate) fn is_own_thread(&self) -> bool {
-        WORKS_FOR.get() == std::ptr::from_ref(self) as usize
+        WORKS_FOR.get().0 == std::ptr::from_ref(self) as usize
+    }
+
+    /// What this thread is to the core.
+    pub(super) fn thread_name(&self) -> &'static str {
+        match self.is_own_thread() {
+            true => WORKS_FOR.get().1,
+            false => "application",
+        }
     }
 }
 

@@ -45,11 +45,12 @@ impl Core {
         lent: &[u8],
         limit: Duration,
     ) -> (Locked<'a>, Written) {
-        let stream = shared
-            .stream(id)
-            .expect("a link with a chunk on its way has a stream");
+        let Some(stream) = shared.stream(id) else {
+            // The socket has failed.
+            return (shared, Written::Broken);
+        };
         drop(shared);
-        let (took, written) = write_chunk(&stream, &mut chunk, lent, limit);
+        let (took, written) = self.watched(|| write_chunk(&stream, &mut chunk, lent, limit));
         chunk.keep(lent);
         // It may be the last of its stream: not under the lock.
         drop(stream);
@@ -99,6 +100,7 @@ impl Core {
                 Some((took, written)) => {
                     shared = self.bring_back(shared, id, chunk, took, written).0;
                 }
+                None if shared.stream(id).is_none() => {}
                 None => shared.hub.handle_unwritten(id, chunk),
             }
         }
@@ -113,6 +115,10 @@ impl Core {
         took: bool,
         written: Written,
     ) -> (Locked<'a>, Written) {
+        if shared.stream(id).is_none() {
+            // The socket has failed.
+            return (shared, Written::Broken);
+        }
         let now = Instant::now();
         let was_drained = shared.hub.handle_back(now, id, chunk, took);
         let wants_drain = match written {

@@ -131,14 +131,14 @@ impl Turns {
     }
 
     /// Wakes who is to be woken, and lends the ear to them if nobody else would be kept waiting.
-    fn lend(&self, mut ear: Box<Ear>) -> Box<Ear> {
+    fn lend(&self, mut ear: Box<Ear>) -> Option<Box<Ear>> {
         let mut wakes = std::mem::take(&mut ear.wakes);
         let mut turn = self.lock();
         let hearers = wakes.hearers();
         if hearers == 0 || turn.sleepers > hearers {
             drop(turn);
             wakes.wake();
-            return ear;
+            return Some(ear);
         }
         turn.loan.offer(ear);
         drop(turn);
@@ -218,7 +218,10 @@ pub(crate) fn listen(client: &Weak<Client>, mut ear: Box<Ear>) {
         let mut arrival = ear.poll();
         if let Err(SocketError::Timeout) = arrival {
             if let Some(client) = client.upgrade() {
-                ear = client.turns.lend(ear);
+                let Some(back) = client.turns.lend(ear) else {
+                    return;
+                };
+                ear = back;
             }
             arrival = match ear.left.take() {
                 Some(left) => Ok(left),

@@ -24,8 +24,8 @@ impl Inbox {
         self.back().loan.borrow()
     }
 
-    /// Until it comes back or was not used.
-    pub(crate) fn wait_for_return(&self) -> Box<Reader> {
+    /// Until it comes back or was not used; `None` if it is lost.
+    pub(crate) fn wait_for_return(&self) -> Option<Box<Reader>> {
         wait_for_return(self.back(), &self.returned, |back| &mut back.loan)
     }
 
@@ -51,6 +51,12 @@ impl Inbox {
     /// From one that borrowed it: its own thread has to go on with it.
     pub(crate) fn give_back(&self, reader: Box<Reader>) {
         self.hand_back(&mut self.back(), reader);
+    }
+
+    /// Whoever had borrowed it has panicked.
+    pub(crate) fn lose_reader(&self) {
+        self.back().loan.lose();
+        self.returned.notify_one();
     }
 
     pub(super) fn hand_back(&self, back: &mut Back, reader: Box<Reader>) {

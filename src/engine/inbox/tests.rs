@@ -48,6 +48,20 @@ fn await_sleepers(inbox: &Inbox, count: usize) {
     }
 }
 
+/// A panic in the middle of a change leaves something that nobody can go on with.
+#[test]
+fn what_a_panic_has_left_is_thrown_away() {
+    let inbox = inbox(1_000);
+    assert!(inbox.push(PEER, batch("abc")).is_ok());
+    let panics = std::panic::AssertUnwindSafe(|| {
+        let _locks = (inbox.front(), inbox.back());
+        panic!("on purpose");
+    });
+    assert!(std::panic::catch_unwind(panics).is_err());
+    inbox.fail(&Config::default());
+    assert!(matches!(inbox.try_take(), Err(Error::Closed)));
+}
+
 /// A reader may be lent to a sender only where that keeps nobody waiting for messages.
 #[test]
 fn who_waits_for_messages_is_known() {

@@ -6,6 +6,7 @@ mod budget;
 mod closing;
 mod dialing;
 mod ending;
+mod failing;
 mod gathering;
 mod joining;
 mod lending;
