@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, SocketAddrV6};
+use std::path::Path;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,17 +29,17 @@ use crate::error::Error;
 ///
 /// let endpoint: Endpoint = "[0:0::1]:5555".parse()?;
 /// assert_eq!(endpoint.to_string(), "tcp://[::1]:5555");
-/// assert_eq!(endpoint.port(), Some(5555));
+/// assert_eq!(endpoint, Endpoint::tcp("::1", 5555)?);
+/// assert_eq!((endpoint.host(), endpoint.port()), (Some("::1"), Some(5555)));
 /// assert!("tcp://localhost".parse::<Endpoint>().is_err());
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+///
+/// It is shown in its canonical form, which parses to the same endpoint, but for a path that is no
+/// UTF-8: what is not is replaced by `U+FFFD` there. Copies are cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Endpoint {
-    // Each peer has a copy of its listener's.
-    address: Arc<Address>,
-    /// The canonical form.
-    text: Arc<str>,
-}
+// Each peer has a copy of its listener's.
+pub struct Endpoint(Arc<Address>);
 
 /// What an endpoint says, for the crate to match on.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -62,23 +63,86 @@ pub(crate) enum Address {
 pub(crate) const ANY_HOST: &str = "*";
 
 impl Endpoint {
+    /// `tcp://host:port`; an IPv6 address may be without its brackets.
+    pub fn tcp(host: impl AsRef<str>, port: u16) -> Result<Endpoint, Error> {
+        let host = host.as_ref();
+        made(
+            bare_host(host).map(|host| Address::Tcp { host, port }),
+            || format!("tcp://{host}:{port}"),
+        )
+    }
+
+    /// `ws://host:port`, to bind only; an IPv6 address may be without its brackets.
+    pub fn ws(host: impl AsRef<str>, port: u16) -> Result<Endpoint, Error> {
+        let host = host.as_ref();
+        made(
+            bare_host(host).map(|host| Address::Ws { host, port }),
+            || format!("ws://{host}:{port}"),
+        )
+    }
+
+    /// A Unix socket at any path, be it UTF-8 or not.
+    pub fn unix(path: impl AsRef<Path>) -> Result<Endpoint, Error> {
+        let path = path.as_ref();
+        made(check_path(path), || format!("unix://{}", path.display()))
+    }
+
+    /// `mem://name`.
+    pub fn mem(name: impl Into<String>) -> Result<Endpoint, Error> {
+        made(check_name(name.into()), || "mem://".to_owned())
+    }
+
+    /// What is in front of `://`: `tcp`, `ws`, `unix` or `mem`.
+    pub fn scheme(&self) -> &str {
+        match *self.0 {
+            Address::Tcp { .. } => "tcp",
+            Address::Ws { .. } => "ws",
+            #[cfg(unix)]
+            Address::Unix(_) => "unix",
+            Address::Mem(_) => "mem",
+        }
+    }
+
+    /// The host: a name in lower case, an address without brackets, or `*`. `None` where there are
+    /// no hosts.
+    pub fn host(&self) -> Option<&str> {
+        match &*self.0 {
+            Address::Tcp { host, .. } | Address::Ws { host, .. } => Some(host),
+            _ => None,
+        }
+    }
+
     /// The TCP port; 0 asks the system for a free one. `None` where there are no ports.
     pub fn port(&self) -> Option<u16> {
-        match *self.address {
+        match *self.0 {
             Address::Tcp { port, .. } | Address::Ws { port, .. } => Some(port),
             _ => None,
         }
     }
 
-    pub(crate) fn new(address: Address) -> Endpoint {
-        Endpoint {
-            text: address.to_string().into(),
-            address: Arc::new(address),
+    /// The path of a Unix socket.
+    pub fn path(&self) -> Option<&Path> {
+        match &*self.0 {
+            #[cfg(unix)]
+            Address::Unix(path) => Some(path),
+            _ => None,
         }
     }
 
+    /// The name inside this process.
+    pub fn name(&self) -> Option<&str> {
+        match &*self.0 {
+            Address::Mem(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn new(address: Address) -> Endpoint {
+        Endpoint(Arc::new(address))
+    }
+
     pub(crate) fn address(&self) -> &Address {
-        &self.address
+        &self.0
     }
 
     /// Whether the port is 0: fine to bind, impossible to connect to.
@@ -88,7 +152,7 @@ impl Endpoint {
 
     /// Refuses what has no stream of the system to put another one on.
     pub(crate) fn check_upgradable(&self) -> Result<(), Error> {
-        match *self.address {
+        match *self.0 {
             Address::Mem(_) => Err(Error::InvalidEndpoint {
                 endpoint: self.to_string(),
                 reason: "what stays in this process takes no stream of your own",
@@ -99,7 +163,7 @@ impl Endpoint {
 
     /// Refuses what can only be bound: port 0, the host `*`, and WebSocket.
     pub(crate) fn check_connectable(&self) -> Result<(), Error> {
-        let reason = match &*self.address {
+        let reason = match &*self.0 {
             Address::Ws { .. } => {
                 "ws:// can only be bound: connect to tcp:// with the same host and port"
             }
@@ -118,24 +182,62 @@ impl FromStr for Endpoint {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Endpoint, Error> {
-        parse(text)
-            .map(Endpoint::new)
-            .map_err(|reason| Error::InvalidEndpoint {
-                endpoint: text.to_owned(),
-                reason,
-            })
+        made(parse(text), || text.to_owned())
     }
 }
 
-impl AsRef<str> for Endpoint {
-    fn as_ref(&self) -> &str {
-        &self.text
+impl TryFrom<&str> for Endpoint {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Endpoint, Error> {
+        text.parse()
     }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Endpoint, Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(text: &String) -> Result<Endpoint, Error> {
+        text.parse()
+    }
+}
+
+impl From<&Endpoint> for Endpoint {
+    fn from(endpoint: &Endpoint) -> Endpoint {
+        endpoint.clone()
+    }
+}
+
+/// What a call was given, be it an endpoint or its text.
+pub(crate) fn parsed(
+    endpoint: impl TryInto<Endpoint, Error: Into<Error>>,
+) -> Result<Endpoint, Error> {
+    endpoint.try_into().map_err(Into::into)
+}
+
+/// Whatever fits, or what `text` has against it.
+fn made(
+    address: Result<Address, &'static str>,
+    text: impl FnOnce() -> String,
+) -> Result<Endpoint, Error> {
+    let refused = |reason| Error::InvalidEndpoint {
+        endpoint: text(),
+        reason,
+    };
+    address.map(Endpoint::new).map_err(refused)
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.0.fmt(f)
     }
 }
 
@@ -192,10 +294,11 @@ fn parse(text: &str) -> Result<Address, &'static str> {
         None => parse_tcp(text).map(|(host, port)| Address::Tcp { host, port }),
         Some(("tcp", rest)) => parse_tcp(rest).map(|(host, port)| Address::Tcp { host, port }),
         Some(("ws", rest)) => parse_tcp(rest).map(|(host, port)| Address::Ws { host, port }),
-        Some(("unix", rest)) => parse_unix(rest),
-        Some(("mem", "")) => Err("the name is missing"),
-        Some(("mem", name)) => Ok(Address::Mem(name.to_owned())),
+        Some(("unix", rest)) => check_path(Path::new(rest)),
+        Some(("mem", name)) => check_name(name.to_owned()),
         Some(("wss", _)) => Err("bind ws:// with a stream of your own, such as TLS: see bind_with"),
+        Some(("ipc", _)) => Err("a Unix socket is unix:// here, as in unix:///run/name.sock"),
+        Some(("inproc", _)) => Err("what stays in this process is mem:// here, as in mem://name"),
         Some(_) => Err("unknown scheme; there are tcp://, unix://, mem:// and ws://"),
     }
 }
@@ -228,6 +331,14 @@ fn parse_host(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// As `parse_host`, where no port follows that an address could be mistaken for.
+fn bare_host(text: &str) -> Result<String, &'static str> {
+    match text.contains(':') && !text.starts_with('[') {
+        true => parse_ipv6(text).map_err(|_| "the host is no IPv6 address"),
+        false => parse_host(text),
+    }
+}
+
 fn parse_ipv6(text: &str) -> Result<String, &'static str> {
     // A SocketAddrV6 also takes the zone of a link-local address, as in fe80::1%2.
     let address: SocketAddrV6 = format!("[{text}]:0")
@@ -239,109 +350,27 @@ fn parse_ipv6(text: &str) -> Result<String, &'static str> {
     }
 }
 
+fn check_name(name: String) -> Result<Address, &'static str> {
+    match name.is_empty() {
+        true => Err("the name is missing"),
+        false => Ok(Address::Mem(name)),
+    }
+}
+
 #[cfg(unix)]
-fn parse_unix(path: &str) -> Result<Address, &'static str> {
-    match path {
-        "" => Err("the path is missing"),
-        _ if path.contains('\0') => Err("a path has no NUL"),
-        _ => Ok(Address::Unix(PathBuf::from(path))),
+fn check_path(path: &Path) -> Result<Address, &'static str> {
+    match path.as_os_str().as_encoded_bytes() {
+        b"" => Err("the path is missing"),
+        bytes if bytes.contains(&0) => Err("a path has no NUL"),
+        _ => Ok(Address::Unix(path.to_owned())),
     }
 }
 
 #[cfg(not(unix))]
-fn parse_unix(_: &str) -> Result<Address, &'static str> {
+fn check_path(_: &Path) -> Result<Address, &'static str> {
     Err("this system has no Unix sockets")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn canonical(text: &str) -> String {
-        text.parse::<Endpoint>().expect(text).to_string()
-    }
-
-    fn reason(text: &str) -> &'static str {
-        match text.parse::<Endpoint>() {
-            Err(Error::InvalidEndpoint { endpoint, reason }) if endpoint == text => reason,
-            other => panic!("{text}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn every_form_has_one_canonical_text() {
-        assert_eq!(canonical("localhost:80"), "tcp://localhost:80");
-        assert_eq!(canonical("tcp://Example.ORG:080"), "tcp://example.org:80");
-        assert_eq!(canonical("tcp://127.0.0.1:0"), "tcp://127.0.0.1:0");
-        assert_eq!(canonical("tcp://*:5555"), "tcp://*:5555");
-        assert_eq!(canonical("[0:0:0::1]:65535"), "tcp://[::1]:65535");
-        assert_eq!(canonical("tcp://[fe80::1%2]:1"), "tcp://[fe80::1%2]:1");
-        assert_eq!(canonical("mem://a b"), "mem://a b");
-        assert_eq!(canonical("ws://LocalHost:080"), "ws://localhost:80");
-        assert_eq!(canonical("ws://[0::1]:0"), "ws://[::1]:0");
-    }
-
-    #[test]
-    fn canonical_text_parses_to_the_same_endpoint() {
-        for text in [
-            "tcp://[fe80::1%2]:1",
-            "[::1]:5",
-            "a.b-c_d:9",
-            "mem://x:1",
-            "*:0",
-            "ws://[::1]:5",
-        ] {
-            let endpoint: Endpoint = text.parse().expect(text);
-            assert_eq!(canonical(endpoint.as_ref()), endpoint.to_string());
-            assert_eq!(
-                endpoint.to_string().parse::<Endpoint>().expect(text),
-                endpoint
-            );
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn unix_paths_are_absolute_or_relative() {
-        assert_eq!(canonical("unix:///run/a.sock"), "unix:///run/a.sock");
-        let relative: Endpoint = "unix://a.sock".parse().unwrap();
-        assert_eq!(relative.address(), &Address::Unix(PathBuf::from("a.sock")));
-        assert_eq!(reason("unix://"), "the path is missing");
-        assert_eq!(reason("unix://a\0b"), "a path has no NUL");
-    }
-
-    #[test]
-    fn a_bad_endpoint_says_what_is_wrong() {
-        for text in ["", "tcp://", "host", "tcp://localhost"] {
-            assert!(reason(text).contains("port is missing"), "{text}");
-        }
-        for text in ["h:", "h:+1", "h:-1", "h:1/", "h: 1", "[::1]"] {
-            assert_eq!(reason(text), "the port is not a number", "{text}");
-        }
-        assert_eq!(reason("h:65536"), "the port is over 65535");
-        assert_eq!(reason(":1"), "the host is missing");
-        assert!(reason("::1:5555").contains("brackets"));
-        assert!(reason("[::x]:1").contains("IPv6"));
-        assert!(reason("[127.0.0.1]:1").contains("IPv6"));
-        assert!(reason("tcp://user@h:1").contains("character"));
-        assert_eq!(reason("mem://"), "the name is missing");
-        assert!(reason("http://h:1").contains("unknown scheme"));
-        assert!(reason("wss://h:1").contains("bind_with"));
-        assert!(reason("ws://h:1/path").contains("port"));
-    }
-
-    #[test]
-    fn what_can_only_be_bound_is_not_connectable() {
-        for (text, connectable) in [
-            ("h:0", false),
-            ("*:5", false),
-            ("ws://h:5", false),
-            ("h:5", true),
-            ("mem://h", true),
-        ] {
-            let endpoint: Endpoint = text.parse().unwrap();
-            assert_eq!(endpoint.check_connectable().is_ok(), connectable, "{text}");
-        }
-        assert!("h:0".parse::<Endpoint>().unwrap().is_wildcard_port());
-    }
-}
+#[path = "endpoint/tests.rs"] // found in programs that compile this file in by its path, too
+mod tests;

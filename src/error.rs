@@ -1,5 +1,6 @@
 //! Error: the words that callers match on.
 
+use std::convert::Infallible;
 use std::{error, fmt, io};
 
 /// Why a call did not do what it was asked to.
@@ -63,6 +64,12 @@ impl fmt::Display for Error {
             Error::InvalidConfig { setting, reason } => write!(f, "config {setting}: {reason}"),
             Error::Io { op, source } => write!(f, "{op}: {source}"),
         }
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Error {
+        match never {}
     }
 }
 

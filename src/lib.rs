@@ -32,7 +32,7 @@
 //! ```
 //!
 //! A `Socket` is a handle. Clone it into as many threads as you like; all of them may send and
-//! receive at once. Addresses are [`Endpoint`]s: `tcp://host:port`, `unix:///path`, `mem://name`,
+//! receive at once. Addresses are [`Endpoint`]s or their text: `tcp://host:port`, `unix:///path`, `mem://name`,
 //! and `ws://host:port` to bind, which takes browsers as well: see
 //! [`Config::allow_origin`]. TLS, or any stream of your own, goes below with
 //! [`bind_with`](Socket::bind_with) and [`connect_with`](Socket::connect_with).

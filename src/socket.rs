@@ -4,6 +4,7 @@ mod any;
 mod arrivals;
 mod brought;
 mod chosen;
+mod endpoints;
 mod streams;
 
 use std::fmt;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::endpoint::Endpoint;
 use crate::engine::Core;
 use crate::engine::core::{Life, deadline_after};
 use crate::engine::signals::Signal;
@@ -71,31 +71,6 @@ impl Socket {
     /// Who this socket is to its peers.
     pub fn identity(&self) -> Identity {
         self.core().me
-    }
-
-    /// Accepts peers at `endpoint`, and says where: port 0 becomes the real one.
-    ///
-    /// See [`Endpoint`] for the forms. An address that is in use is an [`Error::Io`] at once.
-    pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, Error> {
-        self.core().bind(&endpoint.as_ref().parse()?, None)
-    }
-
-    /// Dials `endpoint` for as long as the socket lives, and returns at once. Connecting to one
-    /// endpoint twice is one connection.
-    pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<(), Error> {
-        self.core().connect(endpoint.as_ref().parse()?, None)
-    }
-
-    /// Stops accepting at `endpoint`, as [`bind`](Socket::bind) returned it; peers that came
-    /// that way stay. Says whether it was bound.
-    pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<bool, Error> {
-        Ok(self.core().unbind(&endpoint.as_ref().parse()?))
-    }
-
-    /// Stops dialling `endpoint` and takes leave of the peer there, after what is queued for it.
-    /// Says whether it was dialled.
-    pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<bool, Error> {
-        Ok(self.core().disconnect(&endpoint.as_ref().parse()?))
     }
 
     /// Sends to one peer in turn, or to all, as the socket's send mode says.

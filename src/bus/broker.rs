@@ -45,7 +45,9 @@ pub struct Broker {
 
 impl Broker {
     /// A broker with the usual settings at `endpoint`.
-    pub fn bind(endpoint: impl AsRef<str>) -> Result<Broker, Error> {
+    pub fn bind(
+        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+    ) -> Result<Broker, Error> {
         let broker = Broker::new(Broker::config(), Limits::default())?;
         broker.listen(endpoint)?;
         Ok(broker)
@@ -78,7 +80,10 @@ impl Broker {
     }
 
     /// Accepts clients at another endpoint as well, and says where: port 0 becomes the real one.
-    pub fn listen(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, Error> {
+    pub fn listen(
+        &self,
+        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+    ) -> Result<Endpoint, Error> {
         let endpoint = self.socket.bind(endpoint).map_err(Error::Socket)?;
         let mut endpoints = self
             .endpoints

@@ -53,7 +53,9 @@ impl Bus {
     /// A bus through the broker at `endpoint`, for as long as the bus lives. It need not run yet:
     /// this returns when it is reached or a first attempt has failed, after a second at most.
     /// [`Error::NameTaken`] if it is there and another client has the name.
-    pub fn connect(endpoint: impl AsRef<str>) -> Result<Bus, Error> {
+    pub fn connect(
+        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+    ) -> Result<Bus, Error> {
         Bus::options().connect(endpoint)
     }
 
@@ -192,9 +194,8 @@ impl Bus {
         self.client().close();
     }
 
-    pub(crate) fn open_connected(options: Options, endpoint: &str) -> Result<Bus, Error> {
+    pub(crate) fn open_connected(options: Options, endpoint: Endpoint) -> Result<Bus, Error> {
         options.check()?;
-        let endpoint: Endpoint = endpoint.parse().map_err(Error::Socket)?;
         let socket = Socket::new(options.config.clone()).map_err(Error::Socket)?;
         let deadline = options.opening_deadline();
         let client = Client::new(Way::Broker(socket.clone()), options);
@@ -205,7 +206,7 @@ impl Bus {
         bus.client().set_reader(reader.map_err(Error::no_thread)?);
         bus.client().introduce()?;
         let events = socket.events();
-        socket.connect(&endpoint).map_err(Error::Socket)?;
+        socket.connect(endpoint).map_err(Error::Socket)?;
         let left = || deadline.saturating_duration_since(Instant::now());
         while let Ok(event) = events.recv_timeout(left()) {
             match event {

@@ -8,6 +8,7 @@ use crate::bus::error::Error;
 use crate::bus::handle::Bus;
 use crate::bus::table::{bad_name, is_name};
 use crate::config::Config;
+use crate::endpoint::{Endpoint, parsed};
 use crate::policy::Limit;
 use crate::socket::Socket;
 
@@ -78,8 +79,11 @@ impl Options {
     }
 
     /// See [`Bus::connect`].
-    pub fn connect(self, endpoint: impl AsRef<str>) -> Result<Bus, Error> {
-        Bus::open_connected(self, endpoint.as_ref())
+    pub fn connect(
+        self,
+        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+    ) -> Result<Bus, Error> {
+        Bus::open_connected(self, parsed(endpoint).map_err(Error::Socket)?)
     }
 
     /// See [`Bus::over`].

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, parsed};
 use crate::error::Error;
 use crate::socket::Socket;
 use crate::stream::{Duplex, RawStream};
@@ -25,10 +25,10 @@ impl Socket {
     /// TLS it is `wss://` to pages. `mem://` takes no such stream.
     pub fn bind_with(
         &self,
-        endpoint: impl AsRef<str>,
+        endpoint: impl TryInto<Endpoint, Error: Into<Error>>,
         accept: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
     ) -> Result<Endpoint, Error> {
-        let endpoint = endpoint.as_ref().parse()?;
+        let endpoint = parsed(endpoint)?;
         self.core().bind(&endpoint, Some(Arc::new(accept)))
     }
 
@@ -41,10 +41,10 @@ impl Socket {
     /// end then by themselves. An endpoint that is dialled already stays as it is.
     pub fn connect_with(
         &self,
-        endpoint: impl AsRef<str>,
+        endpoint: impl TryInto<Endpoint, Error: Into<Error>>,
         dial: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        let endpoint = endpoint.as_ref().parse()?;
+        let endpoint = parsed(endpoint)?;
         self.core().connect(endpoint, Some(Arc::new(dial)))
     }
 

@@ -59,7 +59,7 @@ fn a_dial_that_fails_is_told(on: Transport) {
     let socket = connected(quick(), &nowhere);
     await_event(
         &socket,
-        |event| matches!(event, Event::DialFailed { endpoint, .. } if endpoint.as_ref() == nowhere),
+        |event| matches!(event, Event::DialFailed { endpoint, .. } if endpoint.to_string() == nowhere),
     );
     assert!(socket.stats().dials_failed > 0);
 }

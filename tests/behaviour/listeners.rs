@@ -1,6 +1,10 @@
 //! Listeners: to which of a socket's endpoints a peer came.
 
+#[cfg(target_os = "linux")]
+use std::ffi::OsString;
 use std::net::TcpListener;
+#[cfg(target_os = "linux")]
+use std::os::unix::ffi::OsStringExt;
 use std::sync::mpsc;
 
 use jackfield::{Candidate, Endpoint, Socket};
@@ -20,7 +24,7 @@ fn a_peer_says_to_which_listener_it_came(on: Transport) {
     let [one, two] = [on, on].map(|on| bind(&server, &on.endpoint()).expect("free"));
     let clients = [&one, &two].map(|there| {
         let client = socket(quick());
-        connect(&client, there.as_ref()).expect("it is valid");
+        connect(&client, &there.to_string()).expect("it is valid");
         client
     });
     await_peers(&server, 2);
@@ -55,6 +59,23 @@ fn a_listener_that_was_brought_is_one_of_them() {
     client.connect(&here).expect("it is valid");
     await_peers(&server, 1);
     assert_eq!(listener_of(&server, &client), Some(here));
+}
+
+/// Other systems have no such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_no_text_is_bound_dialled_and_unbound() {
+    let name = format!("jackfield-{}-", std::process::id()).into_bytes();
+    let name = OsString::from_vec([&name[..], b"\xff.sock"].concat());
+    let there = Endpoint::unix(std::env::temp_dir().join(name)).expect("it is a path");
+    let server = socket(quick());
+    let here = server.bind(&there).expect("the path is free");
+    let client = socket(quick());
+    client.connect(&there).expect("it is valid");
+    await_peers(&server, 1);
+    assert_eq!(listener_of(&server, &client), Some(here));
+    assert!(client.disconnect(&there).expect("it is valid"));
+    assert!(server.unbind(there).expect("it is valid"));
 }
 
 fn listener_of(socket: &Socket, peer: &Socket) -> Option<Endpoint> {

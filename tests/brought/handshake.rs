@@ -35,7 +35,8 @@ fn polite(raw: RawStream, deadline: Instant) -> io::Result<Box<dyn Duplex>> {
 }
 
 fn dial(here: &jackfield::Endpoint) -> TcpStream {
-    let address = here.as_ref().trim_start_matches("tcp://");
+    let here = here.to_string();
+    let address = here.trim_start_matches("tcp://");
     let stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(SLACK)).expect("it is open");
     stream

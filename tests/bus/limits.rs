@@ -14,7 +14,7 @@ fn limited(change: impl FnOnce(&mut Limits)) -> (Broker, Bus) {
     let there = broker
         .listen(Transport::Tcp.endpoint())
         .expect("it is free");
-    let bus = connected(patient(), there.as_ref());
+    let bus = connected(patient(), &there.to_string());
     (broker, bus)
 }
 

@@ -49,7 +49,7 @@ fn a_dialler_sees_the_fingerprint_of_its_server() {
         *note.lock().unwrap() = fingerprint_of(candidate);
         true
     }));
-    connect(&client, here.as_ref(), None).unwrap();
+    connect(&client, &here.to_string(), None).unwrap();
     send(&client, "hello");
     assert_eq!(next_text(&server), "hello");
     assert!(
@@ -85,7 +85,7 @@ fn a_server_of_another_authority_is_not_dialled_through() {
     let (server, client) = (socket(quick()), socket(quick()));
     let tls = accepting(serving("stranger", false));
     let here = server.bind_with("tcp://127.0.0.1:0", tls).unwrap();
-    connect(&client, here.as_ref(), None).unwrap();
+    connect(&client, &here.to_string(), None).unwrap();
     await_event(&client, |event| {
         let wrong = io::ErrorKind::InvalidData;
         matches!(event, Event::DialFailed { error, .. } if error.kind() == wrong)

@@ -47,7 +47,14 @@ fn sixty_four_mebibytes_go_both_ways_at_once() {
 /// The writing side hangs in the network for half a second at a time.
 #[test]
 fn a_write_that_is_stalled_holds_up_no_read() {
-    let (stalled, busy) = pair(Transport::Tcp, quick(), quick().inbox(Limit { messages: 1, bytes: 1024 }));
+    let (stalled, busy) = pair(
+        Transport::Tcp,
+        quick(),
+        quick().inbox(Limit {
+            messages: 1,
+            bytes: 1024,
+        }),
+    );
     let count = fill(&stalled, 0);
     let begin = std::time::Instant::now();
     for number in 0..500 {
@@ -62,10 +69,13 @@ fn a_write_that_is_stalled_holds_up_no_read() {
 
 /// A socket with TLS, and a peer by hand that is up.
 fn joined() -> (Socket, Tls) {
-    let long = quick().heartbeat(Heartbeat { interval: Duration::from_secs(60), timeout: Duration::from_secs(120) });
+    let long = quick().heartbeat(Heartbeat {
+        interval: Duration::from_secs(60),
+        timeout: Duration::from_secs(120),
+    });
     let server = socket(long);
     let here = ends::bind(&server, "tcp://127.0.0.1:0", false).expect("a free port");
-    let mut peer = dial(here.as_ref());
+    let mut peer = dial(&here.to_string());
     peer.sock.set_read_timeout(Some(SLACK)).expect("it is open");
     let greeting = [hello(1), heartbeat()].concat();
     peer.write_all(&greeting).expect("it is read");
