@@ -266,7 +266,8 @@ impl Reader {
             && !shared.needs_acks()
             && self.stream.takes_read_timeout()
             && self.pace.allows(self.decoder.expects());
-        let may_want = self.may_lend && reading.has_answers();
+        // Who waits for room comes for a reader when it is woken.
+        let may_want = self.may_lend && reading.has_answers() && shared.hub.calls_for_room();
         let is_wanted = may_want && mem::take(&mut shared.wants_reader);
         drop(shared);
         if let Some(chunk) = answer {

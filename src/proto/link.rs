@@ -103,6 +103,8 @@ pub(crate) struct Link {
     pub(crate) unacknowledged: usize,
     /// Bytes of memory that they take.
     pub(crate) unacknowledged_bytes: usize,
+    /// They were as many as they may be, and those who wait for less are not called yet.
+    pub(crate) is_choked: bool,
     /// At-most-once messages written, in all, and how many they were at some earlier times.
     pub(crate) written: u64,
     marks: VecDeque<(Instant, u64)>,
@@ -149,6 +151,7 @@ impl Link {
             is_dirty: false,
             unacknowledged: 0,
             unacknowledged_bytes: 0,
+            is_choked: false,
             written: 0,
             marks: VecDeque::new(),
         }
@@ -168,6 +171,11 @@ impl Link {
 
     pub(crate) fn is_up(&self) -> bool {
         self.phase == Phase::Up
+    }
+
+    /// Its reader may sleep until that changes.
+    pub(crate) fn holds_reader(&self) -> bool {
+        self.phase == Phase::Succeeding || self.outbox.is_crowded_by_acks()
     }
 
     /// Nothing is left in it that a close should wait for.

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 pub(crate) mod chunk;
 pub(crate) mod decoder;
 pub(crate) mod delivery;
+pub(crate) mod departed;
 pub(crate) mod dial;
 pub(crate) mod flood;
 pub(crate) mod frame;

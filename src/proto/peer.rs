@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::message::Body;
 use crate::policy::Limit;
+use crate::proto::departed::{Filed, Keeps};
 use crate::proto::frame::MessageId;
 use crate::proto::link::LinkId;
 use crate::proto::window::Window;
@@ -168,24 +169,40 @@ pub(crate) struct Peer {
     /// Its accepted link: succeeding, confirming or up.
     pub(crate) link: Option<LinkId>,
     /// Older links of it that are not gone yet.
-    pub(crate) ending: usize,
+    pub(crate) ending: Vec<LinkId>,
     /// Apart, because a peer that moves in memory would need a page more of its thread's stack.
     pub(crate) window: Box<Window>,
     /// Messages for it alone.
     pub(crate) waiting: Waiting,
     /// Without any link since then.
     pub(crate) away: Option<Instant>,
+    /// Where it is found among those who are away.
+    pub(crate) filed: Option<Filed>,
+    /// A dialling thread sleeps until it has no link any more.
+    pub(crate) covers_dial: bool,
 }
 
 impl Peer {
     pub(crate) fn new(window: Box<Window>) -> Peer {
         Peer {
             link: None,
-            ending: 0,
+            ending: Vec::new(),
             window,
             waiting: Waiting::default(),
             away: None,
+            filed: None,
+            covers_dial: false,
         }
+    }
+
+    /// Where it belongs among those who are away.
+    pub(crate) fn file(&self) -> Option<Filed> {
+        let keeps = match (!self.is_unseen(), self.waiting.is_empty()) {
+            (true, true) => Keeps::Window,
+            (true, false) => Keeps::Both,
+            (false, _) => Keeps::Messages,
+        };
+        self.away.map(|since| (keeps, since))
     }
 
     /// When something of it is to be forgotten, if it stays away.
@@ -198,9 +215,12 @@ impl Peer {
 
     /// There is nothing about it that a stranger would not have.
     pub(crate) fn is_blank(&self) -> bool {
-        let has_no_link = self.link.is_none() && self.ending == 0;
-        let is_unseen = self.window.len() == 0 && !self.window.has_returns();
-        has_no_link && is_unseen && self.waiting.is_empty()
+        let has_no_link = self.link.is_none() && self.ending.is_empty();
+        has_no_link && self.is_unseen() && self.waiting.is_empty()
+    }
+
+    fn is_unseen(&self) -> bool {
+        self.window.len() == 0 && !self.window.has_returns()
     }
 }
 

@@ -18,6 +18,7 @@ on_every_transport!(
     a_job_longer_than_the_resend_time_runs_once,
     unacknowledged_messages_are_bounded,
     an_acknowledgement_makes_room_for_a_blocked_send,
+    no_blocked_sender_is_forgotten_while_one_peer_hangs,
     a_dead_workers_jobs_go_to_another,
     a_job_for_an_identity_waits_for_it_alone,
     a_job_that_kills_its_workers_is_handed_back,
@@ -133,6 +134,27 @@ fn an_acknowledgement_makes_room_for_a_blocked_send(on: Transport) {
     second.ack();
     assert_eq!(second.body(), b"two");
     blocked.join().unwrap().unwrap();
+}
+
+fn no_blocked_sender_is_forgotten_while_one_peer_hangs(on: Transport) {
+    for bound in [1, 8, 8_192] {
+        let (here, jobs) = (on.endpoint(), 20 + bound);
+        let sender = self::bound(sure().unacknowledged(bound), &here);
+        let [worker, hung] = [(); 2].map(|()| connected(quick(), &here));
+        await_peers(&sender, 2);
+        let senders = [(); 3].map(|()| {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                (0..jobs).try_for_each(|_| sender.send_timeout("job", SLACK).map(|_| ()))
+            })
+        });
+        (0..3 * jobs - bound).for_each(|_| assert_eq!(next_text(&worker), "job"));
+        for sender in senders {
+            sender.join().unwrap().unwrap();
+        }
+        sender.close_within(Duration::ZERO);
+        drop(hung);
+    }
 }
 
 /// Row 4: in hand or not, they go on.

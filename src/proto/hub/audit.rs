@@ -47,9 +47,10 @@ impl Hub {
         let links = || self.links.iter().flatten();
         let queued = self.link_ids().map(|id| self.queued_for(id));
         assert!(queued.max() <= Some(bound), "messages in one outbox");
-        let half_open = links().filter(|link| link.phase == Phase::Opening && link.dial.is_none());
+        let half_open = links().filter(|link| link.is_half_open() && link.dial.is_none());
+        assert_eq!(self.half_open.len(), half_open.count(), "half-open");
         assert!(
-            half_open.count() <= self.config.half_open.total,
+            self.half_open.len() <= self.config.half_open.total,
             "half-open"
         );
         assert!(self.held_bytes <= self.held_limit(), "unfinished frames");
@@ -107,9 +108,12 @@ impl Hub {
                 _ => assert_eq!(peer.link, Some(id), "one link for {identity}"),
             }
         }
+        let absent = self.peers.values().filter(|peer| peer.away.is_some());
+        assert_eq!(self.departed.len(), absent.count(), "who is away");
         for (identity, peer) in &self.peers {
+            assert_eq!(peer.filed, peer.file(), "where {identity} is filed");
             let count = ending.get(identity).copied().unwrap_or_default();
-            assert_eq!(peer.ending, count, "links of {identity} that end");
+            assert_eq!(peer.ending.len(), count, "links of {identity} that end");
             let link = peer.link.map(|id| self.link(id).expect("it exists"));
             assert!(link.is_none_or(|link| link.peer == Some(*identity)));
             assert!(link.is_none() || peer.away.is_none(), "{identity} is here");

@@ -76,8 +76,9 @@ impl Hub {
             // The thread itself is the connection's; it asks again when that is gone.
             DialState::Dialling | DialState::Linked(_) => DialStep::Hold,
             DialState::Covered { by } => {
-                let is_connected = self.peers.get(&by).is_some_and(|peer| peer.link.is_some());
-                if is_connected {
+                let cover = self.peers.get_mut(&by).filter(|peer| peer.link.is_some());
+                if let Some(peer) = cover {
+                    peer.covers_dial = true;
                     return DialStep::Hold;
                 }
                 let until = now + dial.backoff.next_delay(&mut self.rng);
@@ -109,7 +110,8 @@ impl Hub {
 
     /// The connection of a dial is gone.
     pub(super) fn redial(&mut self, id: LinkId, link: &Link, reason: DownReason) {
-        self.effects.wake.dials = true;
+        // The end of any other link is nothing to those who dial.
+        self.effects.wake.dials |= link.dial.is_some();
         let Some(dial) = link.dial.and_then(|dial| self.dials.get_mut(&dial)) else {
             return;
         };

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::event::{DownReason, DropReason, Event};
+use crate::event::{DownReason, Event};
 use crate::message::Identity;
 use crate::policy::SendMode;
 use crate::proto::chunk::Leftover;
 use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
+use crate::proto::hub::timing::TOGETHER;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::ledger::Entry;
 use crate::proto::link::{Link, LinkId, Phase};
-use crate::proto::peer::{Item, Peer};
+use crate::proto::peer::Item;
 
 /// How long a link whose write failed is still read, what a write may take that a last word waits
 /// for, and the least that a farewell may.
@@ -24,9 +25,13 @@ impl Hub {
         let Some(link) = self.link_mut(id).filter(|link| link.phase != Phase::Ended) else {
             return;
         };
+        let (is_stranger, holds_reader) = (link.is_half_open(), link.holds_reader());
         link.phase = Phase::Ended;
+        if is_stranger {
+            self.half_open.retain(|other| *other != id);
+        }
         self.effects.shutdowns.push((id, Shut::Both));
-        self.effects.wake.readers = true;
+        self.effects.wake.readers |= holds_reader;
         self.bury(id);
     }
 
@@ -40,12 +45,13 @@ impl Hub {
         if matches!(link.phase, Phase::Ended | Phase::Leaving { .. }) {
             return;
         }
+        let holds_reader = link.holds_reader();
         link.phase = Phase::Leaving {
             until,
             flush,
             finished: false,
         };
-        self.effects.wake.readers = true;
+        self.effects.wake.readers |= holds_reader;
         self.look_by(id, until);
         self.try_finish(id);
         self.mark_dirty(id);
@@ -53,9 +59,9 @@ impl Hub {
 
     /// No more messages for this link, and its peer may have another.
     fn withdraw(&mut self, id: LinkId, reason: DownReason) {
-        self.router.remove(id);
-        // Who waits for room on this link may find it elsewhere, or none to wait for.
-        self.effects.wake.room = true;
+        if self.link(id).is_some_and(Link::is_up) {
+            self.router.remove(id);
+        }
         // A close does not wait for what an absent peer has not got.
         self.effects.wake.peers |= self.is_closing();
         let Some(link) = self.link_mut(id) else {
@@ -66,8 +72,10 @@ impl Hub {
         let Some(identity) = link.peer.filter(|_| !was_leaving) else {
             return;
         };
+        // Who waits for room on this link may find it elsewhere, or none to wait for.
+        self.effects.wake.room = true;
         let peer = self.peer_mut(identity);
-        peer.ending += 1;
+        peer.ending.push(id);
         peer.link = peer.link.filter(|link| *link != id);
         // Nothing was to be forgotten of it while it was here.
         self.plan_to_forget(identity);
@@ -150,23 +158,27 @@ impl Hub {
             None => self.reject(link.remote, reason),
         }
         if let Some(peer) = link.peer {
-            self.settle_peer(peer);
+            self.settle_peer(id, peer);
+            self.effects.wake.room = true;
         }
         self.redial(id, &link, reason);
         self.pump();
-        self.effects.wake.room = true;
-        self.effects.wake.peers = true;
+        self.effects.wake.peers |= link.was_up || self.is_closing();
     }
 
     /// A link of `identity` is gone: its successor goes on, or the peer is away.
-    fn settle_peer(&mut self, identity: Identity) {
+    fn settle_peer(&mut self, id: LinkId, identity: Identity) {
         let now = self.now;
         let ttl = self.config.absent_ttl;
         let peer = self.peer_mut(identity);
-        peer.ending -= 1;
-        if peer.ending > 0 {
+        peer.ending.retain(|link| *link != id);
+        let (is_ending, is_here) = (!peer.ending.is_empty(), peer.link.is_some());
+        let wakes_dials = !is_here && std::mem::take(&mut peer.covers_dial);
+        self.effects.wake.dials |= wakes_dials;
+        if is_ending {
             return;
         }
+        let peer = self.peer_mut(identity);
         if let Some(successor) = peer.link {
             if self.is_succeeding(successor) {
                 self.confirm(now, successor);
@@ -175,11 +187,12 @@ impl Hub {
             return;
         }
         if peer.is_blank() {
-            self.peers.remove(&identity);
+            self.remove_peer(identity);
             return;
         }
         peer.away = Some(now);
         peer.waiting.expire_by(now + ttl);
+        self.file(identity);
         self.plan_to_forget(identity);
         self.forget_strangers();
     }
@@ -260,6 +273,7 @@ impl Hub {
                 self.peer_mut(identity)
                     .waiting
                     .push_front(Item { expires, ..item });
+                self.file(identity);
                 self.plan_to_forget(identity);
             }
         }
@@ -281,16 +295,41 @@ impl Hub {
         count: usize,
         memory: usize,
     ) {
+        let bound = self.config.unacknowledged_or_default();
         if let Some(link) = holder.and_then(|link| self.link_mut(link)) {
+            link.is_choked |= link.unacknowledged >= bound;
             link.unacknowledged -= count;
             link.unacknowledged_bytes -= memory;
+            let free = bound.saturating_sub(link.unacknowledged);
+            let is_enough = free >= (bound / 4).max(1);
+            match link.is_choked {
+                true if is_enough => {
+                    link.is_choked = false;
+                    self.effects.wake.room = true;
+                }
+                true if free > 0 => self.owe_room(),
+                _ => {}
+            }
+        }
+    }
+
+    /// A peer may have a few messages more. Those who wait for that are called when they are many,
+    /// since threads that come and go for each meet at the lock, or soon.
+    fn owe_room(&mut self) {
+        if !std::mem::replace(&mut self.owes_room, true) {
+            self.wake_by(self.now + TOGETHER);
         }
     }
 
     /// There is less to do, and so more room.
     pub(super) fn make_known(&mut self) {
         self.effects.wake.room = true;
-        self.effects.wake.peers |= self.is_closing();
+        self.tell_closer();
+    }
+
+    /// A close waits until nothing is unacknowledged.
+    pub(super) fn tell_closer(&mut self) {
+        self.effects.wake.peers |= self.is_closing() && self.ledger.len() == 0;
     }
 
     /// Who has a message, or had it last, or whom it is for.
@@ -299,81 +338,10 @@ impl Hub {
         holder.or(entry.last_peer())
     }
 
-    fn hand_back(&mut self, entry: Entry) {
+    pub(super) fn hand_back(&mut self, entry: Entry) {
         self.stats.handed_back += 1;
         let peer = self.last_peer(&entry);
         let message = entry.body.to_vec();
         self.tell(Event::GaveUp { peer, message });
-    }
-
-    /// Messages kept for peers that stayed away too long go, and then what is known of them.
-    pub(super) fn forget_absent(&mut self, now: Instant) {
-        let away = self
-            .peers
-            .iter_mut()
-            .filter(|(_, peer)| peer.link.is_none());
-        let late: Vec<(Identity, Vec<Item>)> = away
-            .map(|(identity, peer)| (*identity, peer.waiting.take_expired(now)))
-            .filter(|(_, items)| !items.is_empty())
-            .collect();
-        for (identity, items) in late {
-            items
-                .into_iter()
-                .for_each(|item| self.drop_for_absent(identity, item));
-        }
-        let (limit, blank) = (self.config.absent.remembered, Peer::is_blank);
-        let is_over = |peer: &Peer| peer.away.is_some_and(|since| now >= since + limit);
-        let over: Vec<Identity> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| is_over(peer) || blank(peer))
-            .map(|(identity, _)| *identity)
-            .collect();
-        over.into_iter()
-            .for_each(|identity| self.forget_peer(identity));
-        let due = self.peers.values().filter_map(|peer| peer.due(limit));
-        self.forget_at = due.min();
-    }
-
-    /// Over the limit, those who have been away longest are forgotten, and those for whom messages
-    /// wait last of all: anyone can come and go under a thousand names.
-    fn forget_strangers(&mut self) {
-        let all = self.peers.iter();
-        let mut absent: Vec<(bool, Instant, Identity)> = all
-            .filter_map(|(identity, peer)| Some((!peer.waiting.is_empty(), peer.away?, *identity)))
-            .collect();
-        if absent.len() <= self.config.absent.peers {
-            return;
-        }
-        absent.sort_unstable();
-        absent.truncate(absent.len() - self.config.absent.peers);
-        absent
-            .into_iter()
-            .for_each(|(_, _, identity)| self.forget_peer(identity));
-    }
-
-    /// What is known of a peer has become less, perhaps nothing.
-    pub(super) fn forget_if_blank(&mut self, identity: Identity) {
-        if self.peers.get(&identity).is_some_and(Peer::is_blank) {
-            self.peers.remove(&identity);
-        }
-    }
-
-    fn forget_peer(&mut self, identity: Identity) {
-        let Some(mut peer) = self.peers.remove(&identity) else {
-            return;
-        };
-        while let Some(item) = peer.waiting.pop_front() {
-            self.drop_for_absent(identity, item);
-        }
-    }
-
-    fn drop_for_absent(&mut self, identity: Identity, item: Item) {
-        self.queued_bytes -= item.memory();
-        match item.id.and_then(|id| self.ledger.remove(id)) {
-            Some(entry) => self.hand_back(entry),
-            None => self.drop_messages(Some(identity), DropReason::PeerGone, 1),
-        }
-        self.make_known();
     }
 }

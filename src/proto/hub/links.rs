@@ -62,7 +62,9 @@ impl Hub {
         let greets = may_begin && self.config.authorize.is_none();
         let mut link = Link::new(now, remote, None);
         link.listener = Some(listener);
-        Accepted::Link(self.open(link, greets))
+        let link = self.open(link, greets);
+        self.half_open.push_back(link);
+        Accepted::Link(link)
     }
 
     /// The dialling thread has a connection; `None` if nobody wants it any more.
@@ -96,32 +98,27 @@ impl Hub {
     /// The half-open connection that gives way to a new one: the oldest of the address that has
     /// most of them.
     fn crowded_out(&self, newcomer: Remote) -> Option<LinkId> {
-        let half_open: Vec<(LinkId, &Link)> = self
-            .link_ids()
-            .filter_map(|id| Some((id, self.link(id)?)))
-            .filter(|(_, link)| link.is_half_open() && link.dial.is_none())
+        let half_open: Vec<(LinkId, Option<IpAddr>)> = self
+            .half_open
+            .iter()
+            .filter_map(|id| Some((*id, address_of(self.link(*id)?.remote))))
             .collect();
-        let of = |address: Option<IpAddr>| {
-            half_open
-                .iter()
-                .filter(move |(_, link)| address_of(link.remote) == address)
-        };
+        let of =
+            |address: Option<IpAddr>| half_open.iter().filter(move |(_, other)| *other == address);
         let address = address_of(newcomer);
         let is_limited = address.is_some_and(|address| !address.is_loopback());
         let crowd = if is_limited && of(address).count() >= self.config.half_open.per_address {
             address
         } else if half_open.len() >= self.config.half_open.total {
             let mut crowds: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
-            for (_, link) in &half_open {
-                *crowds.entry(address_of(link.remote)).or_default() += 1;
+            for (_, address) in &half_open {
+                *crowds.entry(*address).or_default() += 1;
             }
             crowds.into_iter().max_by_key(|(_, count)| *count)?.0
         } else {
             return None;
         };
-        of(crowd)
-            .min_by_key(|(_, link)| link.opened)
-            .map(|(id, _)| *id)
+        of(crowd).next().map(|(id, _)| *id)
     }
 
     /// The hook has nothing against the peer: it may know who we are.
@@ -177,16 +174,18 @@ impl Hub {
 
     fn admit(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
         self.end_broken(identity);
+        self.half_open.retain(|other| *other != id);
         let peer = self.peer_mut(identity);
         peer.link = Some(id);
         peer.away = None;
-        let ending = peer.ending;
+        let is_succeeding = !peer.ending.is_empty();
+        self.file(identity);
         let interval = self.config.heartbeat.interval;
         let Some(link) = self.link_mut(id) else {
             return Verdict::Rejected;
         };
         link.peer = Some(identity);
-        if ending > 0 {
+        if is_succeeding {
             link.phase = Phase::Succeeding;
             link.is_parked = true;
             // It may wait for long, and its peer must hear of it meanwhile.
@@ -200,18 +199,10 @@ impl Hub {
 
     /// The peer is back: nobody need read on what is left of its broken connection.
     fn end_broken(&mut self, identity: Identity) {
-        if self
-            .peers
-            .get(&identity)
-            .is_none_or(|peer| peer.ending == 0)
-        {
-            return;
-        }
-        let is_broken = |id: &LinkId| {
-            let link = self.link(*id);
-            link.is_some_and(|link| link.peer == Some(identity) && link.is_broken)
-        };
-        let broken: Vec<LinkId> = self.link_ids().filter(is_broken).collect();
+        let is_broken = |id: &&LinkId| self.link(**id).is_some_and(|link| link.is_broken);
+        let ending = self.peers.get(&identity).into_iter();
+        let ending = ending.flat_map(|peer| &peer.ending);
+        let broken: Vec<LinkId> = ending.filter(is_broken).copied().collect();
         broken
             .into_iter()
             .for_each(|id| self.end(id, DownReason::Replaced));

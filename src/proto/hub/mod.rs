@@ -7,6 +7,7 @@ mod closing;
 mod dialing;
 mod ending;
 mod failing;
+mod forgetting;
 mod gathering;
 mod joining;
 mod lending;
@@ -29,6 +30,7 @@ use crate::policy::Delivery;
 use crate::proto::agenda::Agenda;
 use crate::proto::backoff::Rng;
 use crate::proto::delivery::Presence;
+use crate::proto::departed::Departed;
 use crate::proto::dial::{Dial, DialId};
 use crate::proto::flood::Flood;
 use crate::proto::ledger::Ledger;
@@ -59,6 +61,9 @@ pub(crate) struct Hub {
     dials: BTreeMap<DialId, Dial>,
     dials_made: u64,
     peers: BTreeMap<Identity, Peer>,
+    departed: Departed,
+    /// Accepted links whose peer has not said who it is, the oldest first.
+    half_open: VecDeque<LinkId>,
     router: Router,
     ledger: Ledger,
     gathered: Gathered,
@@ -76,6 +81,8 @@ pub(crate) struct Hub {
     queued_bytes: usize,
     /// Messages that have left outboxes since those were called who wait for room, and their bytes.
     freed: (usize, usize),
+    /// A peer may have more messages again, and those who wait for that are not called yet.
+    owes_room: bool,
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
     agenda: Agenda,
@@ -144,12 +151,15 @@ impl Hub {
             dials: BTreeMap::new(),
             dials_made: 0,
             peers: BTreeMap::new(),
+            departed: Departed::default(),
+            half_open: VecDeque::new(),
             router: Router::default(),
             ledger,
             gathered: Gathered::default(),
             dirty: VecDeque::new(),
             busy_until: now,
             freed: (0, 0),
+            owes_room: false,
             flood: Flood::new(now),
             news: News::default(),
             drops: BTreeMap::new(),
@@ -175,6 +185,11 @@ impl Hub {
             || !effects.gone.is_empty()
             || !effects.presences.is_empty()
             || !effects.lost.is_empty()
+    }
+
+    /// Those who wait for room are about to be woken.
+    pub(crate) fn calls_for_room(&self) -> bool {
+        self.effects.wake.room
     }
 
     /// What is to be done since the last call of this.

@@ -170,6 +170,7 @@ impl Hub {
             return;
         }
         let before = self.stats.stray_acks;
+        let was_short = self.is_short_of_memory();
         let mut rest = acks;
         while let Some((first, others)) = rest.split_first() {
             rest = match self.handle_neighbours(rest, peer) {
@@ -181,9 +182,10 @@ impl Hub {
             };
         }
         let strays = self.stats.stray_acks - before;
-        if strays < acks.len() as u64 {
+        if was_short && strays < acks.len() as u64 {
             self.make_known();
         }
+        self.tell_closer();
         self.pump();
     }
 
@@ -219,6 +221,10 @@ impl Hub {
             Some(identity) => &mut self.peer_mut(identity).waiting,
         };
         self.queued_bytes -= waiting.settle(id, entry.body.len());
+        if let Some(identity) = entry.target() {
+            self.file(identity);
+        }
+        self.make_known();
     }
 
     /// The application has these messages (or acknowledged them).

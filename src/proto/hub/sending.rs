@@ -89,9 +89,8 @@ impl Hub {
 
     /// A link of `peer` that has not ended yet is full, and all of that may come back.
     fn will_return(&self, peer: Identity, len: usize) -> bool {
-        let is_peers = |id: &LinkId| self.peer_of(*id) == Some(peer);
-        let mut links = self.link_ids().filter(is_peers);
-        links.any(|id| !self.has_room(id, len))
+        let known = self.peers.get(&peer);
+        known.is_some_and(|it| it.ending.iter().any(|id| !self.has_room(*id, len)))
     }
 
     fn send_to_next(&mut self, body: &[u8]) -> Result<Sent, Refusal> {

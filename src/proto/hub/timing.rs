@@ -31,6 +31,7 @@ impl Hub {
         self.settle();
         self.advance(now);
         self.next_timeout = None;
+        self.effects.wake.room |= std::mem::take(&mut self.owes_room);
         let soon = now + self.config.heartbeat.interval / LOOKS;
         for id in self.agenda.take_due(soon) {
             self.look_at(now, id);

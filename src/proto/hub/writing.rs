@@ -155,11 +155,12 @@ impl Hub {
         let is_slow = !is_done || was_drained;
         self.call_for_room(messages, bytes, is_slow || is_empty || was_short);
         self.effects.wake.readers |= is_relieved;
-        self.effects.wake.peers |= self.is_closing();
         if let Some(limit) = self.stall_limit().filter(|_| stalls) {
             self.look_by(id, now + limit);
         }
         self.after_write(id);
+        let is_silent = |hub: &Hub| hub.link(id).is_none_or(Link::has_nothing_to_say);
+        self.effects.wake.peers |= self.is_closing() && is_silent(self);
         was_drained
     }
 
@@ -176,7 +177,7 @@ impl Hub {
     }
 
     /// Whoever is refused now may be refused for memory, and not for want of room in an outbox.
-    fn is_short_of_memory(&self) -> bool {
+    pub(super) fn is_short_of_memory(&self) -> bool {
         self.budget().in_plenty() < self.config.max_message
     }
 
@@ -367,7 +368,9 @@ impl Hub {
                 flush,
                 finished: true,
             };
+            let holds_reader = link.holds_reader();
             self.effects.shutdowns.push((id, Shut::Write));
+            self.effects.wake.readers |= holds_reader;
         }
     }
 }

@@ -3,14 +3,15 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::side::{at_least_once, here, millis, publish, who};
+use super::side::{at_least_once, here, millis, publish, round_robin, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::DownReason;
 use crate::message::Identity;
+use crate::policy::{Absent, Limit};
 use crate::proto::decoder::Reading;
 use crate::proto::frame::MessageId;
-use crate::proto::hub::{Accepted, Hub};
+use crate::proto::hub::{Accepted, Hub, Wake};
 use crate::proto::link::LinkId;
 
 /// A hub without the checks of a side, which cost more than what is measured here.
@@ -61,6 +62,19 @@ impl Bare {
         self.hub.take_effects();
     }
 
+    /// Who is woken because these ACKs came on `link`.
+    fn wakes_of_acks(&mut self, link: LinkId, acks: &[MessageId]) -> Wake {
+        self.hub.take_effects();
+        let mut reading = Reading {
+            frames: 1,
+            acks: acks.to_vec(),
+            ..Reading::default()
+        };
+        self.hub.handle_reading(self.now, link, &mut reading, 0);
+        let effects = self.hub.take_effects();
+        effects.map_or(Wake::default(), |effects| effects.wake)
+    }
+
     /// The ids of all that is written to `link`.
     fn write(&mut self, link: LinkId) -> Vec<MessageId> {
         let mut ids = Vec::new();
@@ -76,6 +90,14 @@ impl Bare {
 
     fn end(&mut self, link: LinkId) {
         self.hub.handle_gone(self.now, link, DownReason::Reset);
+    }
+
+    /// Who is woken because `link` ends.
+    fn wakes_of_end(&mut self, link: LinkId) -> Wake {
+        self.hub.take_effects();
+        self.end(link);
+        let effects = self.hub.take_effects();
+        effects.map_or(Wake::default(), |effects| effects.wake)
     }
 }
 
@@ -171,4 +193,135 @@ fn counting_costs_no_look_at_each_message() {
         }
     });
     assert!(took < millis(20), "{took:?}");
+}
+
+#[test]
+fn the_end_of_a_link_wakes_nobody_to_whom_it_is_nothing() {
+    let mut bare = Bare::new(round_robin());
+    let endpoint = "mem://a".parse().expect("a valid endpoint");
+    bare.hub.handle_connect(bare.now, endpoint);
+    let peer = bare.up(1);
+    let wake = bare.wakes_of_end(peer);
+    assert!(!wake.dials && !wake.readers, "{wake:?}");
+    assert!(wake.room && wake.peers && wake.events, "{wake:?}");
+    let Accepted::Link(stranger) = bare
+        .hub
+        .handle_accepted(bare.now, Remote::Mem, here(), true)
+    else {
+        panic!("there is room for a link");
+    };
+    let wake = bare.wakes_of_end(stranger);
+    let expected = Wake {
+        events: true,
+        ..Wake::default()
+    };
+    assert_eq!(wake, expected);
+}
+
+#[test]
+fn a_departure_costs_no_look_at_all_who_left_before() {
+    const AWAY: u32 = 20_000;
+    let mut bare = Bare::new(publish().absent_peers(Absent {
+        peers: AWAY as usize,
+        remembered: Duration::from_secs(600),
+    }));
+    let come_and_go = |bare: &mut Bare, number| {
+        let link = bare.up(number);
+        bare.hub.send(b"news").expect("a publish never waits");
+        bare.end(link);
+        bare.hub.take_effects();
+    };
+    (0..AWAY).for_each(|number| come_and_go(&mut bare, number));
+    let took = worked(|| (AWAY..AWAY + 500).for_each(|number| come_and_go(&mut bare, number)));
+    assert_eq!(bare.hub.stats().dropped_peer_gone, 500);
+    assert!(took < millis(100), "{took:?}");
+}
+
+#[test]
+fn a_hello_costs_no_look_at_other_links() {
+    let mut bare = Bare::new(round_robin());
+    (0..8_000).for_each(|number| {
+        bare.up(number);
+    });
+    let took = worked(|| {
+        let mut former = bare.up(9_000);
+        for _ in 0..4_000 {
+            // Its reader is not through with it when the next one comes.
+            bare.hub.handle_broken(bare.now, former);
+            let link = bare.up(9_000);
+            bare.end(former);
+            former = link;
+        }
+    });
+    assert!(took < millis(100), "{took:?}");
+}
+
+#[test]
+fn acks_wake_senders_for_a_quarter_of_what_a_peer_may_have() {
+    for bound in [1, 2, 3, 8, 64, 8_192] {
+        let mut bare = Bare::new(at_least_once().unacknowledged(bound));
+        let link = bare.up(1);
+        while bare.hub.send(b"job").is_ok() {}
+        let ids = bare.write(link);
+        assert_eq!(ids.len(), bound);
+        let many = (bound / 4).max(1);
+        for (count, id) in (1..).zip(&ids[..many]) {
+            let wakes = bare.wakes_of_acks(link, &[*id]);
+            assert_eq!(wakes.room, count == many, "{count} of {bound}");
+        }
+        assert!(bare.hub.send(b"job").is_ok());
+    }
+}
+
+/// A peer may acknowledge no more before it gets more.
+#[test]
+fn acks_of_a_few_wake_senders_soon() {
+    let mut bare = Bare::new(at_least_once().unacknowledged(64));
+    let link = bare.up(1);
+    while bare.hub.send(b"job").is_ok() {}
+    let ids = bare.write(link);
+    assert!(!bare.wakes_of_acks(link, &ids[..1]).room);
+    let due = bare.hub.poll_timeout().expect("somebody is to be woken");
+    assert!(due <= bare.now + millis(5));
+    bare.hub.handle_timeout(due);
+    let effects = bare.hub.take_effects().expect("somebody is woken");
+    assert!(effects.wake.room);
+}
+
+#[test]
+fn acks_below_the_bound_wake_nobody_who_waits_for_room() {
+    let mut bare = Bare::new(at_least_once().unacknowledged(64));
+    let link = bare.up(1);
+    (0..63).for_each(|_| assert!(bare.hub.send(b"job").is_ok()));
+    let ids = bare.write(link);
+    assert!(!bare.wakes_of_acks(link, &ids).room);
+}
+
+#[test]
+fn acks_of_one_peer_wake_senders_while_another_hangs() {
+    let mut bare = Bare::new(at_least_once().unacknowledged(8));
+    let [link, hung] = [bare.up(1), bare.up(2)];
+    while bare.hub.send(b"job").is_ok() {}
+    let (ids, others) = (bare.write(link), bare.write(hung));
+    assert_eq!((ids.len(), others.len()), (8, 8));
+    assert!(bare.wakes_of_acks(link, &ids[..2]).room);
+    (0..2).for_each(|_| assert!(bare.hub.send(b"job").is_ok()));
+    assert!(bare.hub.send(b"job").is_err());
+    assert!(bare.wakes_of_acks(link, &ids[2..4]).room);
+}
+
+#[test]
+fn acks_wake_senders_at_once_where_memory_is_short() {
+    let config = at_least_once().max_message(1_000).memory_budget(100_000);
+    let mut bare = Bare::new(config.outbox(Limit {
+        messages: 10_000,
+        bytes: 1_000_000,
+    }));
+    let link = bare.up(1);
+    let mut ids = Vec::new();
+    while bare.hub.send(&[7; 1_000]).is_ok() {
+        ids.extend(bare.write(link));
+    }
+    assert!(ids.len() < 64, "memory is the bound");
+    assert!(bare.wakes_of_acks(link, &ids[..1]).room);
 }

@@ -122,6 +122,24 @@ fn a_dial_whose_peer_is_up_through_another_link_waits_until_that_ends() {
 }
 
 #[test]
+fn a_dial_that_is_covered_is_woken_by_the_end_of_that_peer_alone() {
+    let mut side = Side::new(round_robin());
+    let [cover, other] = [1, 2].map(|n| side.up(who(n)));
+    side.pass(secs(2));
+    let dial = side.connect("mem://a").unwrap();
+    let link = side.dial(dial);
+    side.hub.handle_hello(side.now, link, who(1));
+    side.hub.handle_gone(side.now, link, DownReason::Duplicate);
+    assert!(side.hub.take_effects().is_some_and(|it| it.wake.dials));
+    assert_eq!(side.hub.poll_dial(side.now, dial), DialStep::Hold);
+    side.hub.handle_gone(side.now, other, DownReason::Closed);
+    assert!(side.hub.take_effects().is_some_and(|it| !it.wake.dials));
+    side.hub.handle_gone(side.now, cover, DownReason::Closed);
+    assert!(side.hub.take_effects().is_some_and(|it| it.wake.dials));
+    assert!(pause(&mut side, dial) <= millis(200));
+}
+
+#[test]
 fn disconnect_stops_the_dial_and_takes_leave() {
     let mut side = Side::new(round_robin());
     let dial = side.connect("mem://a").unwrap();

@@ -1,0 +1,52 @@
+//! Departed: who is away, since when, and what is still kept for them.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::message::Identity;
+
+/// What is kept for a peer that is away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keeps {
+    Window,
+    Messages,
+    Both,
+}
+
+/// Where a peer is filed: what is kept for it, and since when it is away.
+pub(crate) type Filed = (Keeps, Instant);
+
+/// In order of time, so that a departure costs no look at all who left before.
+#[derive(Default)]
+pub(crate) struct Departed {
+    sets: [BTreeSet<(Instant, Identity)>; 3],
+}
+
+impl Departed {
+    pub(crate) fn file(&mut self, identity: Identity, was: Option<Filed>, is: Option<Filed>) {
+        if let Some((keeps, since)) = was {
+            self.sets[keeps as usize].remove(&(since, identity));
+        }
+        if let Some((keeps, since)) = is {
+            self.sets[keeps as usize].insert((since, identity));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sets.iter().map(BTreeSet::len).sum()
+    }
+
+    /// Who is forgotten first: of those for whom no message waits the one that is away longest,
+    /// and then of the others.
+    pub(crate) fn first_to_forget(&self) -> Option<Identity> {
+        let stranger = self.oldest(&[Keeps::Window]);
+        stranger.or_else(|| self.oldest(&[Keeps::Messages, Keeps::Both]))
+    }
+
+    fn oldest(&self, kinds: &[Keeps]) -> Option<Identity> {
+        let firsts = kinds
+            .iter()
+            .filter_map(|it| self.sets[*it as usize].first());
+        firsts.min().map(|(_, identity)| *identity)
+    }
+}
