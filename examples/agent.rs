@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Delivery, Endpoint, Error, Identity, SendMode, Socket};
+use jackfield::{Config, Delivery, Endpoint, Error, Identity, Socket};
 
 const USAGE: &str = "\
 usage: agent --role bind|connect --port PORT --behavior source|sink|echo [--flag value]..
@@ -66,6 +66,8 @@ struct Task {
     binds: bool,
     endpoint: Endpoint,
     behavior: Behavior,
+    /// A source sends to all, and not to each peer in turn.
+    publishes: bool,
     count: u64,
     prefix: String,
     linger: Duration,
@@ -105,7 +107,11 @@ impl Task {
 
     fn source(&self, socket: &Socket) -> Result<(), Error> {
         for number in 0..self.count {
-            socket.send(format!("{}{number}", self.prefix))?;
+            let body = format!("{}{number}", self.prefix);
+            match self.publishes {
+                true => socket.publish(body)?,
+                false => socket.send(body)?,
+            };
             read_for(Duration::ZERO, socket)?;
         }
         read_for(self.linger, socket)
@@ -171,7 +177,9 @@ impl Flags {
             ("echo", Behavior::Echo),
         ];
         let behavior = self.choose("--behavior", None, &behaviors)?;
-        let config = self.config(behavior)?;
+        let modes = [("publish", true), ("roundrobin", false)];
+        let publishes = self.choose("--send-mode", Some(false), &modes)?;
+        let config = self.config(behavior, publishes)?;
         let count = match behavior {
             Behavior::Echo => Some(u64::MAX),
             _ => None,
@@ -183,6 +191,7 @@ impl Flags {
             binds,
             endpoint: self.endpoint(binds)?,
             behavior,
+            publishes,
             count: self.parse("--count", count)?,
             prefix: self.0.remove("--prefix").unwrap_or("m".to_owned()),
             linger: linger.map_err(|error| format!("--linger: {error}"))?,
@@ -193,29 +202,20 @@ impl Flags {
         }
     }
 
-    fn config(&mut self, behavior: Behavior) -> Result<Config, String> {
+    fn config(&mut self, behavior: Behavior, publishes: bool) -> Result<Config, String> {
         if self.is_set("--tls")? {
             return Err("--tls true: the agent in examples/tls does that".to_owned());
         }
-        let modes = [
-            ("publish", SendMode::Publish),
-            ("roundrobin", SendMode::RoundRobin),
-        ];
         let deliveries = [
             ("at-most-once", Delivery::AtMostOnce),
             ("at-least-once", Delivery::AtLeastOnce),
         ];
-        let mode = self.choose("--send-mode", Some(SendMode::RoundRobin), &modes)?;
         let delivery = self.choose("--delivery", Some(Delivery::AtMostOnce), &deliveries)?;
         // A sink never sends, and an echo sends to whoever asked.
-        let mode = match (behavior, mode, delivery) {
-            (Behavior::Source, SendMode::Publish, Delivery::AtLeastOnce) => {
-                return Err(CONTRADICTION.to_owned());
-            }
-            (Behavior::Source, mode, _) => mode,
-            (Behavior::Sink | Behavior::Echo, ..) => SendMode::RoundRobin,
-        };
-        let config = Config::default().send_mode(mode).delivery(delivery);
+        if publishes && delivery == Delivery::AtLeastOnce && behavior == Behavior::Source {
+            return Err(CONTRADICTION.to_owned());
+        }
+        let config = Config::default().delivery(delivery);
         if !self.0.contains_key("--identity") {
             return Ok(config);
         }

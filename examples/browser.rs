@@ -18,7 +18,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jackfield::{Config, Identity, SendMode, Socket};
+use jackfield::{Config, Identity, Socket};
 
 const PAGE: &str = include_str!("browser/index.html");
 
@@ -34,7 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Only our own page may connect: a browser lets any page on the internet try.
     let mut config = Config::default()
-        .send_mode(SendMode::Publish)
         .allow_origin(format!("http://{page}"))
         .allow_origin(format!("http://localhost:{}", page.port()));
     for origin in arguments {
@@ -51,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for message in socket.messages() {
         let line = format!("{}: {}", short(message.sender()), message.text());
         println!("{line}");
-        socket.send(line)?;
+        socket.publish(line)?;
     }
     Ok(())
 }
@@ -69,7 +68,7 @@ fn tell_the_time(socket: &Socket) {
         let count = socket.peers().len();
         let news = format!("{hours:02}:{minutes:02} UTC, {count} here");
         // With nobody there it would wait for somebody, and be no news by then.
-        if count > 0 && socket.send(news).is_err() {
+        if count > 0 && socket.publish(news).is_err() {
             return;
         }
         thread::sleep(PAUSE);

@@ -12,7 +12,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Config, Endpoint, Error, SendMode, Socket};
+use jackfield::{Config, Endpoint, Error, Socket};
 
 const NEWS: &str = "tcp://127.0.0.1:7000";
 
@@ -30,7 +30,7 @@ fn main() -> Result<(), Error> {
 }
 
 fn all_in_one() -> Result<(), Error> {
-    let publisher = Socket::new(Config::default().send_mode(SendMode::Publish))?;
+    let publisher = Socket::new(Config::default())?;
     let here = publisher.bind("tcp://127.0.0.1:0")?;
     let subscribers = ["ann", "bob"].map(|name| {
         let there = here.clone();
@@ -39,7 +39,7 @@ fn all_in_one() -> Result<(), Error> {
     // A publish reaches those who are connected, so wait for both.
     publisher.wait_for_peers(2, Duration::from_secs(5))?;
     for number in 1..=3 {
-        let receipt = publisher.send(format!("news {number}"))?;
+        let receipt = publisher.publish(format!("news {number}"))?;
         println!("publisher: news {number} to {} subscribers", receipt.queued);
     }
     for subscriber in subscribers {
@@ -58,10 +58,10 @@ fn listen_to_three(name: &str, there: &Endpoint) -> Result<(), Error> {
 }
 
 fn publisher() -> Result<(), Error> {
-    let socket = Socket::new(Config::default().send_mode(SendMode::Publish))?;
+    let socket = Socket::new(Config::default())?;
     println!("publishing at {}", socket.bind(NEWS)?);
     for number in 1.. {
-        let receipt = socket.send(format!("news {number}"))?;
+        let receipt = socket.publish(format!("news {number}"))?;
         println!("news {number} to {} subscribers", receipt.queued);
         thread::sleep(Duration::from_secs(1));
     }

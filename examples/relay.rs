@@ -6,11 +6,11 @@
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Config, Endpoint, Error, SendMode, Socket};
+use jackfield::{Config, Endpoint, Error, Socket};
 
 fn relay(inward: &Socket, outward: &Socket) -> Result<(), Error> {
     for message in inward.messages() {
-        outward.send(message)?;
+        outward.publish(message)?;
     }
     Ok(())
 }
@@ -18,7 +18,7 @@ fn relay(inward: &Socket, outward: &Socket) -> Result<(), Error> {
 fn main() -> Result<(), Error> {
     let inward = Socket::new(Config::default())?;
     let entry = inward.bind("tcp://127.0.0.1:0")?;
-    let outward = Socket::new(Config::default().send_mode(SendMode::Publish))?;
+    let outward = Socket::new(Config::default())?;
     let exit = outward.bind("tcp://127.0.0.1:0")?;
 
     let consumers = ["left", "right"].map(|name| {

@@ -4,16 +4,9 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::policy::{AckMode, Delivery, Overflow, SendMode};
+use crate::policy::AckMode;
 
 impl Config {
-    pub(crate) fn overflow_or_default(&self) -> Overflow {
-        self.overflow.unwrap_or(match self.send_mode {
-            SendMode::RoundRobin => Overflow::Block,
-            SendMode::Publish => Overflow::DropNewest,
-        })
-    }
-
     pub(crate) fn unacknowledged_or_default(&self) -> usize {
         self.unacknowledged.unwrap_or(match self.ack_mode {
             AckMode::OnRecv => 8_192,
@@ -48,11 +41,6 @@ impl Config {
         let zero = |time: Duration| time.is_zero();
         let too_long = u32::MAX as usize - 256;
         let faults = [
-            (
-                self.send_mode == SendMode::Publish && self.delivery == Delivery::AtLeastOnce,
-                "delivery",
-                "at least once does not go with publish",
-            ),
             (
                 zero(self.handshake_timeout),
                 "handshake_timeout",

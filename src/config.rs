@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use crate::hooks::{Authorize, OnStream};
 use crate::message::Identity;
-use crate::policy::{
-    Absent, AckMode, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses, SendMode,
-};
+use crate::policy::{Absent, AckMode, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses};
 
 /// The settings of a [`Socket`](crate::Socket); `Config::default()` is right for most programs.
 ///
@@ -22,10 +20,9 @@ use crate::policy::{
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) identity: Option<Identity>,
-    pub(crate) send_mode: SendMode,
     pub(crate) delivery: Delivery,
     pub(crate) ack_mode: AckMode,
-    pub(crate) overflow: Option<Overflow>,
+    pub(crate) overflow: Overflow,
     pub(crate) handshake_timeout: Duration,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) slow_peer_timeout: Duration,
@@ -58,10 +55,9 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             identity: None,
-            send_mode: SendMode::default(),
             delivery: Delivery::default(),
             ack_mode: AckMode::default(),
-            overflow: None,
+            overflow: Overflow::default(),
             handshake_timeout: Duration::from_secs(5),
             heartbeat: Heartbeat {
                 interval: Duration::from_secs(5),
@@ -121,12 +117,8 @@ impl Config {
         }
     }
 
-    /// Who gets what [`send`](crate::Socket::send) sends; default: round-robin.
-    pub fn send_mode(self, send_mode: SendMode) -> Config {
-        Config { send_mode, ..self }
-    }
-
-    /// What a send promises; default: at most once. At least once does not go with publish.
+    /// What [`send`](crate::Socket::send) and [`send_to`](crate::Socket::send_to) promise; default:
+    /// at most once. What is published is sent at most once in any case.
     pub fn delivery(self, delivery: Delivery) -> Config {
         Config { delivery, ..self }
     }
@@ -136,13 +128,10 @@ impl Config {
         Config { ack_mode, ..self }
     }
 
-    /// What happens when a peer's outbox is full; default: `Block`, and `DropNewest` for publish,
-    /// so that one slow subscriber never holds up the others.
+    /// What a [`publish`](crate::Socket::publish) does for a peer whose outbox is full; default:
+    /// `DropNewest`, so that one slow subscriber never holds up the others.
     pub fn overflow(self, overflow: Overflow) -> Config {
-        Config {
-            overflow: Some(overflow),
-            ..self
-        }
+        Config { overflow, ..self }
     }
 
     /// Connect and handshake together must be done within this; default: 5 s.

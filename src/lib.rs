@@ -270,7 +270,7 @@ pub use error::{Error, SendError};
 pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
 pub use policy::{
-    Absent, AckMode, Candidate, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses, SendMode,
+    Absent, AckMode, Candidate, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses,
 };
 pub use report::{CloseReport, Peer, Receipt, Unsent};
 pub use socket::{Arrival, Arrivals, Events, Messages, Socket, recv_any};

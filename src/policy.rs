@@ -6,17 +6,7 @@ use crate::endpoint::{Endpoint, Remote};
 use crate::message::Identity;
 use crate::stream::Credentials;
 
-/// Who gets a message that is sent without naming a peer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SendMode {
-    /// One peer, each in turn.
-    #[default]
-    RoundRobin,
-    /// Every peer that is connected.
-    Publish,
-}
-
-/// What a send promises.
+/// What [`send`](crate::Socket::send) and [`send_to`](crate::Socket::send_to) promise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Delivery {
     /// Sent once; lost if the connection breaks at the wrong moment.
@@ -37,14 +27,17 @@ pub enum AckMode {
     Manual,
 }
 
-/// What happens to a message when the queue it belongs in is full.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a [`publish`](crate::Socket::publish) does for a peer whose outbox is full. What was sent
+/// with `send` or `send_to` never gives way to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Overflow {
-    /// The call waits for room (`try_` forms answer `Full`).
+    /// The call waits until all have room.
     Block,
-    /// The message is dropped, counted and reported.
+    /// That peer does not get the message, which is counted and told.
+    #[default]
     DropNewest,
-    /// The oldest message of that queue is dropped, counted and reported.
+    /// The oldest message of that outbox is dropped for it, counted and told, if it was published
+    /// too; otherwise as `DropNewest`.
     DropOldest,
     /// As `DropNewest`, and a peer that takes nothing for
     /// [`slow_peer_timeout`](crate::Config::slow_peer_timeout) is disconnected.

@@ -5,6 +5,7 @@ mod arrivals;
 mod brought;
 mod chosen;
 mod endpoints;
+mod sending;
 mod streams;
 
 use std::fmt;
@@ -15,10 +16,9 @@ use crate::config::Config;
 use crate::engine::Core;
 use crate::engine::core::{Life, deadline_after};
 use crate::engine::signals::Signal;
-use crate::error::{Error, SendError};
+use crate::error::Error;
 use crate::message::{Identity, Message};
-use crate::proto::hub::{Hub, Refusal, Sent};
-use crate::report::{CloseReport, Peer, Receipt};
+use crate::report::{CloseReport, Peer};
 use crate::stats::Stats;
 
 pub use any::recv_any;
@@ -29,9 +29,9 @@ use arrivals::hand_out;
 
 /// A socket that many peers plug into.
 ///
-/// It binds and connects to any number of endpoints. Sends go to one peer in turn or to all
-/// ([`SendMode`](crate::SendMode)), or to one by identity; what any peer sends comes out of
-/// [`recv`](Socket::recv). A `Socket` is a handle: clone it into as many threads as you like;
+/// It binds and connects to any number of endpoints. It sends to one peer in turn
+/// ([`send`](Socket::send)), to one by identity ([`send_to`](Socket::send_to)), or to all
+/// ([`publish`](Socket::publish)); what any peer sends comes out of [`recv`](Socket::recv). A `Socket` is a handle: clone it into as many threads as you like;
 /// dropping the last handle closes it.
 ///
 /// ```
@@ -71,68 +71,6 @@ impl Socket {
     /// Who this socket is to its peers.
     pub fn identity(&self) -> Identity {
         self.core().me
-    }
-
-    /// Sends to one peer in turn, or to all, as the socket's send mode says.
-    ///
-    /// With nobody connected the message waits. When there is no room, it waits for some, at most
-    /// for the socket's [`send_timeout`](Config::send_timeout); a publish does not wait but drops
-    /// the message for the peers that have none.
-    pub fn send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        let body = body.as_ref();
-        match self.core().send_on(body) {
-            Some(queued) => Ok(Receipt { queued, dropped: 0 }),
-            None => self.dispatch(None, body, self.default_patience()),
-        }
-    }
-
-    /// As [`send`](Socket::send), but answers [`Error::Full`] instead of waiting.
-    pub fn try_send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        self.dispatch(None, body.as_ref(), Patience::None)
-    }
-
-    /// As [`send`](Socket::send), but answers [`Error::Timeout`] after `timeout`.
-    pub fn send_timeout(
-        &self,
-        body: impl AsRef<[u8]>,
-        timeout: Duration,
-    ) -> Result<Receipt, SendError> {
-        self.dispatch(
-            None,
-            body.as_ref(),
-            Patience::Until(deadline_after(timeout)),
-        )
-    }
-
-    /// Sends to the peer of that identity; [`Error::NoPeer`] if it is not connected.
-    ///
-    /// When its outbox is full, what happens is the socket's overflow setting, which for a
-    /// publishing socket is to drop.
-    pub fn send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        self.dispatch(Some(peer), body.as_ref(), self.default_patience())
-    }
-
-    /// As [`send_to`](Socket::send_to), but answers [`Error::Full`] instead of waiting.
-    pub fn try_send_to(
-        &self,
-        peer: Identity,
-        body: impl AsRef<[u8]>,
-    ) -> Result<Receipt, SendError> {
-        self.dispatch(Some(peer), body.as_ref(), Patience::None)
-    }
-
-    /// As [`send_to`](Socket::send_to), but answers [`Error::Timeout`] after `timeout`.
-    pub fn send_to_timeout(
-        &self,
-        peer: Identity,
-        body: impl AsRef<[u8]>,
-        timeout: Duration,
-    ) -> Result<Receipt, SendError> {
-        self.dispatch(
-            Some(peer),
-            body.as_ref(),
-            Patience::Until(deadline_after(timeout)),
-        )
     }
 
     /// Waits for a message of any peer; peers that have sent something take turns.
@@ -260,99 +198,6 @@ impl Socket {
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.handle.core
-    }
-
-    fn default_patience(&self) -> Patience {
-        match self.core().config.send_timeout {
-            None => Patience::Forever,
-            Some(timeout) => Patience::Until(deadline_after(timeout)),
-        }
-    }
-
-    fn dispatch(
-        &self,
-        to: Option<Identity>,
-        body: &[u8],
-        patience: Patience,
-    ) -> Result<Receipt, SendError> {
-        self.try_dispatch(to, body, patience)
-            .map(|sent| Receipt {
-                queued: sent.queued,
-                dropped: sent.dropped,
-            })
-            .map_err(|reason| SendError {
-                reason,
-                message: body.to_vec(),
-            })
-    }
-
-    fn try_dispatch(
-        &self,
-        to: Option<Identity>,
-        body: &[u8],
-        patience: Patience,
-    ) -> Result<Sent, Error> {
-        let core = self.core();
-        core.check_length(body)?;
-        let mut shared = core.lock_to_send();
-        core.stumble("sender");
-        loop {
-            if shared.life != Life::Open {
-                return Err(Error::Closed);
-            }
-            if let Some((link, chunk)) = shared.hub.lend(to, body) {
-                core.carry_on(shared, link, chunk, body);
-                return Ok(Sent::to(1));
-            }
-            match offer(&mut shared.hub, to, body) {
-                Ok(sent) => {
-                    let claimed = sent.link.and_then(|link| {
-                        Some((link, shared.hub.claim(link, to.is_none(), Instant::now)?))
-                    });
-                    if let Some((link, chunk)) = claimed {
-                        core.carry_on(shared, link, chunk, &[]);
-                    }
-                    return Ok(sent);
-                }
-                Err(Refusal::NoPeer) => return Err(Error::NoPeer),
-                Err(Refusal::Full) => {
-                    let deadline = patience.deadline();
-                    // Who does not wait must not leave ACKs unread.
-                    let deadline = deadline.inspect_err(|_| core.inbox.recall())?;
-                    shared = match shared.hub.claim_next() {
-                        Some((link, chunk)) => core.carry_on(shared, link, chunk, &[]),
-                        None => core.wait_for_room(shared, deadline),
-                    };
-                }
-            }
-        }
-    }
-}
-
-/// How long a send waits for room.
-#[derive(Clone, Copy)]
-enum Patience {
-    None,
-    Until(Instant),
-    Forever,
-}
-
-impl Patience {
-    /// Until when to wait for room now, if at all.
-    fn deadline(self) -> Result<Option<Instant>, Error> {
-        match self {
-            Patience::None => Err(Error::Full),
-            Patience::Until(deadline) if Instant::now() >= deadline => Err(Error::Timeout),
-            Patience::Until(deadline) => Ok(Some(deadline)),
-            Patience::Forever => Ok(None),
-        }
-    }
-}
-
-fn offer(hub: &mut Hub, to: Option<Identity>, body: &[u8]) -> Result<Sent, Refusal> {
-    match to {
-        None => hub.send(body),
-        Some(peer) => hub.send_to(peer, body),
     }
 }
 

@@ -23,9 +23,9 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use driver::Driver;
-use jackfield::{Config, Delivery, DownReason, Event, Heartbeat, SendMode, Socket};
+use jackfield::{Config, Delivery, DownReason, Event, Heartbeat, Socket};
 use process::{DEADLINE, Process, example};
-use support::{SLACK, Transport, await_event, eventually, next_text, quick, send, socket};
+use support::{SLACK, Transport, await_event, eventually, next_text, publish, quick, send, socket};
 
 const STATE: &str = "document.documentElement.dataset.state";
 
@@ -151,16 +151,16 @@ fn a_page_is_one_of_those_who_get_what_is_published() {
     };
     let page = address();
     let _room = room(&page, &address());
-    let (server, here) = server(quick().send_mode(SendMode::Publish), &page);
+    let (server, here) = server(quick(), &page);
     driver.open(&url(&page, &here));
     let friend = support::connected(quick(), &format!("tcp://{here}"));
     server.wait_for_peers(2, DEADLINE).expect("both come");
-    send(&server, "grüße, <b>everyone</b> \u{1f50c}");
+    publish(&server, "grüße, <b>everyone</b> \u{1f50c}");
     driver.eventually(&last("theirs"), "grüße, <b>everyone</b> \u{1f50c}");
     assert_eq!(next_text(&friend), "grüße, <b>everyone</b> \u{1f50c}");
-    send(&server, [0xff, 0x00, 0x7f]);
+    publish(&server, [0xff, 0x00, 0x7f]);
     driver.eventually(&last("theirs"), "ff007f");
-    (0..3_000).for_each(|number| send(&server, format!("{number}")));
+    (0..3_000).for_each(|number| publish(&server, format!("{number}")));
     driver.eventually(&last("theirs"), "2999");
     driver.eventually("link.counts.received", "3002");
     say(&driver, "back");
@@ -209,7 +209,7 @@ fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
     };
     let page = address();
     let _room = room(&page, &address());
-    let (server, here) = server(quick().send_mode(SendMode::Publish), &page);
+    let (server, here) = server(quick(), &page);
     let (host, port) = here.split_once(':').expect("host and port");
     let place = format!("--role connect --host {host} --port {port}");
     let flags = "--behavior ask --count 1 --prefix python";
@@ -225,7 +225,7 @@ fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
         server.recv_timeout(DEADLINE).expect("it is said").text(),
         "page"
     );
-    send(&server, "hello, all three");
+    publish(&server, "hello, all three");
     driver.eventually(&last("theirs"), "hello, all three");
     assert_eq!(next_text(&crab), "hello, all three");
     let heard = snake.lines.recv_timeout(DEADLINE);

@@ -10,6 +10,7 @@ use crate::message::Identity;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Decoder;
 use crate::proto::frame::{MessageId, put_ack, put_hello};
+use crate::proto::whose::Whose;
 
 const ID: MessageId = MessageId([9; 16]);
 
@@ -66,7 +67,7 @@ fn encode(id: Option<MessageId>, size: usize, budget: Duration) -> f64 {
     while began.elapsed() < budget {
         let mut chunk = Chunk::reusing(bytes);
         while chunk.has_room() {
-            chunk.push(id, false, black_box(&payload));
+            chunk.push(id, Whose::Anyone, black_box(&payload));
         }
         frames += chunk.messages();
         black_box(chunk.rest_with(&[]));
@@ -80,7 +81,7 @@ fn messages(id: Option<MessageId>, size: usize) -> Vec<u8> {
     let mut stream = Vec::new();
     while stream.len() < STREAM {
         let mut chunk = Chunk::default();
-        chunk.push(id, false, &payload);
+        chunk.push(id, Whose::Anyone, &payload);
         stream.extend_from_slice(chunk.rest_with(&[]).0);
     }
     stream

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, SendMode, Socket, recv_any};
+use jackfield::{Config, Receipt, SendError, Socket, recv_any};
 
 use crate::Outcome;
 use crate::bare::{self, HEADER};
@@ -21,31 +21,36 @@ const AHEAD: usize = 4_096;
 /// Messages that bare peers confirm together; the sender is at most two windows ahead.
 const WINDOW: usize = 128;
 
+/// How a message goes out.
+type Verb = fn(&Socket) -> Result<Receipt, SendError>;
+
+const SEND: Verb = |socket| socket.send(BODY);
+const PUBLISH: Verb = |socket| socket.publish(BODY);
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(run: &Run) -> Outcome {
-    for (name, mode, peers) in [
-        ("publish 64 B to 10", SendMode::Publish, 10),
-        ("publish 64 B to 100", SendMode::Publish, 100),
-        ("in turn to 8, 64 B", SendMode::RoundRobin, 8),
+    for (name, verb, peers) in [
+        ("publish 64 B to 10", PUBLISH, 10),
+        ("publish 64 B to 100", PUBLISH, 100),
+        ("in turn to 8, 64 B", SEND, 8),
     ] {
         run.figure(name, Unit::PerSecond, |plan| {
-            plan.repeat(|| to_sockets(mode, peers, plan.budget))
+            plan.repeat(|| to_sockets(verb, peers, plan.budget))
         })?;
     }
     let (count, peers) = bare::many();
     let name = format!("publish 64 B to {peers}, which are bare streams");
     run.figure(&name, Unit::PerSecond, |plan| {
-        let config = bare::quiet().send_mode(SendMode::Publish);
-        let (socket, streams) = bare::gathered(config, count)?;
+        let (socket, streams) = bare::gathered(bare::quiet(), count)?;
         let windows = Windows::start(streams);
         plan.repeat(|| windows.publish(&socket, plan.budget))
     })
 }
 
 /// Deliveries a second to sockets, all of which one thread reads.
-fn to_sockets(mode: SendMode, peers: usize, budget: Duration) -> Outcome<f64> {
-    let sender = Socket::new(Config::default().send_mode(mode))?;
+fn to_sockets(verb: Verb, peers: usize, budget: Duration) -> Outcome<f64> {
+    let sender = Socket::new(Config::default())?;
     let here = sender.bind("tcp://127.0.0.1:0")?;
     let receivers = (0..peers).map(|_| {
         let receiver = Socket::new(Config::default())?;
@@ -58,7 +63,7 @@ fn to_sockets(mode: SendMode, peers: usize, budget: Duration) -> Outcome<f64> {
     let began = Instant::now();
     while began.elapsed() < budget {
         for _ in 0..64 {
-            sender.send(BODY)?;
+            verb(&sender)?;
         }
         // At the pace of the slowest, so that nothing is dropped.
         while sender.peers().iter().any(|peer| peer.queued > AHEAD) {
@@ -132,7 +137,7 @@ impl Windows {
         while began.elapsed() < budget {
             self.announce.send(())?;
             for _ in 0..WINDOW {
-                socket.send(BODY)?;
+                socket.publish(BODY)?;
             }
             windows += 1;
             open += 1;

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, SendMode, Socket};
+use jackfield::{Config, Socket};
 
 use crate::Outcome;
 use crate::bare::{self, HEADER};
@@ -99,14 +99,13 @@ struct Words {
 }
 
 fn publish(count: usize, plan: &Plan) -> Outcome<Vec<Words>> {
-    let config = bare::quiet().send_mode(SendMode::Publish);
-    let (socket, mut streams) = bare::gathered(config, count)?;
+    let (socket, mut streams) = bare::gathered(bare::quiet(), count)?;
     let mut frame = [0; HEADER + BODY.len()];
     plan.repeat(|| {
         let (mut words, until) = (Words::default(), Instant::now() + plan.budget);
         while words.read.is_empty() || Instant::now() < until {
             let began = Instant::now();
-            socket.send(BODY)?;
+            socket.publish(BODY)?;
             words.called.push(began.elapsed());
             for stream in &mut streams {
                 stream.read_exact(&mut frame)?;

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{error, io, thread};
 
-use jackfield::{Error, SendMode, Socket, recv_any};
+use jackfield::{Error, Socket, recv_any};
 
 use crate::arguments::{Arguments, Outcome, PROBE, linger, number, number_of, say, say_rate};
 use crate::stream::config;
@@ -16,13 +16,13 @@ const TURN: usize = 256;
 
 /// Publishes to all subscribers, at most two windows ahead of the slowest.
 pub fn publish(arguments: &Arguments) -> Outcome {
-    let socket = Socket::new(config(arguments).send_mode(SendMode::Publish))?;
+    let socket = Socket::new(config(arguments))?;
     socket.bind(&arguments.address)?;
     say("READY");
     let mut body = vec![0; arguments.size];
     number(&mut body, PROBE);
     let mut confirmed = probe(arguments.pipe(false)?, || {
-        socket.send(&body)?;
+        socket.publish(&body)?;
         Ok(())
     })?;
     let mut ahead = 2 * arguments.window;
@@ -32,7 +32,7 @@ pub fn publish(arguments: &Arguments) -> Outcome {
             ahead += arguments.window;
         }
         number(&mut body, each);
-        socket.send(&body)?;
+        socket.publish(&body)?;
     }
     say("SENT");
     linger();
@@ -196,7 +196,7 @@ pub fn share(arguments: &Arguments) -> Outcome {
     let mut body = vec![0; arguments.size];
     for each in 0..arguments.total() {
         number(&mut body, each);
-        socket.send(&body)?;
+        socket.publish(&body)?;
     }
     say("SENT");
     linger();

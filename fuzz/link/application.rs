@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::far::Got;
 use crate::message::Identity;
-use crate::policy::SendMode;
 use crate::proto::frame::MessageId;
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -94,7 +93,7 @@ impl Application {
 
     /// What is sent once keeps its order; in turn, only while no link ends.
     fn check_order(&mut self, peer: Identity, number: u32, is_direct: bool, none_ended: bool) {
-        let is_published = self.settings.send_mode == SendMode::Publish;
+        let is_published = self.settings.publishes;
         let latest = self.latest.insert((peer, is_direct), number);
         if is_direct || is_published || none_ended {
             assert!(latest.is_none_or(|latest| latest < number), "{number} late");
@@ -124,7 +123,7 @@ impl Application {
         };
         let is_first = self.handed_back.insert(number);
         let to = self.sent[number as usize];
-        if to.is_none() && self.settings.send_mode == SendMode::Publish {
+        if to.is_none() && self.settings.publishes {
             return;
         }
         assert!(is_first, "{number} is back twice");

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::input::Input;
-use crate::policy::{Absent, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses, SendMode};
+use crate::policy::{Absent, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    pub(crate) send_mode: SendMode,
+    /// What is not for one peer is published.
+    pub(crate) publishes: bool,
     pub(crate) delivery: Delivery,
-    overflow: Option<Overflow>,
+    overflow: Overflow,
     /// There is a hook, and steps say what it says.
     pub(crate) has_hook: bool,
     counts_live_resends: bool,
@@ -47,21 +48,15 @@ impl Settings {
     pub(crate) fn new(input: &mut Input<'_>) -> Settings {
         let flags = input.byte();
         let is = |bit: u8| flags >> bit & 1 != 0;
-        let send_mode = if is(0) {
-            SendMode::Publish
-        } else {
-            SendMode::RoundRobin
-        };
         let is_tracked = is(1) && !is(0);
         let overflows = [
-            None,
-            Some(Overflow::Block),
-            Some(Overflow::DropNewest),
-            Some(Overflow::DropOldest),
-            Some(Overflow::Disconnect),
+            Overflow::DropNewest,
+            Overflow::Block,
+            Overflow::DropOldest,
+            Overflow::Disconnect,
         ];
         Settings {
-            send_mode,
+            publishes: is(0),
             delivery: if is_tracked {
                 Delivery::AtLeastOnce
             } else {
@@ -104,7 +99,6 @@ impl Settings {
     pub(crate) fn config(&self) -> Config {
         let secs = Duration::from_secs;
         let mut config = Config::default()
-            .send_mode(self.send_mode)
             .delivery(self.delivery)
             .outbox(Limit {
                 messages: self.outbox.0,

@@ -242,13 +242,16 @@ impl World {
         if self.close.has_begun() {
             return None;
         }
-        if let Some((link, chunk)) = self.hub.lend(to, &body) {
+        let is_for_one = to.is_some() || !self.settings.publishes;
+        let lent = is_for_one.then(|| self.hub.lend(to, &body)).flatten();
+        if let Some((link, chunk)) = lent {
             self.application.handle_accepted(to, &body);
             self.carry(link, chunk, &body, write);
             return None;
         }
         let before = self.hub.stats().accepted;
         let sent = match to {
+            None if self.settings.publishes => self.hub.publish(&body),
             None => self.hub.send(&body),
             Some(to) => self.hub.send_to(to, &body),
         };

@@ -19,7 +19,7 @@ use crate::engine::shelf::Shelf;
 use crate::engine::signals::{SIGNALS, Signal, Sleepers};
 use crate::error::Error;
 use crate::message::Identity;
-use crate::proto::hub::Hub;
+use crate::proto::hub::{Hub, Sent};
 use crate::proto::link::LinkId;
 use crate::transport::{Listener, Stream};
 
@@ -159,13 +159,17 @@ impl Core {
     }
 
     /// Sends a message of a burst as nearly all of them are: it joins those before it, and there is
-    /// nothing else to do. Says how many get it. Kept apart from all that may be slow, so that it
-    /// comes to a few instructions.
+    /// nothing else to do. Kept apart from all that may be slow, so that it comes to a few
+    /// instructions.
     #[inline(always)]
-    pub(crate) fn send_on(&self, body: &[u8]) -> Option<usize> {
+    pub(crate) fn join_burst(
+        &self,
+        body: &[u8],
+        join: impl FnOnce(&mut Hub, &[u8]) -> Option<Sent>,
+    ) -> Option<Sent> {
         let mut shared = self.lock_to_send();
         let sent = match shared.life == Life::Open && body.len() <= self.config.max_message {
-            true => shared.hub.join(body),
+            true => join(&mut shared.hub, body),
             false => None,
         };
         shared.let_go();

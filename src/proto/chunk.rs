@@ -4,6 +4,7 @@ use crate::message::{Body, Frames};
 use crate::proto::chunk::parts::{Bytes, Tail};
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
 use crate::proto::ledger::SheetId;
+use crate::proto::whose::Whose;
 
 mod parts;
 
@@ -33,9 +34,13 @@ pub(crate) struct Chunk {
     /// Bytes that were given to the kernel, `start` included.
     taken: usize,
     messages: usize,
-    /// Where messages sent by identity begin, and where others follow them, in turn (counted from
-    /// the first that was ever in this chunk).
-    turns: Vec<u32>,
+    /// Messages without an id.
+    untracked: usize,
+    /// Whose the latest message is.
+    latest: Whose,
+    /// Where that changes, and to what; `Anyone` comes before the first change. Messages are counted
+    /// from the first that was ever in this chunk.
+    changes: Vec<(u32, Whose)>,
     removed: u32,
     listed: Listed,
 }
@@ -45,7 +50,7 @@ pub(crate) struct Chunk {
 struct Listed {
     sheet: Option<SheetId>,
     count: usize,
-    /// Where they end (counted as turns are).
+    /// Where they end (counted as changes are).
     end: usize,
 }
 
@@ -54,8 +59,7 @@ struct Listed {
 pub(crate) struct Leftover {
     /// Its id, if the ledger has it.
     pub(crate) id: Option<MessageId>,
-    /// It was sent to one identity, not to whoever is next.
-    pub(crate) direct: bool,
+    pub(crate) whose: Whose,
     /// Its last byte was given to the kernel.
     pub(crate) written: bool,
     pub(crate) body: Body,
@@ -72,12 +76,13 @@ impl Chunk {
     }
 
     /// So many messages, encoded, which other links get as well.
-    pub(crate) fn shared(bytes: Frames, messages: usize, direct: bool) -> Chunk {
+    pub(crate) fn shared(bytes: Frames, messages: usize, whose: Whose) -> Chunk {
         let mut chunk = Chunk {
             bytes: Bytes::Shared(bytes),
             ..Chunk::default()
         };
-        chunk.count(messages, direct);
+        chunk.count(messages, whose);
+        chunk.untracked = messages;
         chunk
     }
 
@@ -110,8 +115,8 @@ impl Chunk {
     }
 
     #[inline(always)]
-    pub(crate) fn push(&mut self, id: Option<MessageId>, direct: bool, payload: &[u8]) {
-        self.begin(id, direct, payload.len());
+    pub(crate) fn push(&mut self, id: Option<MessageId>, whose: Whose, payload: &[u8]) {
+        self.begin(id, whose, payload.len());
         self.bytes.own().extend_from_slice(payload);
     }
 
@@ -121,10 +126,10 @@ impl Chunk {
         &mut self,
         sheet: SheetId,
         id: MessageId,
-        direct: bool,
+        whose: Whose,
         payload: &[u8],
     ) {
-        self.push(Some(id), direct, payload);
+        self.push(Some(id), whose, payload);
         if self.listed.sheet != Some(sheet) {
             // One before this has nothing left on it.
             self.listed.count = 0;
@@ -137,10 +142,10 @@ impl Chunk {
     /// Whether the next message may be on a sheet, and which: none if it begins one. On a sheet
     /// are neighbours, so that in the order of their ages they stay as they were sent.
     #[inline(always)]
-    pub(crate) fn may_list(&self, direct: bool) -> Option<Option<SheetId>> {
+    pub(crate) fn may_list(&self, whose: Whose) -> Option<Option<SheetId>> {
         let may = match self.listed.sheet {
             None => self.messages >= WORTH_A_SHEET && self.bytes.len() <= FULL / 4,
-            Some(_) => self.is_direct_last() == direct && self.listed.end == self.index(),
+            Some(_) => self.latest == whose && self.listed.end == self.index(),
         };
         may.then_some(self.listed.sheet)
     }
@@ -167,13 +172,14 @@ impl Chunk {
     }
 
     /// So many messages without an id, as they are encoded already.
-    pub(crate) fn push_encoded(&mut self, bytes: &[u8], messages: usize, direct: bool) {
-        self.count(messages, direct);
+    pub(crate) fn push_encoded(&mut self, bytes: &[u8], messages: usize, whose: Whose) {
+        self.count(messages, whose);
+        self.untracked += messages;
         self.bytes.own().extend_from_slice(bytes);
     }
 
-    pub(crate) fn push_shared(&mut self, id: Option<MessageId>, direct: bool, body: Body) {
-        self.begin(id, direct, body.len());
+    pub(crate) fn push_shared(&mut self, id: Option<MessageId>, whose: Whose, body: Body) {
+        self.begin(id, whose, body.len());
         self.tail = Tail::Shared(body);
     }
 
@@ -187,8 +193,8 @@ impl Chunk {
     }
 
     /// A message whose payload of that length is the caller's, who is given the chunk at once.
-    pub(crate) fn push_lent(&mut self, direct: bool, len: usize) {
-        self.begin(None, direct, len);
+    pub(crate) fn push_lent(&mut self, whose: Whose, len: usize) {
+        self.begin(None, whose, len);
         self.tail = Tail::Lent(len);
     }
 
@@ -201,32 +207,42 @@ impl Chunk {
     }
 
     #[inline(always)]
-    fn begin(&mut self, id: Option<MessageId>, direct: bool, len: usize) {
-        self.count(1, direct);
+    fn begin(&mut self, id: Option<MessageId>, whose: Whose, len: usize) {
+        self.count(1, whose);
+        self.untracked += usize::from(id.is_none());
         frame::put_data_head(self.bytes.own(), id, len);
     }
 
     #[inline(always)]
-    fn count(&mut self, messages: usize, direct: bool) {
-        if direct != self.is_direct_last() {
-            let index = u32::try_from(self.index());
-            self.turns.push(index.expect("a chunk is short"));
+    fn count(&mut self, messages: usize, whose: Whose) {
+        if whose != self.latest {
+            let index = u32::try_from(self.index()).expect("a chunk is short");
+            self.changes.push((index, whose));
+            self.latest = whose;
         }
         self.messages += messages;
     }
 
-    /// The latest message was sent to one identity.
-    #[inline(always)]
-    fn is_direct_last(&self) -> bool {
-        self.turns.len() % 2 == 1
+    /// Whose the message is that came so far behind the first.
+    fn whose(&self, index: u32) -> Whose {
+        let behind = self.changes.partition_point(|(from, _)| *from <= index);
+        let change = behind.checked_sub(1).map(|last| self.changes[last]);
+        change.map_or(Whose::default(), |(_, whose)| whose)
     }
 
-    fn is_direct(&self, index: u32) -> bool {
-        self.turns.iter().filter(|turn| **turn <= index).count() % 2 == 1
+    /// The oldest message is a published copy that nobody has begun to write.
+    pub(crate) fn may_give_way(&self) -> bool {
+        let is_waiting = self.messages > 0 && !self.is_begun();
+        is_waiting && self.whose(self.removed) == Whose::Published
     }
 
     pub(crate) fn messages(&self) -> usize {
         self.messages
+    }
+
+    /// Messages without an id.
+    pub(crate) fn untracked(&self) -> usize {
+        self.untracked
     }
 
     /// The ids of messages whose last byte was given to the kernel.
@@ -273,14 +289,14 @@ impl Chunk {
         self.taken > self.start
     }
 
-    /// Takes the oldest message out again, unless its bytes are on their way.
+    /// Takes the oldest message out again, if it may give way.
     pub(crate) fn remove_oldest(&mut self) -> Option<Leftover> {
-        if self.messages == 0 || self.is_begun() {
+        if !self.may_give_way() {
             return None;
         }
-        let (end, mut unsent) = self.parse(self.start);
-        unsent.direct = self.is_direct(self.removed);
+        let (end, unsent) = self.parse(self.removed, self.start);
         self.messages -= 1;
+        self.untracked -= usize::from(unsent.id.is_none());
         self.removed += 1;
         self.start = end.min(self.bytes.len());
         self.taken = self.start;
@@ -293,14 +309,9 @@ impl Chunk {
     /// Every message of this chunk, in order, and whether it is written.
     pub(crate) fn into_unsent(self) -> Vec<Leftover> {
         let mut out = Vec::with_capacity(self.messages);
-        let mut turns = self.turns.iter().peekable();
-        let (mut at, mut direct) = (self.start, false);
+        let mut at = self.start;
         for index in self.removed..self.removed + self.messages as u32 {
-            let (end, mut unsent) = self.parse(at);
-            while turns.next_if(|turn| **turn <= index).is_some() {
-                direct = !direct;
-            }
-            unsent.direct = direct;
+            let (end, unsent) = self.parse(index, at);
             at = end;
             out.push(unsent);
         }
@@ -338,7 +349,8 @@ impl Chunk {
         is_tracked.then(|| MessageId(sixteen(&self.bytes[at + DATA_HEADER..])))
     }
 
-    fn parse(&self, at: usize) -> (usize, Leftover) {
+    /// The message that came so far behind the first, whose frame starts at `at`, and where it ends.
+    fn parse(&self, index: u32, at: usize) -> (usize, Leftover) {
         let id = self.id_at(at);
         let end = at + LENGTH + frame::envelope_len(&self.bytes[at..]) as usize;
         let payload = at
@@ -356,7 +368,7 @@ impl Chunk {
             end,
             Leftover {
                 id,
-                direct: false,
+                whose: self.whose(index),
                 written,
                 body,
             },

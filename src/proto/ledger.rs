@@ -129,14 +129,6 @@ impl Ledger {
         self.sheets.take_spare()
     }
 
-    /// Whether a copy of a message was given to the kernel on the link that has it, if the message
-    /// is still here.
-    pub(crate) fn is_written(&self, id: MessageId) -> Option<bool> {
-        let age = self.age(id)?;
-        let sheet = self.sheets.find(age).map(Sheet::is_written);
-        sheet.or_else(|| self.entries.get(&age).map(Entry::is_written))
-    }
-
     /// A message that is on no sheet.
     pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
         self.entries.get(&self.age(id)?)
@@ -171,17 +163,6 @@ impl Ledger {
         self.bytes -= memory;
         self.limit_waste();
         (count, memory)
-    }
-
-    /// Takes a message out, wherever it is. Says who had it, and gives the memory that it took.
-    pub(crate) fn forget(&mut self, id: MessageId) -> Option<(Option<LinkId>, usize)> {
-        match self.holder_of_sheet(id) {
-            Some(holder) => Some((Some(holder), self.settle_neighbours(&[id]).1)),
-            None => {
-                let entry = self.remove(id)?;
-                Some((entry.holder, entry.memory()))
-            }
-        }
     }
 
     /// Pages that are of little use are given up before they take much more than the messages do:

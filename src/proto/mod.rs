@@ -23,4 +23,5 @@ pub(crate) mod pace;
 pub(crate) mod peer;
 pub(crate) mod resends;
 pub(crate) mod router;
+pub(crate) mod whose;
 pub(crate) mod window;

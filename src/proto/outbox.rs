@@ -7,8 +7,9 @@ use crate::policy::Limit;
 use crate::proto::chunk::{Chunk, KEEP, LARGE, Leftover};
 use crate::proto::frame::{self, MessageId};
 use crate::proto::ledger::SheetId;
+use crate::proto::whose::Whose;
 
-/// Unsent ACKs and NACKs over which a link is not read until some have left.
+/// Leftover ACKs and NACKs over which a link is not read until some have left.
 const MAX_ACKS: usize = 65_536;
 
 /// Shorter batches are copied into every outbox: small chunks cost more than they save.
@@ -30,9 +31,20 @@ pub(crate) struct Outbox {
     acks_leaving: usize,
     chunks: VecDeque<Chunk>,
     messages: usize,
+    /// Those of them that have no id.
+    untracked: usize,
     bytes: usize,
     is_writing: bool,
     spare: Vec<u8>,
+}
+
+/// What has left an outbox with one chunk.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Left {
+    pub(crate) messages: usize,
+    /// Those of them that have no id.
+    pub(crate) untracked: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Outbox {
@@ -42,6 +54,11 @@ impl Outbox {
 
     pub(crate) fn messages(&self) -> usize {
         self.messages
+    }
+
+    /// Messages without an id.
+    pub(crate) fn untracked(&self) -> usize {
+        self.untracked
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -85,18 +102,19 @@ impl Outbox {
     pub(crate) fn push(
         &mut self,
         id: Option<MessageId>,
-        direct: bool,
+        whose: Whose,
         payload: Payload<'_>,
     ) -> usize {
         self.open_chunk();
+        self.untracked += usize::from(id.is_none());
         let before = self.newest().len();
         let chunk = self.newest();
         match payload {
             Payload::Shared(body) if body.len() >= LARGE => {
-                chunk.push_shared(id, direct, body.clone());
+                chunk.push_shared(id, whose, body.clone());
             }
-            Payload::Shared(body) => chunk.push(id, direct, body),
-            Payload::Slice(bytes) => chunk.push(id, direct, bytes),
+            Payload::Shared(body) => chunk.push(id, whose, body),
+            Payload::Slice(bytes) => chunk.push(id, whose, bytes),
         }
         self.count(before)
     }
@@ -118,12 +136,13 @@ impl Outbox {
 
     /// Queues a large message that its sender keeps until it has written it; returns the bytes it
     /// takes.
-    pub(crate) fn push_lent(&mut self, direct: bool, len: usize) -> usize {
+    pub(crate) fn push_lent(&mut self, whose: Whose, len: usize) -> usize {
         debug_assert!(self.is_empty(), "it is given out at once");
+        self.untracked += 1;
         let spare = self.take_spare();
         self.chunks.push_back(Chunk::reusing(spare));
         let before = self.newest().len();
-        self.newest().push_lent(direct, len);
+        self.newest().push_lent(whose, len);
         self.count(before)
     }
 
@@ -149,16 +168,17 @@ impl Outbox {
 
     /// Queues a message in the newest chunk and returns the bytes it takes.
     #[inline(always)]
-    pub(crate) fn append(&mut self, id: Option<MessageId>, direct: bool, body: &[u8]) -> usize {
+    pub(crate) fn append(&mut self, id: Option<MessageId>, whose: Whose, body: &[u8]) -> usize {
+        self.untracked += usize::from(id.is_none());
         let before = self.newest().len();
-        self.newest().push(id, direct, body);
+        self.newest().push(id, whose, body);
         self.count(before)
     }
 
     /// Whether the next message may be on a sheet of the newest chunk, and which.
     #[inline(always)]
-    pub(crate) fn may_list(&self, direct: bool) -> Option<Option<SheetId>> {
-        self.chunks.back()?.may_list(direct)
+    pub(crate) fn may_list(&self, whose: Whose) -> Option<Option<SheetId>> {
+        self.chunks.back()?.may_list(whose)
     }
 
     /// As `append`, for a message that is on a sheet.
@@ -167,11 +187,11 @@ impl Outbox {
         &mut self,
         sheet: SheetId,
         id: MessageId,
-        direct: bool,
+        whose: Whose,
         body: &[u8],
     ) -> usize {
         let before = self.newest().len();
-        self.newest().push_listed(sheet, id, direct, body);
+        self.newest().push_listed(sheet, id, whose, body);
         self.count(before)
     }
 
@@ -186,14 +206,15 @@ impl Outbox {
     }
 
     /// Queues messages that all outboxes get, encoded as they are.
-    pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize, direct: bool) {
+    pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize, whose: Whose) {
         match bytes.len() < WORTH_SHARING {
-            true => self.open_chunk().push_encoded(bytes, messages, direct),
+            true => self.open_chunk().push_encoded(bytes, messages, whose),
             false => self
                 .chunks
-                .push_back(Chunk::shared(bytes.clone(), messages, direct)),
+                .push_back(Chunk::shared(bytes.clone(), messages, whose)),
         }
         self.messages += messages;
+        self.untracked += messages;
         self.bytes += bytes.len();
     }
 
@@ -277,26 +298,31 @@ impl Outbox {
         !self.is_writing && (has_control || (open && !self.chunks.is_empty()))
     }
 
-    /// A chunk is back from the kernel. Returns the messages and bytes of it that have left.
-    pub(crate) fn handle_back(&mut self, chunk: Chunk) -> (usize, usize) {
+    /// A chunk is back from the kernel. Returns what of it has left.
+    pub(crate) fn handle_back(&mut self, chunk: Chunk) -> Left {
         self.is_writing = false;
         if !chunk.is_done() {
             self.chunks.push_front(chunk);
-            return (0, 0);
+            return Left::default();
         }
-        let (messages, bytes) = (chunk.messages(), chunk.len());
-        if messages == 0 {
+        let left = Left {
+            messages: chunk.messages(),
+            untracked: chunk.untracked(),
+            bytes: chunk.len(),
+        };
+        if left.messages == 0 {
             self.acks -= std::mem::take(&mut self.acks_leaving);
-            return (0, 0);
+            return Left::default();
         }
-        self.messages -= messages;
-        self.bytes -= bytes;
+        self.messages -= left.messages;
+        self.untracked -= left.untracked;
+        self.bytes -= left.bytes;
         let spent = chunk.into_bytes();
         let is_better = spent.capacity() <= KEEP && spent.capacity() > self.spare.capacity();
         if self.chunks.is_empty() && is_better {
             self.spare = spent;
         }
-        (messages, bytes)
+        left
     }
 
     /// Gives up what an idle link need not hold.
@@ -310,7 +336,7 @@ impl Outbox {
         }
     }
 
-    /// Takes the oldest message that is not on its way out again.
+    /// Takes the oldest message out that is not on its way, if it may give way to newer ones.
     pub(crate) fn remove_oldest(&mut self) -> Option<Leftover> {
         let index = self
             .chunks
@@ -320,6 +346,7 @@ impl Outbox {
         let before = chunk.len();
         let unsent = chunk.remove_oldest()?;
         self.messages -= 1;
+        self.untracked -= usize::from(unsent.id.is_none());
         self.bytes -= before - chunk.len();
         if chunk.messages() == 0 {
             self.chunks.remove(index);
@@ -331,6 +358,7 @@ impl Outbox {
     pub(crate) fn take_queued(&mut self) -> Vec<Leftover> {
         let chunks = std::mem::take(&mut self.chunks);
         self.messages -= chunks.iter().map(Chunk::messages).sum::<usize>();
+        self.untracked -= chunks.iter().map(Chunk::untracked).sum::<usize>();
         self.bytes -= chunks.iter().map(Chunk::len).sum::<usize>();
         chunks.into_iter().flat_map(Chunk::into_unsent).collect()
     }

@@ -8,6 +8,7 @@ use crate::policy::Limit;
 use crate::proto::departed::{Filed, Keeps};
 use crate::proto::frame::MessageId;
 use crate::proto::link::LinkId;
+use crate::proto::whose::Whose;
 use crate::proto::window::Window;
 
 /// A message that is in no outbox yet.
@@ -15,6 +16,7 @@ use crate::proto::window::Window;
 pub(crate) struct Item {
     /// Its id, if the ledger has it.
     pub(crate) id: Option<MessageId>,
+    pub(crate) whose: Whose,
     pub(crate) body: Body,
     /// Dropped when it still waits then.
     pub(crate) expires: Option<Instant>,
@@ -35,6 +37,8 @@ impl Item {
 pub(crate) struct Waiting {
     items: VecDeque<Item>,
     bytes: usize,
+    untracked: usize,
+    published: usize,
     /// Messages among the items that were acknowledged meanwhile; never the first one's.
     settled: BTreeSet<MessageId>,
     settled_bytes: usize,
@@ -59,6 +63,22 @@ impl Waiting {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Messages without an id.
+    pub(crate) fn untracked(&self) -> usize {
+        self.untracked
+    }
+
+    /// Published messages.
+    pub(crate) fn published(&self) -> usize {
+        self.published
+    }
+
+    /// The oldest message may give way to newer ones.
+    pub(crate) fn may_give_way(&self) -> bool {
+        self.front()
+            .is_some_and(|item| item.whose == Whose::Published)
     }
 
     #[cfg(any(test, fuzzing))]
@@ -88,9 +108,14 @@ impl Waiting {
 
     pub(crate) fn pop_front(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        self.bytes -= item.body.len();
+        self.count_out(&item);
         self.trim();
         Some(item)
+    }
+
+    /// Takes out all of them, in order.
+    pub(crate) fn take(&mut self) -> Vec<Item> {
+        self.extract(|_| true)
     }
 
     /// What has no time to live gets one.
@@ -134,16 +159,24 @@ impl Waiting {
         all.retain(|item| item.id.is_none_or(|id| !settled.contains(&id)));
         let (gone, stay): (Vec<Item>, Vec<Item>) = all.into_iter().partition(|item| leaves(item));
         self.items = stay.into();
-        self.bytes -= gone.iter().map(|item| item.body.len()).sum::<usize>();
+        gone.iter().for_each(|item| self.count_out(item));
         self.earliest = self.items.iter().filter_map(|item| item.expires).min();
         gone
     }
 
     fn count_in(&mut self, item: &Item) {
         self.bytes += item.body.len();
+        self.untracked += usize::from(item.id.is_none());
+        self.published += usize::from(item.whose == Whose::Published);
         if let Some(expires) = item.expires {
             self.expires_from(expires);
         }
+    }
+
+    fn count_out(&mut self, item: &Item) {
+        self.bytes -= item.body.len();
+        self.untracked -= usize::from(item.id.is_none());
+        self.published -= usize::from(item.whose == Whose::Published);
     }
 
     fn expires_from(&mut self, at: Instant) {
@@ -232,6 +265,7 @@ mod tests {
     fn item(number: u128, expires: Option<Instant>) -> Item {
         Item {
             id: Some(MessageId(number.to_be_bytes())),
+            whose: Whose::Anyone,
             body: vec![0; number as usize % 10].into(),
             expires,
         }

@@ -10,7 +10,8 @@ use crate::engine::signals::Signal;
 use crate::error::Error;
 use crate::event::Event;
 use crate::message::Message;
-use crate::socket::{Patience, Socket};
+use crate::socket::Socket;
+use crate::socket::sending::Patience;
 
 /// The messages of a socket, as [`Socket::messages`] gives them.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jackfield::{AckMode, Config, Delivery, Error, Event, Pauses, SendMode, Socket};
+use jackfield::{AckMode, Config, Delivery, Error, Event, Pauses, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_event, await_no_peers, await_peers, bodies, bound,
@@ -29,20 +29,6 @@ on_every_transport!(
     a_close_reports_what_was_not_acknowledged,
     many_impatient_resends_deliver_nothing_twice,
 );
-
-#[test]
-fn at_least_once_with_publish_is_refused() {
-    let config = sure().send_mode(SendMode::Publish);
-    let refused = Socket::new(config).unwrap_err();
-    let expected = matches!(
-        refused,
-        Error::InvalidConfig {
-            setting: "delivery",
-            ..
-        }
-    );
-    assert!(expected, "{refused:?}");
-}
 
 fn sure() -> Config {
     quick().delivery(Delivery::AtLeastOnce)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, DownReason, DropReason, Error, Event, Limit, Overflow, SendMode, Socket};
+use jackfield::{Config, DownReason, DropReason, Error, Event, Limit, Overflow, Socket};
 
 use crate::support::{
     Transport, assert_law, await_event, bound, connected, eventually, large, next, next_text,
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 on_every_transport!(
-    block_hands_back_and_drops_nothing,
+    what_is_sent_is_handed_back_and_never_dropped,
     block_makes_a_publish_wait,
     drop_newest_drops_what_is_sent_last,
     drop_oldest_keeps_what_is_sent_last,
@@ -36,7 +36,7 @@ fn flooded(on: Transport, config: Config, count: usize) -> (Socket, Socket) {
         sink,
     );
     for number in 0..count {
-        sender.send(large(number)).unwrap();
+        sender.publish(large(number)).unwrap();
         assert_law(&sender);
     }
     (sender, stuck)
@@ -45,8 +45,8 @@ fn flooded(on: Transport, config: Config, count: usize) -> (Socket, Socket) {
 /// More than the kernel and the inbox hold.
 const FLOOD: usize = 200;
 
-fn block_hands_back_and_drops_nothing(on: Transport) {
-    let config = quick().overflow(Overflow::Block).outbox(Limit {
+fn what_is_sent_is_handed_back_and_never_dropped(on: Transport) {
+    let config = quick().overflow(Overflow::DropOldest).outbox(Limit {
         messages: 2,
         bytes: 1024,
     });
@@ -60,16 +60,14 @@ fn block_hands_back_and_drops_nothing(on: Transport) {
 }
 
 fn block_makes_a_publish_wait(on: Transport) {
-    let config = quick().send_mode(SendMode::Publish);
+    let config = quick().send_timeout(Duration::from_millis(10));
     let config = config.overflow(Overflow::Block).outbox(Limit {
         messages: 1,
         bytes: 1024,
     });
     let sender = connected(config, &on.endpoint());
-    sender.send("one").unwrap();
-    let refused = sender
-        .send_timeout("two", Duration::from_millis(10))
-        .unwrap_err();
+    sender.publish("one").unwrap();
+    let refused = sender.publish("two").unwrap_err();
     assert!(matches!(refused.reason, Error::Timeout));
     assert_law(&sender);
 }
@@ -111,7 +109,7 @@ fn waiting_with(overflow: Overflow, on: Transport) -> [String; 2] {
         &here,
     );
     for number in 0..5 {
-        sender.send(format!("{number}")).unwrap();
+        sender.publish(format!("{number}")).unwrap();
         assert_law(&sender);
     }
     assert_eq!(sender.stats().dropped_waiting_full, 3);
@@ -133,7 +131,7 @@ fn disconnect_ends_a_peer_that_takes_nothing(on: Transport) {
     let (sender, _stuck) = flooded(on, config, 1);
     let events = sender.events();
     eventually("it ends as a slow peer", || {
-        sender.send(large(1)).unwrap();
+        sender.publish(large(1)).unwrap();
         let slow = DownReason::SlowPeer;
         matches!(events.try_recv(), Ok(Event::PeerDown { reason, .. }) if reason == slow)
     });
@@ -143,8 +141,7 @@ fn disconnect_ends_a_peer_that_takes_nothing(on: Transport) {
 }
 
 fn drops_are_told_with_peer_and_reason(on: Transport) {
-    let config = quick().send_mode(SendMode::Publish);
-    let (sender, stuck) = flooded(on, config, FLOOD);
+    let (sender, stuck) = flooded(on, quick(), FLOOD);
     let who = Some(stuck.identity());
     await_event(&sender, |event| {
         let full = DropReason::OutboxFull;
@@ -154,20 +151,19 @@ fn drops_are_told_with_peer_and_reason(on: Transport) {
 }
 
 fn a_publish_over_the_memory_budget_drops_the_oldest(on: Transport) {
-    let config = quick().send_mode(SendMode::Publish);
     let sink = quick().inbox(Limit {
         messages: 1,
         bytes: 1024,
     });
     let (sender, _stuck) = pair(
         on,
-        config
+        quick()
             .max_message(1024 * 1024)
             .memory_budget(4 * 1024 * 1024),
         sink,
     );
     for number in 0..FLOOD {
-        sender.send(large(number)).unwrap();
+        sender.publish(large(number)).unwrap();
         assert_law(&sender);
     }
     assert!(sender.stats().dropped_memory_budget > 0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{Config, DropReason, Event, Limit, SendMode, Socket};
+use jackfield::{Config, DropReason, Event, Limit, Socket};
 
 use crate::support::{
     Transport, assert_law, await_event, await_peers, bound, connected, fill, identity, large, next,
@@ -58,6 +58,12 @@ fn fill_any(sender: &Socket) -> usize {
     fill(sender, 0)
 }
 
+/// As `fill`, with what is published by a socket that waits for room.
+fn fill_by_publishing(sender: &Socket) -> usize {
+    let accepts = |number: &usize| sender.publish(large(*number)).is_ok();
+    (0..).take_while(accepts).count()
+}
+
 /// The rest that `receiver` gets is what came last, in order and without a gap.
 fn assert_gets_the_rest(receiver: &Socket, count: usize) {
     let first = number_of(&next(receiver));
@@ -83,25 +89,27 @@ fn what_did_not_leave_goes_to_the_next_peer_in_order_and_in_front(on: Transport)
 
 fn publisher() -> Config {
     let block = jackfield::Overflow::Block;
-    quick().send_mode(SendMode::Publish).overflow(block)
+    quick()
+        .overflow(block)
+        .send_timeout(Duration::from_millis(300))
 }
 
 fn a_published_copy_never_goes_to_another_peer(on: Transport) {
     let here = on.endpoint();
-    let (sender, _) = abandoned(&publisher(), &here, fill_any);
+    let (sender, _) = abandoned(&publisher(), &here, fill_by_publishing);
     let second = connected(quick().identity(identity(2)), &here);
     await_peers(&sender, 1);
-    sender.send("news").unwrap();
+    sender.publish("news").unwrap();
     assert_eq!(next_text(&second), "news");
     assert_law(&sender);
 }
 
 fn a_published_copy_waits_for_its_peer(on: Transport) {
     let here = on.endpoint();
-    let (sender, count) = abandoned(&publisher(), &here, fill_any);
+    let (sender, count) = abandoned(&publisher(), &here, fill_by_publishing);
     let again = connected(quick().identity(identity(1)), &here);
     assert_gets_the_rest(&again, count);
-    sender.send("news").unwrap();
+    sender.publish("news").unwrap();
     assert_eq!(next_text(&again), "news");
     assert_law(&sender);
 }
@@ -128,7 +136,7 @@ fn a_message_for_an_identity_waits_for_it_alone(on: Transport) {
 fn what_waits_for_a_peer_that_stays_away_is_dropped_and_told(on: Transport) {
     let here = on.endpoint();
     let config = publisher().absent_ttl(Duration::from_millis(20));
-    let (sender, _) = abandoned(&config, &here, fill_any);
+    let (sender, _) = abandoned(&config, &here, fill_by_publishing);
     await_event(&sender, |event| {
         let gone = DropReason::PeerGone;
         matches!(event, Event::Dropped { peer, reason, .. } if *peer == Some(identity(1)) && *reason == gone)

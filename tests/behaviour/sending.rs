@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Error, Limit, Peer, SendMode};
+use jackfield::{Error, Limit, Peer};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_no_peers, await_peers, bound, connect, connected,
@@ -48,9 +48,9 @@ fn messages_sent_before_anyone_came_leave_in_order(on: Transport) {
 
 fn messages_published_before_anyone_came_leave_in_order(on: Transport) {
     let here = on.endpoint();
-    let sender = bound(quick().send_mode(SendMode::Publish), &here);
+    let sender = bound(quick(), &here);
     for number in 0..100 {
-        sender.send(format!("{number}")).unwrap();
+        sender.publish(format!("{number}")).unwrap();
     }
     let receiver = connected(quick(), &here);
     for number in 0..100 {
@@ -97,13 +97,13 @@ fn a_blocked_send_goes_on_when_a_peer_comes(on: Transport) {
 }
 
 fn publishing_never_waits_for_a_peer(on: Transport) {
-    let config = quick().send_mode(SendMode::Publish).outbox(Limit {
+    let config = quick().outbox(Limit {
         messages: 2,
         bytes: 1024,
     });
     let sender = connected(config, &on.endpoint());
     for _ in 0..5 {
-        sender.send("news").unwrap();
+        sender.publish("news").unwrap();
     }
     let stats = sender.stats();
     assert_eq!((stats.waiting, stats.dropped_waiting_full), (2, 3));
@@ -126,10 +126,10 @@ fn round_robin_takes_turns(on: Transport) {
 
 fn a_publish_reaches_every_peer(on: Transport) {
     let here = on.endpoint();
-    let sender = bound(quick().send_mode(SendMode::Publish), &here);
+    let sender = bound(quick(), &here);
     let receivers = [(); 3].map(|()| connected(quick(), &here));
     await_peers(&sender, 3);
-    assert_eq!(sender.send("news").unwrap().queued, 3);
+    assert_eq!(sender.publish("news").unwrap().queued, 3);
     for receiver in &receivers {
         assert_eq!(next_text(receiver), "news");
     }

@@ -139,6 +139,13 @@ pub fn await_no_peers(socket: &Socket) {
 }
 
 /// Sends what there is room for.
+/// As `send`, to all.
+pub fn publish(socket: &Socket, body: impl AsRef<[u8]>) {
+    socket
+        .publish(body)
+        .expect("a publish drops, and never fails");
+}
+
 pub fn send(socket: &Socket, body: impl AsRef<[u8]>) {
     socket.send(body).expect("it is accepted");
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Config, Delivery, Error, Limit, SendMode, Socket};
+use jackfield::{Config, Delivery, Error, Limit, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, bound, connected, eventually, next, pair, quick, send,
@@ -154,7 +154,7 @@ fn long_messages_come_whole_to_one_who_is_quick_by_turns(on: Transport) {
 fn a_publisher_is_not_held_up_by_a_slow_subscriber(on: Transport) {
     let here = on.endpoint();
     let publisher = bound(
-        quick().send_mode(SendMode::Publish).outbox(Limit {
+        quick().outbox(Limit {
             messages: 16,
             bytes: 64 * 1024 * 1024,
         }),
@@ -170,7 +170,7 @@ fn a_publisher_is_not_held_up_by_a_slow_subscriber(on: Transport) {
     let fast = connected(quick(), &here);
     publisher.wait_for_peers(2, SLACK).unwrap();
     for _ in 0..200 {
-        let receipt = publisher.send(vec![7; 256 * 1024]).unwrap();
+        let receipt = publisher.publish(vec![7; 256 * 1024]).unwrap();
         assert!(receipt.queued + receipt.dropped == 2);
         next(&fast);
     }

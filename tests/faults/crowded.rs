@@ -60,7 +60,7 @@ fn press_all(server: &mut Remote, streams: &[TcpStream]) {
         for stream in &streams[8..16] {
             scope.spawn(|| press(stream, &message, 1_000));
         }
-        server.ask("flood 50");
+        server.ask("publish 50");
     });
 }
 
@@ -71,7 +71,7 @@ fn press_all(server: &mut Remote, streams: &[TcpStream]) {
 fn with_all_limits_reached_memory_stays_within_the_budget() {
     let here = Transport::Tcp.endpoint();
     let wide = format!("{},{}", 1_000_000, 16 * BUDGET);
-    let settings = format!("publish budget={BUDGET} outbox={wide} inbox={wide}");
+    let settings = format!("budget={BUDGET} outbox={wide} inbox={wide}");
     let mut server = Remote::bound(&settings, &here);
     let before = server.count("memory");
 
@@ -81,7 +81,7 @@ fn with_all_limits_reached_memory_stays_within_the_budget() {
     press_all(&mut server, &streams);
     let healthy = connected(quick(), &here);
     eventually("it is served", || {
-        server.ask("flood 1");
+        server.ask("publish 1");
         healthy.try_recv().is_ok()
     });
     for counter in ["dropped_memory_budget", "rejected", "peers_down"] {

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{AckMode, Config, Delivery, Heartbeat, Limit, Message, Pauses, SendMode, Socket};
+use jackfield::{AckMode, Config, Delivery, Heartbeat, Limit, Message, Pauses, Socket};
 
 use crate::process::{DEADLINE, Process};
 use crate::support::{self, SLACK, await_peers, eventually, identity, next, quick};
@@ -173,7 +173,6 @@ fn set(config: Config, setting: &str) -> Config {
     match name {
         "identity" => config.identity(identity(numbers[0] as u8)),
         "sure" => config.delivery(Delivery::AtLeastOnce),
-        "publish" => config.send_mode(SendMode::Publish),
         "budget" => config.memory_budget(numbers[0] as usize),
         "manual" => config.ack_mode(AckMode::Manual),
         "heartbeat" => config.heartbeat(Heartbeat {
@@ -225,6 +224,7 @@ impl Player {
             "peers" => await_peers(socket, object.parse().expect("a number")),
             "send" => support::send(socket, object),
             "fill" => return support::fill(socket, 0).to_string(),
+            "publish" => publish(socket, object.parse().expect("a number")),
             "flood" => flood(socket, object.parse().expect("a number")),
             "stream" => stream(socket.clone(), object.parse().expect("a number")),
             "recv" => return self.recv(),
@@ -259,9 +259,16 @@ fn flood(socket: &Socket, count: usize) {
     for number in 0..count {
         for peer in socket.peers() {
             // One that has gone since, or has no room, gets none.
-            socket.send_to(peer.identity, support::large(number)).ok();
+            socket
+                .try_send_to(peer.identity, support::large(number))
+                .ok();
         }
     }
+}
+
+/// Publishes so many large messages.
+fn publish(socket: &Socket, count: usize) {
+    (0..count).for_each(|number| support::publish(socket, support::large(number)));
 }
 
 /// Sends so many large numbered messages, one after the other.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, Delivery, DownReason, Event, Identity, SendMode, Socket};
+use jackfield::{Config, Delivery, DownReason, Event, Identity, Socket};
 
 use crate::footprint::{Footprint, drains, resident, thread_count, thread_names};
 use crate::good::{GOOD, GoodPeer};
@@ -75,14 +75,11 @@ impl Stage {
     /// A server that publishes its answers to everyone.
     pub fn publishing(config: Config, answer: usize) -> Stage {
         let answer = vec![0; answer.max(8)];
-        Stage::open(
-            config.send_mode(SendMode::Publish),
-            move |server, number| {
-                let mut answer = answer.clone();
-                answer[..8].copy_from_slice(number);
-                server.send(answer).is_ok()
-            },
-        )
+        Stage::open(config, move |server, number| {
+            let mut answer = answer.clone();
+            answer[..8].copy_from_slice(number);
+            server.publish(answer).is_ok()
+        })
     }
 
     /// A server that answers whoever asked, at least once.

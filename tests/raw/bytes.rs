@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jackfield::{Delivery, Heartbeat, Pauses, SendMode};
+use jackfield::{Delivery, Heartbeat, Pauses};
 
 use crate::support::{SLACK, await_no_peers, await_peers, connected, identity, quick, send};
 use crate::wire::{
@@ -65,8 +65,8 @@ fn a_message_that_another_peer_gets_keeps_its_id() {
 #[test]
 fn nothing_is_sent_before_hello_but_hello() {
     let (listener, there) = listener();
-    let client = connected(quick().send_mode(SendMode::Publish), &there);
-    client.send("waits").unwrap();
+    let client = connected(quick(), &there);
+    client.publish("waits").unwrap();
     let mut peer = RawPeer::accept(&listener);
     assert_eq!(peer.read().unwrap().kind, HELLO);
     peer.write(&hello(1));

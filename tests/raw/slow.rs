@@ -5,7 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Transport, await_peers, bound, connected, next_text, quick, send, timed};
+use jackfield::Limit;
+
+use crate::support::{Transport, await_peers, bound, connected, next_text, publish, quick, timed};
 use crate::wire::{heartbeat, hello};
 
 /// Longer than any pause of ours, shorter than the slow peer takes.
@@ -41,9 +43,8 @@ fn a_peer_that_takes_a_little_at_a_time_holds_up_no_caller() {
 #[test]
 fn a_peer_that_takes_a_little_at_a_time_holds_up_no_other_peer() {
     let here = Transport::Unix.endpoint();
-    let publish = jackfield::SendMode::Publish;
     let server = bound(
-        quick().send_mode(publish).outbox(jackfield::Limit {
+        quick().outbox(Limit {
             messages: 10,
             bytes: 64 * 1024 * 1024,
         }),
@@ -52,8 +53,8 @@ fn a_peer_that_takes_a_little_at_a_time_holds_up_no_other_peer() {
     (1..=3).for_each(|who| dripping(&here, who));
     let quick_one = connected(quick(), &here);
     await_peers(&server, 4);
-    send(&server, vec![7; 16 * 1024 * 1024]);
-    send(&server, "news");
+    publish(&server, vec![7; 16 * 1024 * 1024]);
+    publish(&server, "news");
     let (first, took) = timed(|| crate::support::next(&quick_one));
     assert_eq!(first.body().len(), 16 * 1024 * 1024);
     assert_eq!(next_text(&quick_one), "news");

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::node::{Outgoing, State};
+use super::node::{Outgoing, State, To};
 use super::truth::{self, Audience};
 use super::world::{Call, Held, World};
 use super::writing::Writer;
 use crate::message::Identity;
-use crate::policy::{AckMode, SendMode};
+use crate::policy::AckMode;
 use crate::proto::delivery::Arrived;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Refusal;
@@ -42,10 +42,17 @@ impl World {
         let body = truth::body(self.truth.next_number(), len);
         let node = &mut self.nodes[index];
         let roster: Vec<Identity> = node.hub.peers().filter_map(|(_, link)| link.peer).collect();
-        let publishes = node.config.send_mode == SendMode::Publish;
-        if let Some((link, chunk)) = node.hub.lend(to, &body) {
+        let lent = match to {
+            To::Next => node.hub.lend(None, &body),
+            To::Everyone => None,
+            To::One(peer) => node.hub.lend(Some(peer), &body),
+        };
+        if let Some((link, chunk)) = lent {
             let id = node.id;
-            let audience = to.map_or(Audience::Anyone, Audience::One);
+            let audience = match to {
+                To::One(peer) => Audience::One(peer),
+                _ => Audience::Anyone,
+            };
             self.truth.handle_accepted(id, audience);
             self.soon(
                 id,
@@ -55,8 +62,9 @@ impl World {
             return true;
         }
         let result = match to {
-            None => node.hub.send(&body),
-            Some(peer) => node.hub.send_to(peer, &body),
+            To::Next => node.hub.send(&body),
+            To::Everyone => node.hub.publish(&body),
+            To::One(peer) => node.hub.send_to(peer, &body),
         };
         let sent = match result {
             Ok(sent) => sent,
@@ -64,8 +72,9 @@ impl World {
             Err(Refusal::Full) => return false,
         };
         let audience = match to {
-            Some(peer) => Audience::One(peer),
-            None if publishes && !roster.is_empty() => {
+            To::One(peer) => Audience::One(peer),
+            To::Everyone if roster.is_empty() => Audience::First,
+            To::Everyone => {
                 assert_eq!(
                     sent.queued + sent.dropped,
                     roster.len(),
@@ -73,12 +82,13 @@ impl World {
                 );
                 Audience::All(roster)
             }
-            None => Audience::Anyone,
+            To::Next => Audience::Anyone,
         };
         self.truth.handle_accepted(node.id, audience);
         let now = self.now;
         let claimed = sent.link.and_then(|link| {
-            let chunk = node.hub.claim(link, to.is_none(), || now)?;
+            let in_turn = !matches!(to, To::One(_));
+            let chunk = node.hub.claim(link, in_turn, || now)?;
             Some((link, chunk))
         });
         let id = node.id;

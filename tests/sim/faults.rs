@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::net::ConnId;
-use super::node::{Outgoing, State};
+use super::node::{Outgoing, State, To};
 use super::plan::Op;
 use super::world::World;
-use crate::policy::SendMode;
 use crate::proto::dial::DialId;
 
 impl World {
@@ -14,7 +13,11 @@ impl World {
         let now = self.now;
         match op {
             Op::Send { node, count, len } => {
-                let to = None;
+                let to = To::Next;
+                (0..count).for_each(|_| self.send(node, Outgoing { to, len }));
+            }
+            Op::Publish { node, count, len } => {
+                let to = To::Everyone;
                 (0..count).for_each(|_| self.send(node, Outgoing { to, len }));
             }
             Op::SendTo {
@@ -22,12 +25,12 @@ impl World {
                 to,
                 count,
                 len,
+                publishes,
             } => {
-                // A publisher has news for all between what it says to one.
-                let publishes = self.nodes[node].config.send_mode == SendMode::Publish;
-                let to = Some(self.nodes[to].me);
+                let one = To::One(self.nodes[to].me);
                 for nth in 0..count {
-                    let to = to.filter(|_| !publishes || nth % 2 == 1);
+                    let is_news = publishes && nth % 2 == 0;
+                    let to = if is_news { To::Everyone } else { one };
                     self.send(node, Outgoing { to, len });
                 }
             }

@@ -64,9 +64,17 @@ pub(crate) enum State {
     Gone,
 }
 
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum To {
+    Next,
+    Everyone,
+    One(Identity),
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) to: Option<Identity>,
+    pub(crate) to: To,
     pub(crate) len: usize,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::net::{Cut, between};
 use crate::config::Config;
-use crate::policy::{AckMode, Delivery, Heartbeat, Limit, Overflow, Pauses, SendMode};
+use crate::policy::{AckMode, Delivery, Heartbeat, Limit, Overflow, Pauses};
 use crate::proto::backoff::Rng;
 
 pub(crate) struct Plan {
@@ -34,14 +34,17 @@ pub(crate) struct Step {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    /// `node` sends `count` messages, to whoever is next or to all.
+    /// `node` sends `count` messages, each to whoever is next.
     Send { node: usize, count: u8, len: usize },
-    /// `node` sends to what node `to` is called; a publisher, in turn with news for all.
+    /// `node` publishes `count` messages.
+    Publish { node: usize, count: u8, len: usize },
+    /// `node` sends to what node `to` is called, and may publish between that.
     SendTo {
         node: usize,
         to: usize,
         count: u8,
         len: usize,
+        publishes: bool,
     },
     /// The connection is cut when so many more bytes went from one side.
     Cut {
@@ -128,13 +131,8 @@ fn latency(rng: &mut Rng) -> (Duration, Duration) {
 }
 
 fn node(rng: &mut Rng, beat: (Duration, Duration)) -> NodePlan {
-    let publishes = rng.below(3) == 0;
-    let tracks = !publishes && rng.below(2) == 0;
     let mut config = Config::default();
-    if publishes {
-        config = config.send_mode(SendMode::Publish);
-    }
-    if tracks {
+    if rng.below(2) == 0 {
         config = config.delivery(Delivery::AtLeastOnce);
     }
     if rng.below(4) == 0 {
@@ -231,7 +229,12 @@ fn op(rng: &mut Rng, count: usize, has_faults: bool) -> Op {
     let (nth, side) = (rng.next(), rng.below(2) as usize);
     let how = [Cut::Fin, Cut::Reset][rng.below(2) as usize];
     match rng.below(if has_faults { 30 } else { 16 }) {
-        0..=9 => Op::Send {
+        0..=5 => Op::Send {
+            node,
+            count: burst,
+            len,
+        },
+        6..=9 => Op::Publish {
             node,
             count: burst,
             len,
@@ -241,6 +244,7 @@ fn op(rng: &mut Rng, count: usize, has_faults: bool) -> Op {
             to,
             count: burst,
             len,
+            publishes: rng.below(3) == 0,
         },
         16..=19 => {
             let after = [0, 40, 3_000][rng.below(3) as usize];

@@ -6,10 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
 
-use super::node::State;
+use super::node::{Outgoing, State, To};
 use super::plan::{Op, Plan};
 use super::world::World;
-use crate::policy::SendMode;
 
 /// What a healed network may take to come back, beyond the times that are configured.
 const SLACK: Duration = Duration::from_secs(2);
@@ -240,13 +239,18 @@ impl World {
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
             let peers = node.hub.peer_count();
-            if node.config.send_mode == SendMode::Publish || node.state != State::Open || peers < 2
-            {
+            if node.state != State::Open || peers < 2 {
                 continue;
             }
             let before = self.truth.received_from(node.id);
             for _ in 0..3 * peers {
-                self.send(index, super::node::Outgoing { to: None, len: 8 });
+                self.send(
+                    index,
+                    Outgoing {
+                        to: To::Next,
+                        len: 8,
+                    },
+                );
                 self.run_until(self.now + Duration::from_millis(50));
             }
             let after = self.truth.received_from(self.nodes[index].id);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield::{AckMode, Config, Delivery, Heartbeat, Identity, Limit, Pauses, SendMode};
+use jackfield::{AckMode, Config, Delivery, Heartbeat, Identity, Limit, Pauses};
 
 use crate::body::Kind;
 
@@ -200,7 +200,7 @@ pub fn config(who: u8, line: Line) -> Config {
         .duplicate_window(8_192)
         .ack_mode(AckMode::Manual);
     let config = match (character.role, line) {
-        (Role::News, _) => config.send_mode(SendMode::Publish).outbox(Limit {
+        (Role::News, _) => config.outbox(Limit {
             messages: 2_000,
             bytes: 256 * 1024,
         }),

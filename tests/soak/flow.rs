@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use jackfield::{Error, Identity, SendMode, Socket};
+use jackfield::{Error, Identity, Socket};
 
 use crate::body::{self, Kind, Stream};
 use crate::random::Random;
@@ -18,7 +18,6 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct Flow {
     pub stream: Stream,
     pub socket: Socket,
-    pub mode: SendMode,
     pub to: Option<Identity>,
     /// Messages a second.
     pub rate: f64,
@@ -51,10 +50,10 @@ impl Flow {
     fn send(&self, random: &mut Random) -> bool {
         let sequence = self.sent.load(Ordering::Relaxed);
         let body = body::write(self.stream, sequence, length(self.stream.kind, random));
-        let result = match (self.to, self.mode) {
+        let result = match (self.to, self.stream.kind) {
             (Some(to), _) => self.socket.try_send_to(to, body),
-            (None, SendMode::Publish) => self.socket.send(body),
-            (None, SendMode::RoundRobin) => self.socket.send_timeout(body, PATIENCE),
+            (None, Kind::News) => self.socket.publish(body),
+            (None, _) => self.socket.send_timeout(body, PATIENCE),
         };
         match result.map_err(|error| error.reason) {
             Ok(_) => self.sent.store(sequence + 1, Ordering::Relaxed),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::{Event, SendMode, Socket, Stats};
+use jackfield::{Event, Socket, Stats};
 
 use crate::body::{self, Kind, Stream};
 use crate::cast::{self, Fate, Line, Role};
@@ -128,10 +128,6 @@ impl Play {
                 target,
             },
             socket: self.sockets[&line].clone(),
-            mode: match kind {
-                Kind::News => SendMode::Publish,
-                _ => SendMode::RoundRobin,
-            },
             to: target.map(|who| cast::identity(who, line)),
             rate: rate(kind),
             sent: Arc::default(),

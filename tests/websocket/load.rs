@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{Delivery, Limit, Overflow, SendMode};
+use jackfield::{Delivery, Limit, Overflow};
 
 use crate::browser::{Browser, CLOSE, FINAL, PING, PONG, binary, close, frame, raw, server};
 use crate::support::{
     SLACK, assert_law, await_event, await_no_peers, await_peers, connected, eventually, fill,
-    large, next, next_text, quick, send, timed,
+    large, next, next_text, publish, quick, send, timed,
 };
 use crate::wire::{ack, data, heartbeat};
 
@@ -126,15 +126,14 @@ fn a_socket_that_closes_on_a_slow_page_loses_nothing_and_says_1000() {
 
 #[test]
 fn a_browser_that_does_not_read_holds_nobody_up() {
-    let config = quick().send_mode(SendMode::Publish);
-    let (server, here) = server(config.outbox(Limit {
+    let (server, here) = server(quick().outbox(Limit {
         messages: 20,
         bytes: 16 * 1024 * 1024,
     }));
     let _asleep = Browser::join(&here, 1);
     let awake = connected(quick(), &raw(&here));
     await_peers(&server, 2);
-    let (_, took) = timed(|| (0..100).for_each(|number| send(&server, large(number))));
+    let (_, took) = timed(|| (0..100).for_each(|number| publish(&server, large(number))));
     assert!(took < SLACK, "{took:?}");
     next(&awake);
     assert_law(&server);
@@ -151,7 +150,7 @@ fn dropping_the_oldest_never_tears_a_frame() {
     let mut page = Browser::join(&here, 1);
     await_peers(&server, 1);
     (0..200).for_each(|number| {
-        send(&server, large(number));
+        publish(&server, large(number));
         if number % 10 == 0 {
             page.write_raw(&frame(FINAL | PING, b"?"));
         }

@@ -1,10 +1,10 @@
 //! Mixed: raw peers and browsers on one port are the same to the socket.
 
-use jackfield::{Candidate, DownReason, SendMode};
+use jackfield::{Candidate, DownReason};
 
 use crate::browser::{Browser, await_rejected, raw, server};
 use crate::support::{
-    await_no_peers, await_peers, connected, identity, next, next_text, quick, send,
+    await_no_peers, await_peers, connected, identity, next, next_text, publish, quick, send,
 };
 use crate::wire::{RawPeer, data, heartbeat, hello};
 
@@ -49,11 +49,11 @@ fn browsers_take_their_turn() {
 
 #[test]
 fn what_is_published_reaches_browsers_and_others() {
-    let (server, here) = server(quick().send_mode(SendMode::Publish));
+    let (server, here) = server(quick());
     let mut pages = [1, 2].map(|who| Browser::join(&here, who));
     let socket = connected(quick(), &raw(&here));
     await_peers(&server, 3);
-    send(&server, "news");
+    publish(&server, "news");
     pages
         .iter_mut()
         .for_each(|page| assert_eq!(text(page), "news"));

@@ -8,6 +8,7 @@ use crate::proto::hub::Hub;
 use crate::proto::hub::timing::TOGETHER;
 use crate::proto::link::{LOOKS, Link, Phase};
 use crate::proto::peer::Item;
+use crate::proto::whose::Whose;
 
 impl Hub {
     /// The law, and that what is counted twice is counted alike.
@@ -27,6 +28,17 @@ impl Hub {
         assert_eq!(self.queued_bytes, queued, "bytes queued");
         let held: usize = links().map(|link| link.unacknowledged).sum();
         let tracked = items.iter().filter(|item| item.id.is_some()).count();
+        let is_published = |item: &&&Item| item.whose == Whose::Published;
+        let published = items
+            .iter()
+            .filter(is_published)
+            .filter(|it| it.id.is_some());
+        assert_eq!(published.count(), 0, "what is published is not tracked");
+        let awaited = self.router.waiting.published() > 0;
+        assert!(
+            !awaited || self.router.roster().is_empty(),
+            "for the first who comes"
+        );
         assert_eq!(self.ledger.len(), held + tracked, "entries of the ledger");
         let held: usize = links().map(|link| link.unacknowledged_bytes).sum();
         let entries = items.iter().filter_map(|item| self.ledger.get(item.id?));

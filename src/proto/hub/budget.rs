@@ -2,7 +2,6 @@
 
 use crate::event::DropReason;
 use crate::message::Identity;
-use crate::policy::SendMode;
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId};
 
@@ -71,19 +70,25 @@ impl Hub {
         held > 0 && held + len > self.config.memory_budget / 2
     }
 
-    pub(super) fn budget(&self) -> Budget {
+    pub(super) fn budget_to_send(&self) -> Budget {
         let links = self.router.roster().len();
-        // A publish takes from the longest queues instead.
-        let is_shared = links > 1 && self.config.send_mode == SendMode::RoundRobin;
         Budget {
-            held: self.memory(),
-            limit: self.config.memory_budget / 2,
-            sharing: is_shared.then_some(links),
+            sharing: (links > 1).then_some(links),
+            ..self.budget_to_publish()
         }
     }
 
-    /// At the memory budget the longest queues give way: they are those of the slowest peers, or
-    /// of peers that went away.
+    /// A publish takes from the longest queues when memory is short.
+    pub(super) fn budget_to_publish(&self) -> Budget {
+        Budget {
+            held: self.memory(),
+            limit: self.config.memory_budget / 2,
+            sharing: None,
+        }
+    }
+
+    /// At the memory budget the longest queues give way, as far as what is oldest there was
+    /// published: they are those of the slowest peers, or of peers that went away.
     pub(super) fn relieve_memory(&mut self, len: usize) {
         while self.is_over_budget(len) {
             let before = self.queued_bytes;
@@ -94,7 +99,7 @@ impl Hub {
                 while is_shorter && self.queued_bytes > enough.max(half) {
                     is_shorter = self.shorten(queue);
                 }
-                if !is_shorter || self.queued_bytes <= enough {
+                if self.queued_bytes <= enough {
                     break;
                 }
             }
@@ -119,17 +124,18 @@ impl Hub {
         all
     }
 
-    /// Drops the oldest message of a queue, if there is one that may be dropped.
+    /// Drops the oldest message of a queue, if it may give way.
     fn shorten(&mut self, queue: Queue) -> bool {
         let identity = match queue {
             Queue::Outbox(link) => return self.drop_oldest(link, DropReason::MemoryBudget),
             Queue::Absent(identity) => identity,
         };
-        let Some(item) = self.peer_mut(identity).waiting.pop_front() else {
+        let waiting = &mut self.peer_mut(identity).waiting;
+        let may_give_way = waiting.may_give_way();
+        let Some(item) = may_give_way.then(|| waiting.pop_front()).flatten() else {
             return false;
         };
         self.queued_bytes -= item.memory();
-        self.forget(item.id);
         self.drop_messages(Some(identity), DropReason::MemoryBudget, 1);
         self.forget_if_blank(identity);
         true

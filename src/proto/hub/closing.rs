@@ -129,20 +129,16 @@ impl Hub {
 
     /// What is queued behind a write that does not end need not wait for it.
     fn take_from_writer(&mut self, id: LinkId) {
-        let is_tracked = self.is_tracked();
         let Some(link) = self.links[id.slot()].as_mut() else {
             return;
         };
-        if is_tracked {
-            if link.unacknowledged > 0 {
-                self.ledger.dissolve(id, link.outbox.chunks_mut());
-            }
-            return;
+        if link.unacknowledged > 0 {
+            self.ledger.dissolve(id, link.outbox.chunks_mut());
         }
         let (peer, before) = (link.peer, link.outbox.bytes());
         let queued = link.outbox.take_queued();
         self.queued_bytes -= before - link.outbox.bytes();
-        for one in queued.into_iter().rev() {
+        for one in queued.into_iter().rev().filter(|one| one.id.is_none()) {
             self.take_back_plain(peer, one);
         }
     }

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
-use crate::policy::SendMode;
 use crate::proto::chunk::Leftover;
 use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
+use crate::proto::hub::joining::whose;
 use crate::proto::hub::timing::TOGETHER;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::ledger::Entry;
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::peer::Item;
+use crate::proto::whose::Whose;
 
 /// How long a link whose write failed is still read, what a write may take that a last word waits
 /// for, and the least that a farewell may.
@@ -200,13 +201,10 @@ impl Hub {
     /// Messages that the link did not deliver go back to the front of where they came from.
     /// Returns how many at-most-once messages are in doubt.
     fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
-        if self.is_tracked() {
-            if let Some(peer) = link.peer.filter(|_| link.unacknowledged > 0) {
-                self.take_back_tracked(id, link, peer);
-            }
-            return 0;
-        }
-        let unsent = link.outbox.take_back();
+        let holder = link.peer.filter(|_| link.unacknowledged > 0);
+        let tracked = holder.map(|peer| self.release(id, link, peer));
+        let unsent = link.outbox.take_back().into_iter();
+        let unsent: Vec<Leftover> = unsent.filter(|one| one.id.is_none()).collect();
         let halfway = unsent.iter().filter(|one| one.written).count() as u64;
         let timeout = self.config.heartbeat.timeout;
         let written = if link.is_clean {
@@ -219,23 +217,31 @@ impl Hub {
         for one in unsent.into_iter().rev().filter(|one| !one.written) {
             self.take_back_plain(link.peer, one);
         }
+        // They are older, as far as they were written.
+        tracked
+            .into_iter()
+            .flatten()
+            .rev()
+            .for_each(|id| self.take_back_tracked(id));
         written + halfway
     }
 
     pub(super) fn take_back_plain(&mut self, peer: Option<Identity>, one: Leftover) {
-        let is_bound = one.direct || self.config.send_mode == SendMode::Publish;
-        let target = peer.filter(|_| is_bound);
+        let target = peer.filter(|_| one.whose != Whose::Anyone);
         self.wait_again(
             target,
             Item {
                 id: None,
+                whose: one.whose,
                 body: one.body,
                 expires: None,
             },
         );
     }
 
-    fn take_back_tracked(&mut self, id: LinkId, link: &mut Link, peer: Identity) {
+    /// The messages that a link has not got acknowledged, the oldest first, but for those that are
+    /// given up.
+    fn release(&mut self, id: LinkId, link: &mut Link, peer: Identity) -> Vec<MessageId> {
         self.ledger.dissolve(id, link.outbox.chunks_mut());
         for message in link.outbox.written_ids() {
             self.ledger.handle_written(self.now, message);
@@ -248,19 +254,19 @@ impl Hub {
         let held = self.ledger.release(id, peer).into_iter();
         let (lost, kept): (Vec<_>, Vec<_>) = held.partition(|id| is_lost(self, id));
         lost.into_iter().for_each(|id| self.give_up(id));
-        for id in kept.into_iter().rev() {
-            if let Some(entry) = self.ledger.get(id) {
-                let (target, body) = (entry.target(), entry.body.clone());
-                let expires = None;
-                self.wait_again(
-                    target,
-                    Item {
-                        id: Some(id),
-                        body,
-                        expires,
-                    },
-                );
-            }
+        kept
+    }
+
+    fn take_back_tracked(&mut self, id: MessageId) {
+        if let Some(entry) = self.ledger.get(id) {
+            let (target, body) = (entry.target(), entry.body.clone());
+            let item = Item {
+                id: Some(id),
+                whose: whose(target),
+                body,
+                expires: None,
+            };
+            self.wait_again(target, item);
         }
     }
 

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use crate::endpoint::Remote;
+use crate::event::DropReason;
 use crate::message::{Frames, Identity};
-use crate::policy::Limit;
+use crate::policy::{Limit, Overflow};
 use crate::proto::chunk::FULL;
 use crate::proto::frame;
 use crate::proto::hub::Hub;
 use crate::proto::hub::sending::Sent;
 use crate::proto::link::{Link, LinkId};
 use crate::proto::outbox::WORTH_SHARING;
+use crate::proto::whose::Whose;
 
 /// From so many peers on, a round of writes takes so long that it pays to wait for what comes next.
 const VERY_MANY: usize = 128;
@@ -32,18 +34,41 @@ const FULL_FOR_SEVERAL: usize = 4 * FULL;
 /// waits until some of it was read, and is woken for that.
 const FULL_FOR_UNIX: usize = 3 * FULL;
 
+/// Whom gathered messages are for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Audience {
+    /// The one peer that is there, whose turn it always is.
+    #[default]
+    Turn,
+    /// Every peer that is there.
+    Everyone,
+    /// The peers that were named.
+    Named,
+}
+
+impl Audience {
+    fn whose(self) -> Whose {
+        match self {
+            Audience::Turn => Whose::Anyone,
+            Audience::Everyone => Whose::Published,
+            Audience::Named => Whose::Peer,
+        }
+    }
+}
+
 /// Messages that no outbox has yet. Everybody whom they are for gets all of them, and has room.
 #[derive(Default)]
 pub(super) struct Gathered {
     bytes: Vec<u8>,
     messages: usize,
     links: Vec<LinkId>,
+    /// Those who have no room, in order: they count as absent until they have some.
+    full: Vec<LinkId>,
     /// How many more messages and bytes every outbox has room for.
     room: (usize, usize),
     /// So many bytes of them are enough to be written.
-    full: usize,
-    /// They are for the peers that were named, and not for whoever is there.
-    is_named: bool,
+    enough: usize,
+    audience: Audience,
     /// The peers that the last message was for which named any.
     named: Vec<Identity>,
     /// So many turns of the keeper are for what several outboxes got at once.
@@ -82,6 +107,11 @@ impl Gathered {
         }
     }
 
+    /// Messages of them that `link` has no room for.
+    pub(super) fn is_missed_by(&self, link: LinkId) -> bool {
+        self.messages > 0 && self.full.binary_search(&link).is_ok()
+    }
+
     /// How many writes it takes, if they are very many.
     pub(super) fn round(&self) -> usize {
         match self.links.len() {
@@ -115,7 +145,7 @@ impl Gathered {
     }
 
     fn is_ripe_for(&self, len: usize) -> bool {
-        self.messages > 0 && self.bytes.len() + len > self.full
+        self.messages > 0 && self.bytes.len() + len > self.enough
     }
 
     #[inline]
@@ -135,27 +165,60 @@ pub(super) fn is_long(limit: Limit) -> bool {
 }
 
 impl Hub {
-    /// Adds a message to those for everybody on the roster, if they are being gathered and it
-    /// changes nothing else. Says how many get it.
+    /// Adds a message to those for the same audience, if they are being gathered and it changes
+    /// nothing else.
     #[inline(always)]
-    pub(super) fn gather_on(&mut self, body: &[u8]) -> Option<usize> {
-        let gathered = &mut self.gathered;
+    pub(super) fn gather_on(&mut self, audience: Audience, body: &[u8]) -> Option<Sent> {
+        let gathered = &self.gathered;
         let len = frame::DATA_HEADER + body.len();
-        let is_going_on = gathered.messages > 0 && !gathered.is_named && 2 * len <= FULL;
-        let fits = gathered.has_room(len) && !gathered.is_ripe_for(len);
-        if !is_going_on || !fits {
-            return None;
-        }
-        gathered.add(body);
-        let queued = gathered.links.len();
-        self.queued_bytes += len * queued;
-        self.stats.accepted += queued as u64;
-        Some(queued)
+        let is_going_on = gathered.messages > 0 && gathered.audience == audience;
+        let fits = 2 * len <= FULL && gathered.has_room(len) && !gathered.is_ripe_for(len);
+        (is_going_on && fits).then(|| self.add(body))
     }
 
-    /// Takes a message for everybody on the roster, if it is small and they all have room.
-    pub(super) fn gather(&mut self, body: &[u8]) -> Option<Sent> {
-        self.gather_for(false, body)
+    /// Takes a message for everybody whom it is for, if it is small and they all have room.
+    pub(super) fn gather(&mut self, audience: Audience, body: &[u8]) -> Option<Sent> {
+        let is_tracked = self.is_tracked() && audience != Audience::Everyone;
+        let len = frame::DATA_HEADER + body.len();
+        if 2 * len > FULL || is_tracked {
+            return None;
+        }
+        let gathered = &self.gathered;
+        let is_ripe = gathered.is_ripe_for(len);
+        let is_going_on = gathered.messages > 0 && gathered.audience == audience;
+        if !is_going_on || is_ripe || !gathered.has_room(len) {
+            self.settle();
+            self.begin(audience, len)?;
+        }
+        let gathered = &self.gathered;
+        if !gathered.has_room(len) {
+            return None;
+        }
+        // Who writes to the only peer, or is about to, finds it by itself.
+        self.effects.wake.keeper |= gathered.messages == 0 && gathered.links.len() > 1;
+        let sent = self.add(body);
+        // What fills a chunk is written by whoever has filled it, if that is for one peer.
+        let only = self.gathered.links.first();
+        let link = only.filter(|_| sent.queued == 1 && is_ripe).copied();
+        Some(Sent { link, ..sent })
+    }
+
+    #[inline(always)]
+    fn add(&mut self, body: &[u8]) -> Sent {
+        let gathered = &mut self.gathered;
+        gathered.add(body);
+        let (queued, dropped) = (gathered.links.len(), gathered.full.len());
+        self.queued_bytes += (frame::DATA_HEADER + body.len()) * queued;
+        self.stats.accepted += queued as u64;
+        if dropped > 0 && gathered.audience == Audience::Everyone {
+            self.stats.accepted += dropped as u64;
+            self.stats.dropped_outbox_full += dropped as u64;
+        }
+        Sent {
+            link: None,
+            queued,
+            dropped,
+        }
     }
 
     /// The same for peers that were named before as they are now. Who is named differently each
@@ -168,71 +231,72 @@ impl Hub {
             self.gathered.lately = 0;
             return None;
         }
-        self.gather_for(true, body)
+        self.gather(Audience::Named, body)
     }
 
-    fn gather_for(&mut self, is_named: bool, body: &[u8]) -> Option<Sent> {
-        let len = frame::DATA_HEADER + body.len();
-        if 2 * len > FULL || self.is_tracked() {
-            return None;
-        }
-        let gathered = &self.gathered;
-        let is_ripe = gathered.is_ripe_for(len);
-        let is_going_on = gathered.messages > 0 && gathered.is_named == is_named;
-        if !is_going_on || is_ripe || !gathered.has_room(len) {
-            self.settle();
-            self.begin(is_named)?;
-        }
-        let gathered = &mut self.gathered;
-        if !gathered.has_room(len) {
-            return None;
-        }
-        // Who writes to the only peer, or is about to, finds it by itself.
-        self.effects.wake.keeper |= gathered.messages == 0 && gathered.links.len() > 1;
-        gathered.add(body);
-        let queued = gathered.links.len();
-        self.queued_bytes += len * queued;
-        self.stats.accepted += queued as u64;
-        // What fills a chunk is written by whoever has filled it, if that is for one peer.
-        let only = gathered.links.first().filter(|_| queued == 1 && is_ripe);
-        Some(Sent {
-            link: only.copied(),
-            queued,
-            dropped: 0,
-        })
+    /// The peers that were named and have no room for what is gathered.
+    pub(super) fn missed(&self) -> Vec<Identity> {
+        let full = self.gathered.full.iter();
+        full.filter_map(|id| self.peer_of(*id)).collect()
     }
 
-    /// Finds out whom the next messages are for, and how many of them.
-    fn begin(&mut self, is_named: bool) -> Option<()> {
+    /// Finds out whom the next messages are for, and how many of them. The first takes `len` bytes.
+    fn begin(&mut self, audience: Audience, len: usize) -> Option<()> {
         let mut links = std::mem::take(&mut self.gathered.links);
         links.clear();
-        match is_named {
-            false => links.extend_from_slice(self.router.roster()),
-            true => self.find_named(&mut links)?,
+        match audience {
+            Audience::Turn | Audience::Everyone => links.extend_from_slice(self.router.roster()),
+            Audience::Named => self.find_named(&mut links)?,
         }
+        let limit = match audience {
+            Audience::Turn | Audience::Everyone => self.config.outbox,
+            Audience::Named => self.config.outbox.but_a_quarter(),
+        };
+        self.set_full_apart(audience, &mut links, limit, len)?;
         // One message for one peer is written at once; from the second on, somebody is at it.
         if let [only] = *links {
             let is_busy = |link: &&Link| link.is_dirty || link.outbox.is_writing();
             self.link(only).filter(is_busy)?;
         }
-        let limit = match is_named {
-            false => self.config.outbox,
-            true => self.config.outbox.but_a_quarter(),
-        };
-        self.gathered.room = self.common_room(&links, limit)?;
-        self.gathered.full = match links.len() > 1 && is_long(limit) {
-            true => self.full_for(&links),
+        self.gathered.room = self.common_room(audience, &links, limit)?;
+        self.gathered.enough = match links.len() > 1 && is_long(limit) {
+            true => self.enough_for(&links),
             false => FULL,
         };
         self.gathered.links = links;
-        if self.gathered.is_named != is_named {
-            self.gathered.is_named = is_named;
+        if self.gathered.audience != audience {
+            self.gathered.audience = audience;
             self.gathered.lately = 0;
         }
         Some(())
     }
 
-    fn full_for(&self, several: &[LinkId]) -> usize {
+    /// Leaves those in `links` that have room for so many bytes, if the others may do without.
+    fn set_full_apart(
+        &mut self,
+        audience: Audience,
+        links: &mut Vec<LinkId>,
+        limit: Limit,
+        len: usize,
+    ) -> Option<()> {
+        let mut full = std::mem::take(&mut self.gathered.full);
+        full.clear();
+        links.retain(|id| {
+            let has_room = self
+                .link(*id)
+                .is_some_and(|it| it.outbox.has_room(limit, len));
+            full.extend((!has_room).then_some(*id));
+            has_room
+        });
+        full.sort_unstable();
+        let waits = matches!(self.config.overflow, Overflow::Block | Overflow::DropOldest);
+        let may_miss = audience == Audience::Named || (audience == Audience::Everyone && !waits);
+        let is_fine = full.is_empty() || may_miss;
+        self.gathered.full = full;
+        is_fine.then_some(())
+    }
+
+    fn enough_for(&self, several: &[LinkId]) -> usize {
         let is_at_unix = |link: &Link| link.remote == Remote::Unix;
         let mut links = several.iter().filter_map(|id| self.link(*id));
         match links.any(is_at_unix) {
@@ -267,11 +331,12 @@ impl Hub {
         }
         let bytes = Frames::new(bytes);
         let links = std::mem::take(&mut self.gathered.links);
-        let is_named = self.gathered.is_named;
+        let whose = self.gathered.audience.whose();
+        self.tell_full(messages);
         let mut spare = Vec::new();
         for id in &links {
             let link = self.link_mut(*id).expect("who is gathered for has a link");
-            link.outbox.push_gathered(&bytes, messages, is_named);
+            link.outbox.push_gathered(&bytes, messages, whose);
             if spare.capacity() == 0 {
                 spare = link.outbox.take_spare();
             }
@@ -291,9 +356,31 @@ impl Hub {
         self.gathered.bytes.clear();
     }
 
+    /// Those who had no room have missed so many messages, which are counted already.
+    fn tell_full(&mut self, messages: usize) {
+        if self.gathered.audience != Audience::Everyone {
+            return;
+        }
+        let full = std::mem::take(&mut self.gathered.full);
+        for id in &full {
+            let peer = self.peer_of(*id);
+            self.note_drops(peer, DropReason::OutboxFull, messages as u64);
+        }
+        self.gathered.full = full;
+    }
+
     /// The messages and bytes that all of them have room for.
-    fn common_room(&self, links: &[LinkId], limit: Limit) -> Option<(usize, usize)> {
-        let part = self.budget().in_plenty() / links.len().max(1);
+    fn common_room(
+        &self,
+        audience: Audience,
+        links: &[LinkId],
+        limit: Limit,
+    ) -> Option<(usize, usize)> {
+        let budget = match audience {
+            Audience::Everyone => self.budget_to_publish(),
+            Audience::Turn | Audience::Named => self.budget_to_send(),
+        };
+        let part = budget.in_plenty() / links.len().max(1);
         let mut room = (limit.messages, limit.bytes.min(part));
         for id in links {
             let outbox = &self.link(*id)?.outbox;

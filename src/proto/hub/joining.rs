@@ -4,34 +4,43 @@
 //! [`Hub::send`], which decides all that there is to decide.
 
 use crate::message::{Body, Identity};
-use crate::policy::SendMode;
 use crate::proto::chunk::LARGE;
 use crate::proto::hub::Hub;
+use crate::proto::hub::gathering::Audience;
+use crate::proto::hub::sending::Sent;
 use crate::proto::ledger::Ledger;
 use crate::proto::link::{Link, LinkId};
 use crate::proto::outbox::Payload;
+use crate::proto::whose::Whose;
 
 impl Hub {
-    /// Adds a message to what somebody is about to write, if there is plenty of room. Says how many
-    /// get it.
+    /// Adds a message to what somebody is about to write, if there is plenty of room.
     #[inline(always)]
-    pub(crate) fn join(&mut self, body: &[u8]) -> Option<usize> {
+    pub(crate) fn join(&mut self, body: &[u8]) -> Option<Sent> {
         if !self.router.waiting.is_empty() || self.news.bytes() > 0 {
             return None;
         }
         match self.gathered.is_empty() {
-            false => self.gather_on(body),
+            false => self.gather_on(Audience::Turn, body),
             true => self.follow(body),
         }
     }
 
+    /// The same for one that everybody gets.
+    #[inline(always)]
+    pub(crate) fn join_publish(&mut self, body: &[u8]) -> Option<Sent> {
+        let is_short = self.news.bytes() > 0;
+        (!is_short)
+            .then(|| self.gather_on(Audience::Everyone, body))
+            .flatten()
+    }
+
     /// The same for one that has an outbox of its own to go to, that of the peer whose turn it is.
-    fn follow(&mut self, body: &[u8]) -> Option<usize> {
+    fn follow(&mut self, body: &[u8]) -> Option<Sent> {
         let is_tracked = self.is_tracked();
-        let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
         let are_several = self.router.roster().len() > 1;
-        let has_plenty = self.budget().in_plenty() > 2 * LARGE;
-        if !is_in_turn || !(are_several || is_tracked) || !has_plenty || body.len() >= LARGE {
+        let has_plenty = self.budget_to_send().in_plenty() > 2 * LARGE;
+        if !(are_several || is_tracked) || !has_plenty || body.len() >= LARGE {
             return None;
         }
         let id = self.router.upcoming()?;
@@ -45,16 +54,17 @@ impl Hub {
         }
         self.queued_bytes += match is_tracked {
             true => track(&mut self.ledger, link, id, None, body),
-            false => link.outbox.append(None, false, body),
+            false => link.outbox.append(None, Whose::Anyone, body),
         };
         self.stats.accepted += 1;
+        self.publishes = false;
         self.router.pass();
-        Some(1)
+        Some(Sent::to(1))
     }
 
     /// Queues a tracked message, behind others if that is easily done.
-    pub(super) fn queue_tracked(&mut self, id: LinkId, direct: bool, body: &[u8]) {
-        let target = self.peer_of(id).filter(|_| direct);
+    pub(super) fn queue_tracked(&mut self, id: LinkId, whose: Whose, body: &[u8]) {
+        let target = self.peer_of(id).filter(|_| whose == Whose::Peer);
         let link = self.links[id.slot()].as_mut().expect("it is up");
         if body.len() < LARGE && link.outbox.make_place(body.len()) {
             self.queued_bytes += track(&mut self.ledger, link, id, target, body);
@@ -62,7 +72,7 @@ impl Hub {
         }
         let body = Body::from(body);
         let message = self.ledger.insert(target, body.clone());
-        self.queue(id, Some(message), direct, Payload::Shared(&body));
+        self.queue(id, Some(message), whose, Payload::Shared(&body));
     }
 }
 
@@ -76,13 +86,13 @@ fn track(
     target: Option<Identity>,
     body: &[u8],
 ) -> usize {
-    let direct = target.is_some();
+    let whose = whose(target);
     link.unacknowledged += 1;
-    match link.outbox.may_list(direct) {
+    match link.outbox.may_list(whose) {
         Some(sheet) => {
             let (sheet, message, memory) = ledger.enlist(sheet, id, target, body.len());
             link.unacknowledged_bytes += memory;
-            link.outbox.append_listed(sheet, message, direct, body)
+            link.outbox.append_listed(sheet, message, whose, body)
         }
         None => track_alone(ledger, link, id, target, body),
     }
@@ -98,5 +108,13 @@ fn track_alone(
 ) -> usize {
     let (message, memory) = ledger.assign(id, target, body);
     link.unacknowledged_bytes += memory;
-    link.outbox.append(Some(message), target.is_some(), body)
+    link.outbox.append(Some(message), whose(target), body)
+}
+
+/// Whose a tracked message is.
+pub(super) fn whose(target: Option<Identity>) -> Whose {
+    match target {
+        None => Whose::Anyone,
+        Some(_) => Whose::Peer,
+    }
 }

@@ -1,22 +1,21 @@
 //! Lending: a large message for an idle link is written from where its sender has it.
 
 use crate::message::Identity;
-use crate::policy::SendMode;
 use crate::proto::chunk::{Chunk, LARGE};
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId};
+use crate::proto::whose::Whose;
 
 impl Hub {
     /// Accepts a large message for a link that has nothing else to write. The caller writes the chunk
     /// at once, the payload from where it lies, and copies what the kernel does not take.
     pub(crate) fn lend(&mut self, to: Option<Identity>, body: &[u8]) -> Option<(LinkId, Chunk)> {
-        let is_in_turn = self.config.send_mode == SendMode::RoundRobin;
         let is_first = self.router.waiting.is_empty() && self.news.bytes() == 0;
         if body.len() < LARGE || self.is_tracked() || !is_first {
             return None;
         }
         let id = match to {
-            None => self.router.upcoming().filter(|_| is_in_turn)?,
+            None => self.router.upcoming()?,
             Some(peer) => self.peers.get(&peer)?.link?,
         };
         let is_idle = self.link(id).is_some_and(Link::is_idle);
@@ -24,8 +23,10 @@ impl Hub {
         if !is_idle || !self.has_room(id, body.len()) {
             return None;
         }
+        self.publishes = false;
+        let whose = to.map_or(Whose::Anyone, |_| Whose::Peer);
         let link = self.link_mut(id)?;
-        self.queued_bytes += link.outbox.push_lent(to.is_some(), body.len());
+        self.queued_bytes += link.outbox.push_lent(whose, body.len());
         self.stats.accepted += 1;
         if to.is_none() {
             self.router.pass();

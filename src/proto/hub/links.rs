@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use crate::endpoint::{Endpoint, Remote};
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
-use crate::policy::{Candidate, SendMode};
+use crate::policy::Candidate;
 use crate::proto::delivery::Presence;
 use crate::proto::dial::{DialId, DialState};
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
 use crate::proto::outbox::Payload;
+use crate::proto::whose::Whose;
 
 /// How long a peer that shows nothing after HELLO may still refuse us.
 const CONFIRM_WITHIN: Duration = Duration::from_millis(50);
@@ -294,24 +295,34 @@ impl Hub {
     fn pour(&mut self, id: LinkId, peer: Identity) {
         while let Some(item) = self.peer_mut(peer).waiting.pop_front() {
             self.queued_bytes -= item.memory();
-            self.queue(id, item.id, true, Payload::Shared(&item.body));
+            self.queue(id, item.id, item.whose, Payload::Shared(&item.body));
         }
-        if self.config.send_mode == SendMode::Publish {
-            self.pour_news(id, peer);
+        if self.router.waiting.published() > 0 {
+            self.pour_published(id, peer);
         }
         self.pump();
         self.mark_dirty(id);
     }
 
-    /// On top of what the peer had of its own, but no more than as much again: who comes and goes
-    /// and reads nothing must not pile up what it never reads.
-    fn pour_news(&mut self, id: LinkId, peer: Identity) {
+    /// The first peer since nobody was there gets what was published meanwhile, on top of what it
+    /// had of its own, but no more than as much again: who comes and goes and reads nothing must not
+    /// pile up what it never reads. What was sent stays in its place, or waits on without room.
+    fn pour_published(&mut self, id: LinkId, peer: Identity) {
         let most = self.config.outbox.doubled();
-        while let Some(item) = self.router.waiting.pop_front() {
+        let mut is_full = false;
+        for item in self.router.waiting.take() {
+            let len = item.body.len();
+            if item.whose == Whose::Anyone {
+                is_full |= !self.may_go_to(id, len, None);
+                if is_full {
+                    self.router.waiting.push_back(item);
+                    continue;
+                }
+            }
             self.queued_bytes -= item.memory();
             let link = self.link(id);
-            if link.is_some_and(|link| link.outbox.has_room(most, item.body.len())) {
-                self.queue(id, item.id, false, Payload::Shared(&item.body));
+            if link.is_some_and(|link| link.outbox.has_room(most, len)) {
+                self.queue(id, item.id, item.whose, Payload::Shared(&item.body));
             } else {
                 self.drop_messages(Some(peer), DropReason::OutboxFull, 1);
             }

@@ -67,6 +67,8 @@ pub(crate) struct Hub {
     router: Router,
     ledger: Ledger,
     gathered: Gathered,
+    /// The latest message was published.
+    publishes: bool,
     /// Links that the keeper should write.
     dirty: VecDeque<LinkId>,
     /// When a write last ended, or a message of a burst was queued.
@@ -156,6 +158,7 @@ impl Hub {
             router: Router::default(),
             ledger,
             gathered: Gathered::default(),
+            publishes: false,
             dirty: VecDeque::new(),
             busy_until: now,
             freed: (0, 0),
@@ -227,25 +230,20 @@ impl Hub {
 
     /// The counters, with what the socket holds at this moment.
     pub(crate) fn stats(&self) -> Stats {
-        // A socket is all at-least-once or not at all, and then the ledger has what is queued.
-        let waiting = match self.is_tracked() {
-            true => self.ledger.len(),
-            false => self.queued_messages(),
-        };
+        // The ledger has all that has an id, wherever else it is.
+        let absent = self.peers.values().map(|peer| peer.waiting.untracked());
+        let links = self.links.iter().flatten();
+        let outboxes = links.map(|link| link.outbox.untracked());
+        let (gathered, _) = self.gathered.copies();
+        let queued = self.router.waiting.untracked() + absent.sum::<usize>();
+        let waiting = self.ledger.len() + queued + outboxes.sum::<usize>() + gathered;
         Stats {
             waiting: waiting as u64,
             ..self.stats
         }
     }
 
-    fn queued_messages(&self) -> usize {
-        let absent = self.peers.values().map(|peer| peer.waiting.len());
-        let links = self.links.iter().flatten();
-        let outboxes = links.map(|link| link.outbox.messages());
-        let (gathered, _) = self.gathered.copies();
-        self.router.waiting.len() + absent.sum::<usize>() + outboxes.sum::<usize>() + gathered
-    }
-
+    /// What is sent is kept until it is acknowledged; what is published is not.
     fn is_tracked(&self) -> bool {
         self.config.delivery == Delivery::AtLeastOnce
     }
@@ -321,6 +319,10 @@ impl Hub {
     /// Counts dropped messages; the event follows at the next timeout, one for many.
     fn drop_messages(&mut self, peer: Option<Identity>, reason: DropReason, count: u64) {
         self.stats.count_drop(reason, count);
+        self.note_drops(peer, reason, count);
+    }
+
+    fn note_drops(&mut self, peer: Option<Identity>, reason: DropReason, count: u64) {
         *self.drops.entry((peer, reason)).or_insert(0) += count;
         if self.drops_due.is_none() {
             // A send does not know the time, so the first drop may be told at once.

@@ -5,6 +5,7 @@ use crate::proto::chunk::LARGE;
 use crate::proto::hub::Hub;
 use crate::proto::link::LinkId;
 use crate::proto::outbox::Payload;
+use crate::proto::whose::Whose;
 
 /// Whom a message did not reach, and the one link that the caller may write.
 #[derive(Default)]
@@ -17,11 +18,12 @@ impl Hub {
     /// Queues a copy for each of `peers` that is up and has used less than three quarters of its
     /// outbox: the rest is for what is sent to it alone.
     pub(crate) fn send_to_each(&mut self, peers: &[Identity], body: &[u8]) -> Cast {
+        self.publishes = false;
         self.relieve_news(body.len());
         if let Some(sent) = self.gather_named(peers, body) {
             return Cast {
                 link: sent.link,
-                ..Cast::default()
+                missed: self.missed(),
             };
         }
         self.settle();
@@ -41,7 +43,7 @@ impl Hub {
                 .as_ref()
                 .filter(|_| self.is_tracked())
                 .map(|body| self.ledger.insert(Some(*peer), body.clone()));
-            self.queue(link, id, true, payload);
+            self.queue(link, id, Whose::Peer, payload);
             match peers.len() {
                 1 => cast.link = Some(link),
                 _ => self.mark_dirty(link),
@@ -56,7 +58,7 @@ impl Hub {
         let limit = self.config.outbox.but_a_quarter();
         let has_room = link.outbox.has_room(limit, len)
             && link.unacknowledged < self.config.unacknowledged_or_default()
-            && self.budget().allows(link, len);
+            && self.budget_to_send().allows(link, len);
         has_room.then_some(id)
     }
 }

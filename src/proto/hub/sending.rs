@@ -1,15 +1,18 @@
 //! Sending: who gets a message, and what happens when nobody has room for it.
 
+use crate::config::Config;
 use crate::event::DropReason;
 use crate::message::{Body, Identity};
-use crate::policy::{Overflow, SendMode};
-use crate::proto::chunk::{LARGE, Leftover};
+use crate::policy::Overflow;
+use crate::proto::chunk::LARGE;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::budget::Budget;
-use crate::proto::link::LinkId;
+use crate::proto::hub::gathering::Audience;
+use crate::proto::link::{Link, LinkId};
 use crate::proto::outbox::Payload;
 use crate::proto::peer::Item;
+use crate::proto::whose::Whose;
 
 /// What became of an accepted message.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -49,30 +52,39 @@ pub(crate) enum Refusal {
 }
 
 impl Hub {
-    /// Accepts a message for whoever the send mode says.
+    /// Accepts a message for the next peer in turn.
     pub(crate) fn send(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
-        if let Some(queued) = self.join(body) {
-            return Ok(Sent::to(queued));
+        if let Some(sent) = self.join(body) {
+            return Ok(sent);
         }
+        self.publishes = false;
         self.relieve_news(body.len());
-        match self.config.send_mode {
-            SendMode::RoundRobin => self.send_to_next(body),
-            SendMode::Publish => self.send_to_all(body),
+        self.send_to_next(body)
+    }
+
+    /// Accepts a message for everybody who is there.
+    pub(crate) fn publish(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+        if let Some(sent) = self.join_publish(body) {
+            return Ok(sent);
         }
+        self.publishes = true;
+        self.relieve_news(body.len());
+        self.send_to_all(body)
     }
 
     /// Accepts a message for one peer.
     pub(crate) fn send_to(&mut self, to: Identity, body: &[u8]) -> Result<Sent, Refusal> {
         self.settle();
+        self.publishes = false;
         self.relieve_news(body.len());
         let peer = self.peers.get(&to).ok_or(Refusal::NoPeer)?;
         let link = peer.link.ok_or(Refusal::NoPeer)?;
         if self.link(link).is_some_and(|link| link.is_up()) {
-            if !self.has_room(link, body.len()) && !self.make_room(link, body.len())? {
-                return Ok(self.reject_copy(Some(to), DropReason::OutboxFull));
+            if !self.has_room(link, body.len()) {
+                return Err(Refusal::Full);
             }
             self.stats.accepted += 1;
-            self.queue_new(link, true, body);
+            self.queue_new(link, Whose::Peer, body);
             return Ok(Sent::on(link));
         }
         // Its handshake is not through: it waits with what came back for the same peer.
@@ -81,7 +93,7 @@ impl Hub {
             return Err(Refusal::Full);
         }
         self.stats.accepted += 1;
-        let item = self.new_item(Some(to), body);
+        let item = self.new_item(Some(to), Whose::Peer, body);
         self.queued_bytes += item.memory();
         self.peer_mut(to).waiting.push_back(item);
         Ok(Sent::to(1))
@@ -101,70 +113,38 @@ impl Hub {
         // To one peer in its turn is to everybody.
         let is_alone = self.router.roster().len() == 1;
         let gathered = (is_alone && !is_behind)
-            .then(|| self.gather(body))
+            .then(|| self.gather(Audience::Turn, body))
             .flatten();
         if let Some(sent) = gathered {
             return Ok(sent);
         }
         self.settle();
-        let budget = Some(self.budget());
+        let budget = Some(self.budget_to_send());
         let next = (!is_behind).then(|| self.pick(body.len(), budget));
         if let Some(link) = next.flatten() {
             self.stats.accepted += 1;
-            self.queue_new(link, false, body);
+            self.queue_new(link, Whose::Anyone, body);
             return Ok(Sent::on(link));
         }
-        if self.router.roster().is_empty() {
-            return self.wait_for_peer(body);
+        if !self.router.roster().is_empty() || !self.may_wait(body.len()) {
+            return Err(Refusal::Full);
         }
-        if is_behind {
-            return self.wait_behind(body);
-        }
-        let next = self.router.pick(|_| true).expect("the roster is not empty");
-        if !self.make_room(next, body.len())? {
-            return Ok(self.reject_copy(None, DropReason::OutboxFull));
-        }
-        self.stats.accepted += 1;
-        self.queue_new(next, false, body);
-        Ok(Sent::on(next))
-    }
-
-    /// Peers are there but full, and older messages wait for them already.
-    fn wait_behind(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
-        match self.config.overflow_or_default() {
-            Overflow::Block => Err(Refusal::Full),
-            Overflow::DropNewest | Overflow::Disconnect => {
-                Ok(self.reject_copy(None, DropReason::OutboxFull))
-            }
-            Overflow::DropOldest => {
-                while !self.may_wait(body.len()) && !self.router.waiting.is_empty() {
-                    self.drop_waiting();
-                }
-                if !self.may_wait(body.len()) {
-                    return Ok(self.reject_copy(None, DropReason::MemoryBudget));
-                }
-                self.keep_waiting(body);
-                Ok(Sent::default())
-            }
-        }
+        Ok(self.keep_waiting(Whose::Anyone, body))
     }
 
     fn send_to_all(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
         if self.router.roster().is_empty() {
-            return self.wait_for_peer(body);
+            return self.publish_to_nobody(body);
         }
-        if let Some(sent) = self.gather(body) {
+        if let Some(sent) = self.gather(Audience::Everyone, body) {
             return Ok(sent);
         }
         self.settle();
         let count = self.router.roster().len();
         let mut sent = Sent::default();
-        if self.config.overflow_or_default() == Overflow::Block {
-            let everyone = self.router.roster().iter();
-            if !everyone
-                .copied()
-                .all(|link| self.has_room(link, body.len()))
-            {
+        if self.config.overflow == Overflow::Block {
+            let mut everyone = self.router.roster().iter();
+            if !everyone.all(|link| self.has_room_for_copy(*link, body.len())) {
                 return Err(Refusal::Full);
             }
         }
@@ -175,15 +155,13 @@ impl Hub {
         for index in 0..count {
             let link = self.router.roster()[index];
             self.stats.accepted += 1;
-            let fits = self.has_room(link, body.len())
-                || self.make_room(link, body.len()).unwrap_or(false);
-            if !fits {
+            if !self.has_room_for_copy(link, body.len()) && !self.make_room(link, body.len()) {
                 let peer = self.link(link).and_then(|link| link.peer);
                 self.drop_messages(peer, self.full_reason(link, body.len()), 1);
                 sent.dropped += 1;
                 continue;
             }
-            self.queue(link, None, false, payload);
+            self.queue(link, None, Whose::Published, payload);
             sent.queued += 1;
             if count == 1 {
                 sent.link = Some(link);
@@ -194,24 +172,33 @@ impl Hub {
         Ok(sent)
     }
 
-    /// Nobody is connected.
-    fn wait_for_peer(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+    /// It waits for the first who comes. Of what waits, only what was published gives way to it.
+    fn publish_to_nobody(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
         while !self.may_wait(body.len()) {
-            match self.config.overflow_or_default() {
+            let may_give_way = self.router.waiting.may_give_way();
+            match self.config.overflow {
                 Overflow::Block => return Err(Refusal::Full),
-                Overflow::DropOldest if !self.router.waiting.is_empty() => self.drop_waiting(),
-                _ => return Ok(self.reject_copy(None, DropReason::WaitingFull)),
+                Overflow::DropOldest if may_give_way => self.drop_waiting(),
+                _ => {
+                    self.stats.accepted += 1;
+                    self.drop_messages(None, DropReason::WaitingFull, 1);
+                    let dropped = 1;
+                    return Ok(Sent {
+                        dropped,
+                        ..Sent::default()
+                    });
+                }
             }
         }
-        self.keep_waiting(body);
-        Ok(Sent::default())
+        Ok(self.keep_waiting(Whose::Published, body))
     }
 
-    fn keep_waiting(&mut self, body: &[u8]) {
+    fn keep_waiting(&mut self, whose: Whose, body: &[u8]) -> Sent {
         self.stats.accepted += 1;
-        let item = self.new_item(None, body);
+        let item = self.new_item(None, whose, body);
         self.queued_bytes += item.memory();
         self.router.waiting.push_back(item);
+        Sent::default()
     }
 
     fn may_wait(&self, len: usize) -> bool {
@@ -221,19 +208,8 @@ impl Hub {
     fn drop_waiting(&mut self) {
         if let Some(item) = self.router.waiting.pop_front() {
             self.queued_bytes -= item.memory();
-            self.forget(item.id);
             self.drop_messages(None, DropReason::WaitingFull, 1);
             self.effects.wake.room = true;
-        }
-    }
-
-    /// A message is accepted and dropped at once.
-    fn reject_copy(&mut self, peer: Option<Identity>, reason: DropReason) -> Sent {
-        self.stats.accepted += 1;
-        self.drop_messages(peer, reason, 1);
-        Sent {
-            dropped: 1,
-            ..Sent::default()
         }
     }
 
@@ -248,7 +224,7 @@ impl Hub {
             };
             let item = self.router.waiting.pop_front().expect("it has a front");
             self.queued_bytes -= item.memory();
-            self.queue(link, item.id, false, Payload::Shared(&item.body));
+            self.queue(link, item.id, item.whose, Payload::Shared(&item.body));
             self.mark_dirty(link);
             self.effects.wake.room = true;
         }
@@ -256,24 +232,28 @@ impl Hub {
 
     /// Whose turn it is among those who have room, within a budget if it is a new message.
     fn pick(&mut self, len: usize, budget: Option<Budget>) -> Option<LinkId> {
-        let (links, limit) = (&self.links, self.config.outbox);
-        let unacknowledged = self.config.unacknowledged_or_default();
+        let (links, config) = (&self.links, &self.config);
         self.router.pick(|id| {
             let link = links[id.slot()].as_ref();
-            link.is_some_and(|link| {
-                link.outbox.has_room(limit, len)
-                    && link.unacknowledged < unacknowledged
-                    && budget.is_none_or(|budget| budget.allows(link, len))
-            })
+            link.is_some_and(|link| has_room(config, link, len, budget))
         })
     }
 
+    /// Whether a link may have one more message, within a budget if it is a new one.
+    pub(super) fn may_go_to(&self, link: LinkId, len: usize, budget: Option<Budget>) -> bool {
+        let link = self.link(link);
+        link.is_some_and(|link| has_room(&self.config, link, len, budget))
+    }
+
     pub(super) fn has_room(&self, link: LinkId, len: usize) -> bool {
+        self.may_go_to(link, len, Some(self.budget_to_send()))
+    }
+
+    /// The same for a copy of what is published.
+    fn has_room_for_copy(&self, link: LinkId, len: usize) -> bool {
         let limit = self.config.outbox;
         self.link(link).is_some_and(|link| {
-            link.outbox.has_room(limit, len)
-                && link.unacknowledged < self.config.unacknowledged_or_default()
-                && self.budget().allows(link, len)
+            link.outbox.has_room(limit, len) && self.budget_to_publish().allows(link, len)
         })
     }
 
@@ -284,19 +264,15 @@ impl Hub {
         links.any(|link| link.is_some_and(|link| link.unacknowledged >= limit))
     }
 
-    /// Tries to make room as the overflow setting says; says whether there is some now.
-    fn make_room(&mut self, link: LinkId, len: usize) -> Result<bool, Refusal> {
-        match self.config.overflow_or_default() {
-            Overflow::Block => return Err(Refusal::Full),
-            Overflow::DropNewest | Overflow::Disconnect => {}
-            Overflow::DropOldest => {
-                while !self.has_room(link, len) && self.drop_oldest(link, DropReason::OutboxFull) {}
-            }
+    /// Tries to make room for a published copy; says whether there is some now.
+    fn make_room(&mut self, link: LinkId, len: usize) -> bool {
+        if self.config.overflow == Overflow::DropOldest {
+            while !self.has_room_for_copy(link, len)
+                && self.drop_oldest(link, DropReason::OutboxFull)
+            {}
         }
-        if self.config.send_mode == SendMode::Publish {
-            self.relieve_memory(len);
-        }
-        Ok(self.has_room(link, len))
+        self.relieve_memory(len);
+        self.has_room_for_copy(link, len)
     }
 
     fn full_reason(&self, link: LinkId, len: usize) -> DropReason {
@@ -307,64 +283,43 @@ impl Hub {
         }
     }
 
+    /// Drops the oldest message for a peer, if it may give way.
     pub(super) fn drop_oldest(&mut self, id: LinkId, reason: DropReason) -> bool {
         let Some(link) = self.link_mut(id) else {
             return false;
         };
         let before = link.outbox.bytes();
-        let Some(Leftover { id: message, .. }) = link.outbox.remove_oldest() else {
+        if link.outbox.remove_oldest().is_none() {
             return false;
-        };
+        }
         let peer = link.peer;
         let freed = before - link.outbox.bytes();
         self.queued_bytes -= freed;
+        self.drop_messages(peer, reason, 1);
         self.effects.wake.room = true;
-        let is_written = message.map(|id| self.ledger.is_written(id));
-        if is_written == Some(None) {
-            // A resend that was acknowledged before it left.
-            return true;
-        }
-        match message.filter(|_| is_written == Some(Some(true))) {
-            // A resend that gives way is no loss: an earlier copy may still be acknowledged.
-            Some(id) => {
-                self.ledger.postpone(self.now, id);
-                self.watch_resends();
-            }
-            None => {
-                self.forget(message);
-                self.drop_messages(peer, reason, 1);
-            }
-        }
         true
     }
 
-    /// Takes a dropped message out of the ledger.
-    pub(super) fn forget(&mut self, id: Option<MessageId>) {
-        if let Some((holder, memory)) = id.and_then(|id| self.ledger.forget(id)) {
-            self.settle_with_holder(holder, 1, memory);
-        }
-    }
-
-    fn new_item(&mut self, target: Option<Identity>, body: &[u8]) -> Item {
+    fn new_item(&mut self, target: Option<Identity>, whose: Whose, body: &[u8]) -> Item {
         let body = Body::from(body);
-        let id = self
-            .is_tracked()
-            .then(|| self.ledger.insert(target, body.clone()));
+        let is_tracked = self.is_tracked() && whose != Whose::Published;
+        let id = is_tracked.then(|| self.ledger.insert(target, body.clone()));
         Item {
             id,
+            whose,
             body,
             expires: None,
         }
     }
 
-    fn queue_new(&mut self, link: LinkId, direct: bool, body: &[u8]) {
+    fn queue_new(&mut self, link: LinkId, whose: Whose, body: &[u8]) {
         if self.is_tracked() {
-            return self.queue_tracked(link, direct, body);
+            return self.queue_tracked(link, whose, body);
         }
         if body.len() >= LARGE {
-            return self.queue(link, None, direct, Payload::Shared(&Body::from(body)));
+            return self.queue(link, None, whose, Payload::Shared(&Body::from(body)));
         }
-        self.queue(link, None, direct, Payload::Slice(body));
+        self.queue(link, None, whose, Payload::Slice(body));
     }
 
     /// Puts a message into a link's outbox.
@@ -372,13 +327,13 @@ impl Hub {
         &mut self,
         to: LinkId,
         id: Option<MessageId>,
-        direct: bool,
+        whose: Whose,
         payload: Payload<'_>,
     ) {
         let Some(link) = self.link_mut(to) else {
             return;
         };
-        let grown = link.outbox.push(id, direct, payload);
+        let grown = link.outbox.push(id, whose, payload);
         self.queued_bytes += grown;
         let Some((id, entry)) = id.and_then(|id| Some((id, self.ledger.get(id)?))) else {
             return;
@@ -391,4 +346,11 @@ impl Hub {
             link.unacknowledged_bytes += memory;
         }
     }
+}
+
+/// A link has room for one more message that is sent, in its outbox and until it is acknowledged.
+fn has_room(config: &Config, link: &Link, len: usize, budget: Option<Budget>) -> bool {
+    link.outbox.has_room(config.outbox, len)
+        && link.unacknowledged < config.unacknowledged_or_default()
+        && budget.is_none_or(|budget| budget.allows(link, len))
 }

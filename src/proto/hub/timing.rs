@@ -8,6 +8,7 @@ use crate::policy::Overflow;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::hub::Hub;
+use crate::proto::hub::joining::whose;
 use crate::proto::link::{LOOKS, Link, LinkId, Phase};
 use crate::proto::outbox::Payload;
 
@@ -102,7 +103,7 @@ impl Hub {
 
     /// How long a peer may take nothing, where that ends its link.
     pub(super) fn stall_limit(&self) -> Option<Duration> {
-        let ends_slow = self.config.overflow_or_default() == Overflow::Disconnect;
+        let ends_slow = self.config.overflow == Overflow::Disconnect;
         ends_slow.then_some(self.config.slow_peer_timeout)
     }
 
@@ -191,7 +192,7 @@ impl Hub {
             }
             let grown = link
                 .outbox
-                .push(Some(id), target.is_some(), Payload::Shared(&body));
+                .push(Some(id), whose(target), Payload::Shared(&body));
             self.queued_bytes += grown;
             self.ledger.handle_repeated(id);
             self.stats.resent += 1;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use crate::event::DownReason;
-use crate::policy::SendMode;
 use crate::proto::chunk::{Chunk, FULL};
 use crate::proto::hub::ending::LAST_WORDS;
 use crate::proto::hub::gathering::is_long;
@@ -115,18 +114,18 @@ impl Hub {
             // What ends with it takes everything along.
             self.settle();
         }
-        if self.is_tracked() && chunk.is_done() {
+        let has_tracked = chunk.messages() > chunk.untracked();
+        if has_tracked && chunk.is_done() {
             self.ledger.handle_chunk(now, &chunk);
             self.watch_resends();
         }
-        let is_tracked = self.is_tracked();
         let Some(link) = self.link_mut(id) else {
             return false;
         };
         let is_done = chunk.is_done();
         let is_long = is_done && chunk.len() >= FULL / 2;
         let was_crowded = link.outbox.is_crowded_by_acks();
-        let (messages, bytes) = link.outbox.handle_back(chunk);
+        let left = link.outbox.handle_back(chunk);
         let is_empty = link.outbox.messages() == 0;
         let is_relieved = was_crowded && !link.outbox.is_crowded_by_acks();
         if took {
@@ -139,21 +138,22 @@ impl Hub {
         }
         let was_drained = link.is_drained;
         link.is_drained |= !is_done;
-        match is_tracked {
-            true if messages > 0 => self.refill(id),
-            true => {}
-            false => {
-                link.written += messages as u64;
-                self.stats.written += messages as u64;
-            }
+        link.written += left.untracked as u64;
+        self.stats.written += left.untracked as u64;
+        if left.messages > left.untracked {
+            self.refill(id);
+        }
+        if left.messages > 0 && self.gathered.is_missed_by(id) {
+            // It has room again.
+            self.settle();
         }
         self.busy_until = now;
-        if is_long && !was_drained {
+        if is_long && !was_drained && !self.publishes {
             self.flood.handle_chunk(now, self.stats.accepted);
         }
-        self.queued_bytes -= bytes;
+        self.queued_bytes -= left.bytes;
         let is_slow = !is_done || was_drained;
-        self.call_for_room(messages, bytes, is_slow || is_empty || was_short);
+        self.call_for_room(left.messages, left.bytes, is_slow || is_empty || was_short);
         self.effects.wake.readers |= is_relieved;
         if let Some(limit) = self.stall_limit().filter(|_| stalls) {
             self.look_by(id, now + limit);
@@ -178,7 +178,7 @@ impl Hub {
 
     /// Whoever is refused now may be refused for memory, and not for want of room in an outbox.
     pub(super) fn is_short_of_memory(&self) -> bool {
-        self.budget().in_plenty() < self.config.max_message
+        self.budget_to_send().in_plenty() < self.config.max_message
     }
 
     /// The ledger keeps what chunks were made of, and gives back what it needs no more.
@@ -254,7 +254,7 @@ impl Hub {
     }
 
     /// Tells the keeper to write `id`, if there is something to write and nobody else will.
-    pub(super) fn mark_dirty(&mut self, id: LinkId) {
+    pub(crate) fn mark_dirty(&mut self, id: LinkId) {
         // What is gathered for it alone may have come while it was being written.
         let is_awaited = self.gathered.only() == Some(id);
         let Some(link) = self.link_mut(id) else {
@@ -326,7 +326,7 @@ impl Hub {
 
     /// Somebody sends to peers in their turn as fast as it can, and writes itself what it fills.
     fn is_flooded(&self, now: Instant, first: Option<&Link>) -> bool {
-        let is_in_turn = self.config.send_mode == SendMode::RoundRobin && !self.is_closing();
+        let is_in_turn = !self.publishes && !self.is_closing();
         // A short outbox is full before there is a whole chunk in it.
         let is_worth_it = is_in_turn && is_long(self.config.outbox);
         // A sender that waits for room adds nothing.

@@ -1,6 +1,7 @@
 //! The ledger: ids, resends, and what a link that ends gives back.
 
 use super::*;
+use crate::proto::whose::Whose;
 
 const PEER: Identity = Identity::new([1; 16]);
 const OTHER: Identity = Identity::new([2; 16]);
@@ -186,7 +187,7 @@ fn sheets(ledger: &mut Ledger, now: Instant, of: &[usize]) -> Vec<Vec<MessageId>
 
 fn list(ledger: &mut Ledger, chunk: &mut Chunk, body: &[u8]) -> MessageId {
     let (sheet, id, _) = ledger.enlist(chunk.sheet(), link(), None, body.len());
-    chunk.push_listed(sheet, id, false, body);
+    chunk.push_listed(sheet, id, Whose::Anyone, body);
     id
 }
 
@@ -213,8 +214,9 @@ fn what_is_on_a_sheet_is_acknowledged_in_any_order_and_once() {
         "up to one that is gone"
     );
     for id in ids.iter().rev() {
-        let is_there = ledger.is_written(*id).is_some();
-        assert_eq!(ledger.forget(*id).is_some(), is_there);
+        if ledger.settle_neighbours(&[*id]).0 == 0 {
+            ledger.remove(*id);
+        }
     }
     assert_eq!((ledger.len(), ledger.bytes(), ledger.waste()), (0, 0, 0));
 }
@@ -227,7 +229,11 @@ fn ids_that_no_message_of_a_sheet_has_find_nothing() {
     let last = ledger.age(ids[2]).expect("ours");
     let others = [last - 3, last + 1, last + 4_096, u64::MAX, 0].map(of_age);
     assert_eq!(ledger.settle_neighbours(&others), (0, 0));
-    assert!(others.iter().all(|id| ledger.is_written(*id).is_none()));
+    assert!(
+        others
+            .iter()
+            .all(|id| ledger.holder_of_sheet(*id).is_none())
+    );
     assert_eq!(ledger.settle_neighbours(&[ids[2], others[1]]).0, 1);
     assert_eq!(ledger.len(), 2);
 }
@@ -239,7 +245,7 @@ fn a_link_that_ends_gives_what_was_on_sheets_back_as_it_was_sent() {
     let mut ids = Vec::new();
     let lone = |ledger: &mut Ledger, chunk: &mut Chunk, body: &[u8]| {
         let id = ledger.insert(None, body.into());
-        chunk.push(Some(id), false, body);
+        chunk.push(Some(id), Whose::Anyone, body);
         ledger.handle_assigned(id, link());
         id
     };
@@ -247,7 +253,11 @@ fn a_link_that_ends_gives_what_was_on_sheets_back_as_it_was_sent() {
     ids.push(list(&mut ledger, &mut chunk, b"2"));
     ids.push(list(&mut ledger, &mut chunk, b"3"));
     ids.push(lone(&mut ledger, &mut chunk, b"4"));
-    assert_eq!(chunk.may_list(false), None, "no neighbour of the third");
+    assert_eq!(
+        chunk.may_list(Whose::Anyone),
+        None,
+        "no neighbour of the third"
+    );
     leave(&mut ledger, now, &mut chunk);
     let mut queued = Chunk::default();
     ids.push(list(&mut ledger, &mut queued, b"5"));
@@ -300,7 +310,11 @@ fn what_nobody_acknowledges_does_not_keep_the_pages_of_the_others() {
         ledger.release(link(), PEER).len() + ledger.sheets.all(|_| true).len(),
         1_000
     );
-    assert!(stuck.iter().all(|id| ledger.is_written(*id).is_some()));
+    assert!(
+        stuck
+            .iter()
+            .all(|id| ledger.get(*id).is_some() || ledger.holder_of_sheet(*id).is_some())
+    );
 }
 
 #[test]
@@ -309,7 +323,7 @@ fn what_lies_beside_a_sheet_in_its_page_is_waste_as_well() {
     for _ in 0..1_000 {
         let mut chunk = Chunk::default();
         let large = ledger.insert(None, vec![0; 16_383].into());
-        chunk.push(Some(large), false, &[0; 16_383]);
+        chunk.push(Some(large), Whose::Anyone, &[0; 16_383]);
         ledger.handle_assigned(large, link());
         list(&mut ledger, &mut chunk, b"x");
         leave(&mut ledger, now, &mut chunk);
@@ -336,11 +350,16 @@ fn what_follows_a_second_sheet_of_a_chunk_is_awaited() {
     );
     let second = list(&mut ledger, &mut chunk, b"b");
     let last = ledger.insert(None, b"c".as_slice().into());
-    chunk.push(Some(last), false, b"c");
+    chunk.push(Some(last), Whose::Anyone, b"c");
     ledger.handle_assigned(last, link());
     leave(&mut ledger, now, &mut chunk);
-    assert_eq!(ledger.is_written(second), Some(true));
-    assert_eq!(ledger.is_written(last), Some(true));
+    assert!(
+        ledger
+            .sheets
+            .find(ledger.age(second).unwrap())
+            .is_some_and(Sheet::is_written)
+    );
+    assert!(ledger.get(last).is_some_and(Entry::is_written));
 }
 
 #[test]
@@ -351,7 +370,11 @@ fn what_is_queued_wastes_nothing() {
     let ids: Vec<MessageId> = (0..100)
         .map(|_| list(&mut ledger, &mut chunk, &[1; 100]))
         .collect();
-    assert!(ids[..99].iter().all(|id| ledger.forget(*id).is_some()));
+    assert!(
+        ids[..99]
+            .iter()
+            .all(|id| ledger.settle_neighbours(&[*id]).0 == 1)
+    );
     assert_eq!(ledger.waste(), 0);
     leave(&mut ledger, now, &mut chunk);
     assert!(ledger.waste() >= 99 * 121);
@@ -366,7 +389,11 @@ fn sheets_that_are_stuck_stand_in_nobodys_way() {
         assert_eq!(ledger.settle_neighbours(&ids).0, 3, "turn {turn}");
         assert_eq!(ledger.settle_neighbours(&ids[3..]).0, 1);
     }
-    assert!(stuck.iter().all(|id| ledger.is_written(*id).is_some()));
+    assert!(
+        stuck
+            .iter()
+            .all(|id| ledger.get(*id).is_some() || ledger.holder_of_sheet(*id).is_some())
+    );
     assert_eq!((ledger.len(), ledger.sheets.all(|_| true).len()), (80, 40));
     assert!(ledger.resends.runs() < 3_000);
 }

@@ -8,7 +8,7 @@ const LIMIT: Limit = Limit {
 };
 
 fn push(outbox: &mut Outbox, text: &str) {
-    outbox.push(None, false, Payload::Slice(text.as_bytes()));
+    outbox.push(None, Whose::Published, Payload::Slice(text.as_bytes()));
 }
 
 #[test]
@@ -31,7 +31,12 @@ fn control_goes_first_but_never_into_a_begun_frame() {
     let mut chunk = outbox.poll_chunk(false).unwrap();
     assert_eq!(chunk.rest().0.len(), 10 - 3);
     chunk.handle_taken(7);
-    assert_eq!(outbox.handle_back(chunk), (1, 10));
+    let left = Left {
+        messages: 1,
+        untracked: 1,
+        bytes: 10,
+    };
+    assert_eq!(outbox.handle_back(chunk), left);
     assert_eq!(outbox.poll_chunk(true).unwrap().messages(), 0);
 }
 
@@ -72,7 +77,7 @@ fn what_was_not_written_comes_back_in_order() {
     let mut outbox = Outbox::default();
     let large = vec![1; LARGE].into();
     push(&mut outbox, "a");
-    outbox.push(None, true, Payload::Shared(&large));
+    outbox.push(None, Whose::Peer, Payload::Shared(&large));
     push(&mut outbox, "b");
     let chunk = outbox.poll_chunk(true).unwrap();
     outbox.handle_back(chunk);
@@ -81,7 +86,7 @@ fn what_was_not_written_comes_back_in_order() {
         back.iter().map(|one| one.body.len()).collect::<Vec<_>>(),
         [1, LARGE, 1]
     );
-    assert!(back[1].direct && !back[0].direct);
+    assert!(back[1].whose == Whose::Peer && back[0].whose == Whose::Published);
     assert_eq!((outbox.messages(), outbox.bytes()), (0, 0));
 }
 
@@ -93,4 +98,5 @@ fn the_oldest_queued_message_gives_way() {
         .for_each(|text| push(&mut outbox, text));
     assert_eq!(&*outbox.remove_oldest().unwrap().body, b"a");
     assert_eq!((outbox.messages(), outbox.bytes()), (2, 12));
+    assert_eq!(outbox.untracked(), 2);
 }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
-use jackfield::{Config, Endpoint, SendMode, Socket};
+use jackfield::{Config, Endpoint, Socket};
 
 use crate::browser::{Browser, CLOSE, FINAL, PING, PONG, frame, host};
 use crate::certificates::certificates;
@@ -104,7 +104,7 @@ fn has_browser() -> bool {
 }
 
 fn publisher(page: &str) -> (Socket, Endpoint) {
-    let config: Config = quick().send_mode(SendMode::Publish).allow_origin(page);
+    let config: Config = quick().allow_origin(page);
     let server = socket(config);
     let here = bind(&server, "ws://127.0.0.1:0", false).expect("a free port");
     (server, here)
@@ -147,7 +147,7 @@ fn a_page_a_python_program_and_a_rust_program_are_peers_of_one_socket() {
     driver.type_into("input", "page");
     driver.click("button");
     assert_eq!(next(), b"page");
-    send(&server, "hello, all three");
+    server.publish("hello, all three").unwrap();
     let last = "[...document.querySelectorAll('#log .theirs .text')].at(-1)?.textContent";
     driver.eventually(last, "hello, all three");
     assert_eq!(next_text(&crab), "hello, all three");

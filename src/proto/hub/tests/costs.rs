@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::side::{at_least_once, here, millis, publish, round_robin, who};
+use super::side::{at_least_once, here, millis, round_robin, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::DownReason;
@@ -129,10 +129,10 @@ fn acks_of_what_waits_for_another_peer_cost_no_search() {
 
 #[test]
 fn looking_at_the_time_costs_no_look_at_what_waits_for_absent_peers() {
-    let mut bare = Bare::new(publish());
+    let mut bare = Bare::new(round_robin());
     let links: Vec<LinkId> = (0..10).map(|number| bare.up(number)).collect();
     for _ in 0..65_536 {
-        bare.hub.send(b"news").expect("a publish never waits");
+        bare.hub.publish(b"news").expect("a publish never waits");
     }
     links.iter().for_each(|link| bare.end(*link));
     assert_eq!(bare.hub.stats().waiting, 655_360);
@@ -147,12 +147,12 @@ fn looking_at_the_time_costs_no_look_at_what_waits_for_absent_peers() {
 
 #[test]
 fn a_publish_at_the_memory_budget_costs_no_search_for_each_peer() {
-    let mut bare = Bare::new(publish().memory_budget(80_000_000));
+    let mut bare = Bare::new(round_robin().memory_budget(80_000_000));
     for number in 0..4_000 {
         bare.up(number);
     }
     let publish = |bare: &mut Bare| {
-        bare.hub.send(&[7; 100]).expect("a publish never waits");
+        bare.hub.publish(&[7; 100]).expect("a publish never waits");
     };
     while bare.hub.stats().dropped_memory_budget == 0 {
         publish(&mut bare);
@@ -163,7 +163,7 @@ fn a_publish_at_the_memory_budget_costs_no_search_for_each_peer() {
 
 #[test]
 fn many_that_are_due_in_a_row_are_looked_at_together() {
-    let mut bare = Bare::new(publish());
+    let mut bare = Bare::new(round_robin());
     for number in 0..1_000 {
         bare.now += Duration::from_micros(50);
         bare.confirming(number);
@@ -181,10 +181,10 @@ fn many_that_are_due_in_a_row_are_looked_at_together() {
 
 #[test]
 fn counting_costs_no_look_at_each_message() {
-    let mut bare = Bare::new(publish());
+    let mut bare = Bare::new(round_robin());
     let link = bare.up(1);
     for _ in 0..65_536 {
-        bare.hub.send(b"news").expect("a publish never waits");
+        bare.hub.publish(b"news").expect("a publish never waits");
     }
     bare.end(link);
     let took = worked(|| {
@@ -221,7 +221,7 @@ fn the_end_of_a_link_wakes_nobody_to_whom_it_is_nothing() {
 #[test]
 fn a_departure_costs_no_look_at_all_who_left_before() {
     const AWAY: u32 = 20_000;
-    let mut bare = Bare::new(publish().absent_peers(Absent {
+    let mut bare = Bare::new(round_robin().absent_peers(Absent {
         peers: AWAY as usize,
         remembered: Duration::from_secs(600),
     }));

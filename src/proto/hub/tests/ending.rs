@@ -1,8 +1,6 @@
 //! How a link ends, and where the messages go that it did not deliver.
 
-use super::side::{
-    Frame, Side, at_least_once, data, millis, publish, round_robin, secs, texts, who,
-};
+use super::side::{Frame, Side, at_least_once, data, millis, round_robin, secs, texts, who};
 use crate::event::{DownReason, DropReason, Event};
 use crate::policy::Absent;
 
@@ -58,7 +56,7 @@ fn direct_frames_go_back_to_their_identity_alone() {
 #[test]
 fn published_copies_go_back_to_their_identity_alone() {
     for taken in 0..=26 {
-        let mut side = Side::new(publish());
+        let mut side = Side::publisher(round_robin());
         let [link, other] = [1, 2].map(|n| side.up(who(n)));
         side.send_all(&BODIES);
         side.write_bytes(link, taken);
@@ -163,7 +161,7 @@ fn a_writer_keeps_its_chunk_until_it_is_done() {
 
 #[test]
 fn what_waits_for_an_absent_peer_is_dropped_with_a_reason() {
-    let mut side = Side::new(publish());
+    let mut side = Side::publisher(round_robin());
     let link = side.up(who(1));
     side.send_all(&["a", "b"]);
     side.end(link, DownReason::Closed);
@@ -192,7 +190,7 @@ fn a_tracked_message_for_an_absent_peer_is_handed_back() {
 
 #[test]
 fn only_so_many_absent_peers_are_remembered() {
-    let mut side = Side::new(publish().absent_peers(Absent {
+    let mut side = Side::publisher(round_robin().absent_peers(Absent {
         peers: 2,
         remembered: secs(600),
     }));
@@ -210,7 +208,7 @@ fn only_so_many_absent_peers_are_remembered() {
 
 #[test]
 fn strangers_that_come_and_go_do_not_cost_an_absent_peer_its_messages() {
-    let mut side = Side::new(publish().absent_peers(Absent {
+    let mut side = Side::publisher(round_robin().absent_peers(Absent {
         peers: 3,
         remembered: secs(600),
     }));

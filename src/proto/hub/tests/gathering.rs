@@ -1,6 +1,6 @@
 //! Messages that are gathered once for all the peers that get them.
 
-use super::side::{Side, data, millis, publish, round_robin, texts, who};
+use super::side::{Side, data, millis, round_robin, texts, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::DownReason;
@@ -9,14 +9,21 @@ use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
 
 fn side_of_three(config: Config) -> (Side, [LinkId; 3]) {
-    let mut side = Side::new(config);
+    with_three(Side::new(config))
+}
+
+fn publisher_to_three(config: Config) -> (Side, [LinkId; 3]) {
+    with_three(Side::publisher(config))
+}
+
+fn with_three(mut side: Side) -> (Side, [LinkId; 3]) {
     let links = [1, 2, 3].map(|n| side.up(who(n)));
     (side, links)
 }
 
 #[test]
 fn a_long_run_of_small_messages_reaches_everybody_in_order() {
-    let (mut side, links) = side_of_three(publish());
+    let (mut side, links) = publisher_to_three(round_robin());
     let run: Vec<String> = (0..3_000).map(|n| format!("{n:040}")).collect();
     for text in &run {
         assert_eq!(side.send(text).unwrap().queued, 3);
@@ -29,7 +36,7 @@ fn a_long_run_of_small_messages_reaches_everybody_in_order() {
 
 /// How long the chunks are that a long run becomes, for two peers or for one.
 fn chunks_of_a_run(config: Config, peers: u8) -> Vec<usize> {
-    let mut side = Side::new(config);
+    let mut side = Side::publisher(config);
     let links: Vec<LinkId> = (1..=peers).map(|n| side.up(who(n))).collect();
     chunks_for(&mut side, links[0])
 }
@@ -53,9 +60,9 @@ fn chunks_for(side: &mut Side, link: LinkId) -> Vec<usize> {
 
 #[test]
 fn several_get_more_at_once_than_one_if_their_outboxes_are_long() {
-    assert_eq!(chunks_of_a_run(publish(), 2)[..3], [262, 262, 262]);
-    assert!(chunks_of_a_run(publish(), 1).iter().all(|kb| *kb < 70));
-    let short = publish().outbox(Limit {
+    assert_eq!(chunks_of_a_run(round_robin(), 2)[..3], [262, 262, 262]);
+    assert!(chunks_of_a_run(round_robin(), 1).iter().all(|kb| *kb < 70));
+    let short = round_robin().outbox(Limit {
         messages: 10_000,
         bytes: 1024 * 1024,
     });
@@ -64,7 +71,7 @@ fn several_get_more_at_once_than_one_if_their_outboxes_are_long() {
 
 #[test]
 fn several_get_no_more_at_once_than_a_unix_socket_takes() {
-    let mut side = Side::new(publish());
+    let mut side = Side::publisher(round_robin());
     let link = side.up(who(1));
     let other = side.accept_from(Remote::Unix).unwrap();
     side.bring_up(other, who(2));
@@ -73,7 +80,7 @@ fn several_get_no_more_at_once_than_a_unix_socket_takes() {
 
 #[test]
 fn what_is_sent_to_one_comes_behind_what_was_published_before() {
-    let (mut side, links) = side_of_three(publish());
+    let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a"]);
     side.send_to(who(2), "b").unwrap();
     side.send_all(&["c"]);
@@ -83,7 +90,7 @@ fn what_is_sent_to_one_comes_behind_what_was_published_before() {
 
 #[test]
 fn a_peer_that_comes_later_gets_nothing_of_what_was_gathered() {
-    let (mut side, links) = side_of_three(publish());
+    let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a"]);
     let late = side.up(who(4));
     side.send_all(&["b"]);
@@ -93,7 +100,7 @@ fn a_peer_that_comes_later_gets_nothing_of_what_was_gathered() {
 
 #[test]
 fn a_peer_that_goes_leaves_its_copies_of_what_was_gathered() {
-    let (mut side, links) = side_of_three(publish());
+    let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a", "b"]);
     side.end(links[0], DownReason::Reset);
     let again = side.up(who(1));
@@ -103,7 +110,7 @@ fn a_peer_that_goes_leaves_its_copies_of_what_was_gathered() {
 
 #[test]
 fn copies_are_dropped_only_for_the_peer_that_has_no_room() {
-    let (mut side, links) = side_of_three(publish().outbox(Limit {
+    let (mut side, links) = publisher_to_three(round_robin().outbox(Limit {
         messages: 2,
         bytes: 1_000,
     }));
@@ -118,7 +125,7 @@ fn copies_are_dropped_only_for_the_peer_that_has_no_room() {
 
 #[test]
 fn what_is_gathered_counts_as_waiting_and_as_memory() {
-    let (mut side, links) = side_of_three(publish());
+    let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a", "b"]);
     assert_eq!(side.hub.queued_for(links[0]), 2);
     assert_eq!(side.hub.stats().waiting, 6);
@@ -127,7 +134,7 @@ fn what_is_gathered_counts_as_waiting_and_as_memory() {
 
 #[test]
 fn a_run_that_nobody_writes_ends_at_the_memory_budget() {
-    let (mut side, _) = side_of_three(publish().memory_budget(200_000));
+    let (mut side, _) = publisher_to_three(round_robin().memory_budget(200_000));
     let text = "x".repeat(1_000);
     for _ in 0..200 {
         side.send(&text).unwrap();
@@ -292,7 +299,7 @@ fn the_keeper_writes_what_was_gathered_while_others_wrote_the_rest() {
 
 #[test]
 fn a_peer_that_is_crowded_out_gets_nothing_that_comes_later() {
-    let (mut side, links) = side_of_three(publish().memory_budget(64 << 20));
+    let (mut side, links) = publisher_to_three(round_robin().memory_budget(64 << 20));
     side.send_all(&["a"]);
     side.hub.handle_held(links[0], 40 << 20);
     assert_eq!(side.send("b").unwrap().queued, 2);
@@ -307,7 +314,7 @@ fn a_peer_that_is_crowded_out_gets_nothing_that_comes_later() {
 
 #[test]
 fn what_outboxes_share_is_not_much_larger_than_what_is_in_it() {
-    let (mut side, links) = side_of_three(publish());
+    let (mut side, links) = publisher_to_three(round_robin());
     let text = "x".repeat(1_000);
     for _ in 0..20 {
         // What the fast one gets alone makes a large allocation that serves again.

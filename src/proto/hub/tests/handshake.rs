@@ -1,6 +1,6 @@
 //! From HELLO to PeerUp: who speaks when, and that a refused link loses nothing.
 
-use super::side::{Frame, Side, at_least_once, data, millis, publish, round_robin, texts, who};
+use super::side::{Frame, Side, at_least_once, data, millis, round_robin, texts, who};
 use crate::event::{DownReason, Event};
 use crate::proto::hub::{Shut, Verdict};
 
@@ -75,8 +75,11 @@ fn data_behind_hello_is_delivered_and_opens_the_gate() {
 
 #[test]
 fn a_link_that_is_refused_late_was_no_peer_and_loses_nothing() {
-    for config in [round_robin(), publish(), at_least_once()] {
-        let mut side = Side::new(config);
+    for mut side in [
+        Side::new(round_robin()),
+        Side::publisher(round_robin()),
+        Side::new(at_least_once()),
+    ] {
         side.send_all(&["a", "b"]);
         let link = side.accept();
         side.hello(link, who(1));

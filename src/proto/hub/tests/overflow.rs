@@ -1,8 +1,6 @@
 //! What gives way when a queue is full, and when the socket holds too much in all.
 
-use super::side::{
-    Frame, Side, at_least_once, ids, millis, publish, round_robin, secs, texts, who,
-};
+use super::side::{Frame, Side, at_least_once, ids, millis, round_robin, secs, texts, who};
 use crate::event::{DownReason, DropReason, Event};
 use crate::policy::{Heartbeat, Limit, Overflow};
 use crate::proto::hub::{Refusal, Verdict};
@@ -10,7 +8,7 @@ use crate::proto::link::LinkId;
 
 #[test]
 fn a_slow_subscriber_loses_the_newest_and_nobody_else_does() {
-    let mut side = Side::new(publish().outbox(Limit {
+    let mut side = Side::publisher(round_robin().outbox(Limit {
         messages: 2,
         bytes: 1_000,
     }));
@@ -28,7 +26,7 @@ fn a_slow_subscriber_loses_the_newest_and_nobody_else_does() {
 
 #[test]
 fn drops_are_told_in_one_event() {
-    let mut side = Side::new(publish().outbox(Limit {
+    let mut side = Side::publisher(round_robin().outbox(Limit {
         messages: 1,
         bytes: 1_000,
     }));
@@ -44,32 +42,72 @@ fn drops_are_told_in_one_event() {
 
 #[test]
 fn drop_oldest_keeps_the_newest() {
-    for config in [round_robin(), publish(), at_least_once()] {
-        let mut side = Side::new(
-            config
-                .outbox(Limit {
-                    messages: 2,
-                    bytes: 1_000,
-                })
-                .overflow(Overflow::DropOldest),
-        );
+    let config = round_robin().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    });
+    let mut side = Side::publisher(config.overflow(Overflow::DropOldest));
+    let link = side.up(who(1));
+    side.send_all(&["a", "b", "c", "d"]);
+    assert_eq!(texts(&side.write(link)), ["c", "d"]);
+    assert_eq!(side.hub.stats().dropped_outbox_full, 2);
+}
+
+#[test]
+fn what_was_sent_does_not_give_way_to_what_is_published() {
+    for config in [round_robin(), at_least_once()] {
+        let config = config
+            .outbox(Limit {
+                messages: 3,
+                bytes: 1_000,
+            })
+            .overflow(Overflow::DropOldest);
+        let mut side = Side::publisher(config);
         let link = side.up(who(1));
-        side.send_all(&["a", "b", "c", "d"]);
-        assert_eq!(texts(&side.write(link)), ["c", "d"]);
+        side.send("a").unwrap();
+        side.send_to(who(1), "b").unwrap();
+        side.send("c").unwrap();
+        // The oldest may give way, and then what was sent is the oldest.
+        assert_eq!(side.send("d").unwrap().dropped, 0);
+        assert_eq!(side.send("e").unwrap().dropped, 1);
+        assert_eq!(texts(&side.write(link)), ["b", "c", "d"]);
         assert_eq!(side.hub.stats().dropped_outbox_full, 2);
     }
 }
 
 #[test]
+fn what_is_sent_waits_whatever_a_publish_does() {
+    for overflow in [
+        Overflow::DropNewest,
+        Overflow::DropOldest,
+        Overflow::Disconnect,
+    ] {
+        let mut side = Side::new(
+            round_robin()
+                .outbox(Limit {
+                    messages: 1,
+                    bytes: 1_000,
+                })
+                .overflow(overflow),
+        );
+        side.send_all(&["a"]);
+        assert_eq!(side.send("b"), Err(Refusal::Full));
+        assert_eq!(side.publish("c").unwrap().dropped, 1);
+        let link = side.up(who(1));
+        assert_eq!(side.send("d"), Err(Refusal::Full));
+        assert_eq!(side.send_to(who(1), "e"), Err(Refusal::Full));
+        assert_eq!(side.publish("f").unwrap().dropped, 1);
+        assert_eq!(texts(&side.write(link)), ["a"]);
+    }
+}
+
+#[test]
 fn drop_oldest_leaves_a_frame_that_is_begun() {
-    let mut side = Side::new(
-        round_robin()
-            .outbox(Limit {
-                messages: 1,
-                bytes: 1_000,
-            })
-            .overflow(Overflow::DropOldest),
-    );
+    let config = round_robin().outbox(Limit {
+        messages: 1,
+        bytes: 1_000,
+    });
+    let mut side = Side::publisher(config.overflow(Overflow::DropOldest));
     let link = side.up(who(1));
     side.send_all(&["a"]);
     side.write_bytes(link, 2);
@@ -79,41 +117,34 @@ fn drop_oldest_leaves_a_frame_that_is_begun() {
 
 #[test]
 fn drop_newest_never_refuses() {
-    let config = round_robin().outbox(Limit {
+    let mut side = Side::publisher(round_robin().outbox(Limit {
         messages: 1,
         bytes: 1_000,
-    });
-    let mut side = Side::new(config.overflow(Overflow::DropNewest));
+    }));
     side.send_all(&["a", "b"]);
     assert_eq!(side.hub.stats().dropped_waiting_full, 1);
     let link = side.up(who(1));
     assert_eq!(side.send("c").unwrap().dropped, 1);
-    assert_eq!(side.send_to(who(1), "d").unwrap().dropped, 1);
     assert_eq!(texts(&side.write(link)), ["a"]);
 }
 
 #[test]
 fn what_waits_for_anyone_drops_its_oldest() {
-    for config in [round_robin(), publish(), at_least_once()] {
-        let mut side = Side::new(
-            config
-                .outbox(Limit {
-                    messages: 2,
-                    bytes: 1_000,
-                })
-                .overflow(Overflow::DropOldest),
-        );
-        side.send_all(&["a", "b", "c"]);
-        let link = side.up(who(1));
-        assert_eq!(texts(&side.write(link)), ["b", "c"]);
-        assert_eq!(side.hub.stats().dropped_waiting_full, 1);
-    }
+    let config = round_robin().outbox(Limit {
+        messages: 2,
+        bytes: 1_000,
+    });
+    let mut side = Side::publisher(config.overflow(Overflow::DropOldest));
+    side.send_all(&["a", "b", "c"]);
+    let link = side.up(who(1));
+    assert_eq!(texts(&side.write(link)), ["b", "c"]);
+    assert_eq!(side.hub.stats().dropped_waiting_full, 1);
 }
 
 #[test]
 fn a_publish_that_blocks_waits_for_the_slowest() {
-    let mut side = Side::new(
-        publish()
+    let mut side = Side::publisher(
+        round_robin()
             .outbox(Limit {
                 messages: 1,
                 bytes: 1_000,
@@ -167,7 +198,7 @@ fn a_peer_that_takes_nothing_ends_in_time_however_rare_heartbeats_are() {
 
 #[test]
 fn a_subscriber_that_comes_and_goes_unread_piles_up_no_more_than_twice_its_bound() {
-    let mut side = Side::new(publish().outbox(Limit {
+    let mut side = Side::publisher(round_robin().outbox(Limit {
         messages: 4,
         bytes: 1_000,
     }));
@@ -248,7 +279,7 @@ fn at_the_memory_budget_round_robin_is_refused() {
 /// Row 40: the largest gives way.
 #[test]
 fn at_the_memory_budget_a_publish_takes_from_the_largest_outbox() {
-    let mut side = Side::new(publish().memory_budget(2_000));
+    let mut side = Side::publisher(round_robin().memory_budget(2_000));
     let [slow, quick] = [1, 2].map(|n| side.up(who(n)));
     let text = "x".repeat(300);
     for _ in 0..5 {
@@ -262,7 +293,7 @@ fn at_the_memory_budget_a_publish_takes_from_the_largest_outbox() {
 
 #[test]
 fn what_waits_for_absent_peers_gives_way_to_those_who_are_there() {
-    let mut side = Side::new(publish().memory_budget(20_000));
+    let mut side = Side::publisher(round_robin().memory_budget(20_000));
     let deaf: Vec<LinkId> = (1..=5).map(|n| side.up(who(n))).collect();
     let text = "x".repeat(1_000);
     (0..20).for_each(|_| side.send_all(&[&text]));

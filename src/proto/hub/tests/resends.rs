@@ -3,7 +3,7 @@
 use super::side::{Frame, Side, at_least_once, ids, millis, secs, texts, who};
 use crate::config::Config;
 use crate::event::DownReason;
-use crate::policy::{Heartbeat, Limit, Overflow};
+use crate::policy::Limit;
 use crate::proto::link::LinkId;
 
 /// `peer` shows life every second; the seconds in which a resend came.
@@ -206,58 +206,4 @@ fn manual_acknowledgement_lowers_the_bound() {
     side.up(who(1));
     let sent = (0..1_000).take_while(|_| side.send("a").is_ok()).count();
     assert_eq!(sent, 256);
-}
-
-#[test]
-fn a_resend_that_gives_way_is_no_drop_and_comes_later() {
-    let config = at_least_once().outbox(Limit {
-        messages: 1,
-        bytes: 1_000,
-    });
-    let mut side = Side::new(config.overflow(Overflow::DropOldest));
-    let link = side.up(who(1));
-    side.send_all(&["a"]);
-    side.write(link);
-    side.pass(secs(5));
-    side.send_all(&["b"]);
-    assert_eq!(texts(&side.write(link)), ["b"]);
-    assert_eq!(side.hub.stats().dropped(), 0);
-    let later = texts(&side.pass_alive(20, &[link]));
-    assert!(later.contains(&"a".to_string()));
-}
-
-#[test]
-fn a_resend_that_gives_way_has_its_time_however_rare_heartbeats_are() {
-    let config = at_least_once().outbox(Limit {
-        messages: 1,
-        bytes: 1_000,
-    });
-    let config = config.heartbeat(Heartbeat {
-        interval: secs(60),
-        timeout: secs(180),
-    });
-    let mut side = Side::new(config.overflow(Overflow::DropOldest));
-    let link = side.up(who(1));
-    side.send_all(&["a"]);
-    side.write(link);
-    side.pass(secs(5));
-    side.send_all(&["b"]);
-    assert_eq!(side.hub.poll_timeout(), Some(side.now + secs(10)));
-}
-
-#[test]
-fn a_resend_that_gives_way_after_the_ack_is_no_drop() {
-    let config = at_least_once().outbox(Limit {
-        messages: 1,
-        bytes: 1_000,
-    });
-    let mut side = Side::new(config.overflow(Overflow::DropOldest));
-    let link = side.up(who(1));
-    side.send_all(&["a"]);
-    let sent = ids(&side.write(link));
-    side.pass(secs(5));
-    side.read(link, &[Frame::Ack(sent[0])]);
-    side.send_all(&["b"]);
-    assert_eq!(texts(&side.write(link)), ["b"]);
-    assert_eq!(side.hub.stats().dropped(), 0);
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::side::{Side, millis, publish, who};
+use super::side::{Side, millis, round_robin, who};
 use crate::config::Config;
 use crate::message::Identity;
 use crate::policy::Limit;
 use crate::proto::link::LinkId;
 
 fn side_with(config: Config, peers: usize) -> (Side, Vec<LinkId>) {
-    let mut side = Side::new(config);
+    let mut side = Side::publisher(config);
     let me = side.me;
     let others = (1..).map(who).filter(|it| *it != me).take(peers);
     let links = others.map(|it| side.up(it)).collect();
@@ -18,7 +18,7 @@ fn side_with(config: Config, peers: usize) -> (Side, Vec<LinkId>) {
 }
 
 fn side_of(peers: usize) -> (Side, Vec<LinkId>) {
-    side_with(publish(), peers)
+    side_with(round_robin(), peers)
 }
 
 fn publish_messages(side: &mut Side, count: usize) {
@@ -139,7 +139,7 @@ fn the_keeper_does_not_wait_beyond_a_chunk() {
 #[test]
 fn the_keeper_does_not_wait_for_who_has_no_room() {
     let (mut side, links) = side_with(
-        publish().outbox(Limit {
+        round_robin().outbox(Limit {
             messages: 100,
             bytes: 1 << 20,
         }),

@@ -1,14 +1,17 @@
 //! Who gets a message: waiting, in turn, published, by identity.
 
-use super::side::{Side, at_least_once, data, publish, round_robin, texts, who};
+use super::side::{Side, at_least_once, data, round_robin, texts, who};
 use crate::event::DownReason;
 use crate::policy::Limit;
 use crate::proto::hub::{Refusal, Sent};
 
 #[test]
 fn messages_without_a_peer_wait_and_leave_in_order() {
-    for config in [round_robin(), publish(), at_least_once()] {
-        let mut side = Side::new(config);
+    for mut side in [
+        Side::new(round_robin()),
+        Side::publisher(round_robin()),
+        Side::new(at_least_once()),
+    ] {
         assert_eq!(side.send("a"), Ok(Sent::default()));
         side.send_all(&["b", "c"]);
         let link = side.up(who(1));
@@ -57,7 +60,7 @@ fn with_everyone_full_a_send_is_refused_until_there_is_room() {
 
 #[test]
 fn every_peer_gets_a_copy_of_what_is_published() {
-    let mut side = Side::new(publish());
+    let mut side = Side::publisher(round_robin());
     let links = [1, 2, 3].map(|n| side.up(who(n)));
     let large = "x".repeat(20_000);
     assert_eq!(side.send(&large).unwrap().queued, 3);
@@ -70,7 +73,7 @@ fn every_peer_gets_a_copy_of_what_is_published() {
 
 #[test]
 fn what_waited_for_subscribers_goes_to_the_first_that_comes() {
-    let mut side = Side::new(publish());
+    let mut side = Side::publisher(round_robin());
     side.send_all(&["a"]);
     let [first, second] = [1, 2].map(|n| side.up(who(n)));
     assert_eq!(texts(&side.write(first)), ["a"]);
@@ -123,7 +126,7 @@ fn nothing_overtakes_what_waits() {
 
 #[test]
 fn news_that_waited_go_out_before_newer_ones_even_to_a_peer_with_a_backlog() {
-    let mut side = Side::new(publish().outbox(Limit {
+    let mut side = Side::publisher(round_robin().outbox(Limit {
         messages: 2,
         bytes: 1_000,
     }));

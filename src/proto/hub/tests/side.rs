@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::endpoint::{Endpoint, Remote};
 use crate::event::{DownReason, Event};
 use crate::message::Identity;
-use crate::policy::{Delivery, SendMode};
+use crate::policy::Delivery;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
 use crate::proto::dial::{DialId, DialStep};
@@ -19,6 +19,8 @@ use crate::proto::link::LinkId;
 pub(super) struct Side {
     pub(super) hub: Hub,
     pub(super) me: Identity,
+    /// What `send` does is to publish.
+    publishes: bool,
     pub(super) now: Instant,
     pub(super) events: Vec<Event>,
     /// Links whose stream was shut down, and how.
@@ -59,10 +61,6 @@ pub(super) fn round_robin() -> Config {
     Config::default()
 }
 
-pub(super) fn publish() -> Config {
-    Config::default().send_mode(SendMode::Publish)
-}
-
 pub(super) fn at_least_once() -> Config {
     Config::default().delivery(Delivery::AtLeastOnce)
 }
@@ -73,11 +71,20 @@ impl Side {
         Side::named(100, config)
     }
 
+    /// One whose `send` publishes.
+    pub(super) fn publisher(config: Config) -> Side {
+        Side {
+            publishes: true,
+            ..Side::new(config)
+        }
+    }
+
     pub(super) fn named(n: u8, config: Config) -> Side {
         let now = <Instant>::now();
         Side {
             hub: Hub::new(now, config, who(n), 7, 8),
             me: who(n),
+            publishes: false,
             now,
             events: Vec::new(),
             shut: Vec::new(),
@@ -203,7 +210,16 @@ impl Side {
     }
 
     pub(super) fn send(&mut self, text: &str) -> Result<Sent, Refusal> {
-        let sent = self.hub.send(text.as_bytes());
+        let sent = match self.publishes {
+            true => self.hub.publish(text.as_bytes()),
+            false => self.hub.send(text.as_bytes()),
+        };
+        self.settle();
+        sent
+    }
+
+    pub(super) fn publish(&mut self, text: &str) -> Result<Sent, Refusal> {
+        let sent = self.hub.publish(text.as_bytes());
         self.settle();
         sent
     }

@@ -1,6 +1,6 @@
 //! Who is told of room, when drops are told, and what a finished link still collects.
 
-use super::side::{Frame, Side, at_least_once, id, publish, round_robin, secs, who};
+use super::side::{Frame, Side, at_least_once, id, round_robin, secs, who};
 use super::wire;
 use crate::config::Config;
 use crate::event::DownReason;
@@ -90,14 +90,15 @@ fn room_is_told_of_when_an_outbox_is_empty() {
 
 #[test]
 fn any_room_is_told_of_where_memory_was_short() {
-    let config = publish().overflow(Overflow::Block).outbox(Limit {
+    let config = round_robin().outbox(Limit {
         messages: 1_000,
         bytes: 8_000_000,
     });
     let config = config.max_message(2_000_000).memory_budget(20_000_000);
     let mut side = Side::new(config);
     let [_, other, _] = [1, 2, 3].map(|n| side.up(who(n)));
-    for _ in 0..5 {
+    side.send_to(who(1), "x").unwrap();
+    for _ in 0..4 {
         side.send_to(who(2), &"x".repeat(1_590_000)).unwrap();
     }
     side.send_to(who(3), &"x".repeat(500_000)).unwrap();
@@ -143,13 +144,13 @@ fn dropping_the_oldest_makes_room_and_says_so() {
             bytes: 10_000,
         })
         .memory_budget(2_000);
-    let mut side = Side::new(config.overflow(Overflow::DropOldest));
+    let mut side = Side::publisher(config.overflow(Overflow::DropOldest));
     let large = "x".repeat(900);
     side.send(&large).unwrap();
     let link = side.accept();
     side.hello(link, who(1));
     assert!(side.send_to(who(1), &large).is_err());
-    side.hub.send(b"a").unwrap();
+    side.hub.publish(b"a").unwrap();
     assert!(side.hub.take_effects().unwrap().wake.room);
     assert!(side.send_to(who(1), &large).is_ok());
 }
@@ -160,7 +161,7 @@ fn drop_until(side: &mut Side, is_over: impl Fn(&Side) -> bool) -> u64 {
         if is_over(side) {
             return seconds;
         }
-        side.hub.send(b"x").unwrap();
+        side.hub.publish(b"x").unwrap();
         if side.hub.poll_timeout().is_some_and(|due| due <= side.now) {
             side.hub.handle_timeout(side.now);
         }
@@ -172,17 +173,18 @@ fn drop_until(side: &mut Side, is_over: impl Fn(&Side) -> bool) -> u64 {
 
 #[test]
 fn drops_do_not_forgive_silence() {
-    let config = at_least_once().overflow(Overflow::DropNewest);
-    let mut side = Side::new(config.unacknowledged(1));
-    let link = side.up(who(1));
+    let mut side = Side::publisher(round_robin().outbox(Limit {
+        messages: 1,
+        bytes: 10,
+    }));
+    side.up(who(1));
     side.send_all(&["a"]);
-    side.write(link);
     assert!(drop_until(&mut side, |side| !side.is_up(who(1))) < 20);
 }
 
 #[test]
 fn drops_do_not_forgive_handshakes() {
-    let mut side = Side::new(publish().outbox(Limit {
+    let mut side = Side::publisher(round_robin().outbox(Limit {
         messages: 1,
         bytes: 10,
     }));
@@ -193,18 +195,16 @@ fn drops_do_not_forgive_handshakes() {
 
 #[test]
 fn dropping_the_oldest_of_what_waits_keeps_the_bounds() {
-    let config = at_least_once().overflow(Overflow::DropOldest);
-    let config = config.unacknowledged(1).outbox(Limit {
+    let config = round_robin().overflow(Overflow::DropOldest);
+    let config = config.outbox(Limit {
         messages: 1_000,
         bytes: 100_000,
     });
-    let mut side = Side::new(config.memory_budget(1_000_000));
+    let mut side = Side::publisher(config.memory_budget(200_000));
     (0..500).for_each(|_| side.send_all(&["s"]));
-    let link = side.up(who(1));
-    side.write(link);
     let large = "x".repeat(50_000);
     (0..100).for_each(|_| side.send_all(&[&large]));
-    assert!(side.hub.memory() <= 500_000, "{}", side.hub.memory());
+    assert!(side.hub.memory() <= 100_000, "{}", side.hub.memory());
 }
 
 /// The peer sends one message so often that too many acknowledgements wait to be written.

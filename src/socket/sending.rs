@@ -1,0 +1,200 @@
+//! Sending: one message to the next peer, to one that is named, or to all.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::core::{Life, Locked, deadline_after};
+use crate::error::{Error, SendError};
+use crate::message::Identity;
+use crate::proto::chunk::Chunk;
+use crate::proto::hub::{Hub, Refusal, Sent};
+use crate::proto::link::LinkId;
+use crate::report::Receipt;
+use crate::socket::Socket;
+
+impl Socket {
+    /// Sends to one peer: each has its turn.
+    ///
+    /// With nobody connected the message waits in the socket. When there is no room, the call waits
+    /// for some, at most for the socket's [`send_timeout`](crate::Config::send_timeout).
+    pub fn send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        let body = body.as_ref();
+        match self.core().join_burst(body, Hub::join) {
+            Some(sent) => Ok(sent.into()),
+            None => self.dispatch(To::Next, body, self.default_patience()),
+        }
+    }
+
+    /// As [`send`](Socket::send), but answers [`Error::Full`] instead of waiting. Nor does it wait
+    /// for the system to take the message: another thread writes it.
+    pub fn try_send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        self.dispatch(To::Next, body.as_ref(), Patience::None)
+    }
+
+    /// As [`send`](Socket::send), but answers [`Error::Timeout`] after `timeout`.
+    pub fn send_timeout(
+        &self,
+        body: impl AsRef<[u8]>,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
+        let patience = Patience::Until(deadline_after(timeout));
+        self.dispatch(To::Next, body.as_ref(), patience)
+    }
+
+    /// Sends to the peer of that identity; [`Error::NoPeer`] if it is not connected.
+    ///
+    /// When there is no room, the call waits as [`send`](Socket::send) does.
+    pub fn send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        self.dispatch(To::Peer(peer), body.as_ref(), self.default_patience())
+    }
+
+    /// As [`send_to`](Socket::send_to), but answers [`Error::Full`] instead of waiting. Nor does it
+    /// wait for the system to take the message: another thread writes it.
+    pub fn try_send_to(
+        &self,
+        peer: Identity,
+        body: impl AsRef<[u8]>,
+    ) -> Result<Receipt, SendError> {
+        self.dispatch(To::Peer(peer), body.as_ref(), Patience::None)
+    }
+
+    /// As [`send_to`](Socket::send_to), but answers [`Error::Timeout`] after `timeout`.
+    pub fn send_to_timeout(
+        &self,
+        peer: Identity,
+        body: impl AsRef<[u8]>,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
+        let patience = Patience::Until(deadline_after(timeout));
+        self.dispatch(To::Peer(peer), body.as_ref(), patience)
+    }
+
+    /// Sends to every peer that is connected, at most once.
+    ///
+    /// It does not wait: a peer without room does not get the message, which the receipt, the
+    /// counters and an event tell, unless [`Overflow`](crate::Overflow) says otherwise. With nobody
+    /// connected the message waits, and goes to the first peer that comes, to that one alone.
+    pub fn publish(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        let body = body.as_ref();
+        match self.core().join_burst(body, Hub::join_publish) {
+            Some(sent) => Ok(sent.into()),
+            None => self.dispatch(To::Everyone, body, self.default_patience()),
+        }
+    }
+
+    fn default_patience(&self) -> Patience {
+        match self.core().config.send_timeout {
+            None => Patience::Forever,
+            Some(timeout) => Patience::Until(deadline_after(timeout)),
+        }
+    }
+
+    fn dispatch(&self, to: To, body: &[u8], patience: Patience) -> Result<Receipt, SendError> {
+        self.try_dispatch(to, body, patience)
+            .map(Receipt::from)
+            .map_err(|reason| SendError {
+                reason,
+                message: body.to_vec(),
+            })
+    }
+
+    fn try_dispatch(&self, to: To, body: &[u8], patience: Patience) -> Result<Sent, Error> {
+        let core = self.core();
+        core.check_length(body)?;
+        let mut shared = core.lock_to_send();
+        core.stumble("sender");
+        loop {
+            if shared.life != Life::Open {
+                return Err(Error::Closed);
+            }
+            let waits = !matches!(patience, Patience::None);
+            if let Some((link, chunk)) = waits.then(|| to.lend(&mut shared.hub, body)).flatten() {
+                core.carry_on(shared, link, chunk, body);
+                return Ok(Sent::to(1));
+            }
+            match to.offer(&mut shared.hub, body) {
+                Ok(sent) => {
+                    if let Some(link) = sent.link {
+                        self.write(shared, link, !matches!(to, To::Peer(_)), waits);
+                    }
+                    return Ok(sent);
+                }
+                Err(Refusal::NoPeer) => return Err(Error::NoPeer),
+                Err(Refusal::Full) => {
+                    let deadline = patience.deadline();
+                    // Who does not wait must not leave ACKs unread.
+                    let deadline = deadline.inspect_err(|_| core.inbox.recall())?;
+                    shared = match shared.hub.claim_next() {
+                        Some((link, chunk)) => core.carry_on(shared, link, chunk, &[]),
+                        None => core.wait_for_room(shared, deadline),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Writes what was queued on `link`, or leaves it to the keeper, as whoever must not wait does.
+    fn write(&self, mut shared: Locked<'_>, link: LinkId, in_turn: bool, waits: bool) {
+        if !waits {
+            return shared.hub.mark_dirty(link);
+        }
+        if let Some(chunk) = shared.hub.claim(link, in_turn, Instant::now) {
+            self.core().carry_on(shared, link, chunk, &[]);
+        }
+    }
+}
+
+/// Whom a message is for.
+#[derive(Clone, Copy)]
+enum To {
+    Next,
+    Everyone,
+    Peer(Identity),
+}
+
+impl To {
+    fn offer(self, hub: &mut Hub, body: &[u8]) -> Result<Sent, Refusal> {
+        match self {
+            To::Next => hub.send(body),
+            To::Everyone => hub.publish(body),
+            To::Peer(peer) => hub.send_to(peer, body),
+        }
+    }
+
+    /// A large message for an idle link is written from where its sender has it.
+    fn lend(self, hub: &mut Hub, body: &[u8]) -> Option<(LinkId, Chunk)> {
+        match self {
+            To::Next => hub.lend(None, body),
+            To::Everyone => None,
+            To::Peer(peer) => hub.lend(Some(peer), body),
+        }
+    }
+}
+
+/// How long a send waits for room.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    None,
+    Until(Instant),
+    Forever,
+}
+
+impl Patience {
+    /// Until when to wait for room now, if at all.
+    pub(super) fn deadline(self) -> Result<Option<Instant>, Error> {
+        match self {
+            Patience::None => Err(Error::Full),
+            Patience::Until(deadline) if Instant::now() >= deadline => Err(Error::Timeout),
+            Patience::Until(deadline) => Ok(Some(deadline)),
+            Patience::Forever => Ok(None),
+        }
+    }
+}
+
+impl From<Sent> for Receipt {
+    fn from(sent: Sent) -> Receipt {
+        Receipt {
+            queued: sent.queued,
+            dropped: sent.dropped,
+        }
+    }
+}
