@@ -65,15 +65,15 @@
 //!
 //! # Publishing
 //!
-//! [`SendMode::Publish`] sends to every peer that is connected at that moment. A publish does not
+//! [`publish`](Socket::publish) sends to every peer that is connected at that moment. It does not
 //! wait: a peer without room misses the message, and the [`Receipt`] and the counters say so.
 //! A peer that comes later does not get what was published before.
 //!
 //! ```
 //! use std::time::Duration;
-//! use jackfield::{Config, SendMode, Socket};
+//! use jackfield::{Config, Socket};
 //!
-//! let news = Socket::new(Config::default().send_mode(SendMode::Publish))?;
+//! let news = Socket::new(Config::default())?;
 //! news.bind("mem://course-news")?;
 //! let readers = [Socket::new(Config::default())?, Socket::new(Config::default())?];
 //! for reader in &readers {
@@ -81,7 +81,7 @@
 //! }
 //! news.wait_for_peers(2, Duration::from_secs(5))?;
 //!
-//! let receipt = news.send("rain tomorrow")?;
+//! let receipt = news.publish("rain tomorrow")?;
 //! assert_eq!((receipt.queued, receipt.dropped), (2, 0));
 //! for reader in &readers {
 //!     assert_eq!(reader.recv()?.text(), "rain tomorrow");
@@ -127,7 +127,7 @@
 //!
 //! The default, [`AckMode::OnRecv`], acknowledges a message when `recv` hands it out. At least
 //! once means that a message can arrive twice; when, is in the guarantees table of the README.
-//! It does not go together with publish.
+//! It is for what is sent: what is published is sent at most once.
 //!
 //! # When there is no room
 //!
@@ -149,8 +149,8 @@
 //! # Ok::<(), jackfield::Error>(())
 //! ```
 //!
-//! [`Overflow`] picks another answer than waiting: to drop the newest message, to drop the oldest,
-//! or to disconnect a peer that is too slow.
+//! A [`publish`](Socket::publish) drops the message for a peer without room. [`Overflow`] picks
+//! another answer: to drop the oldest message, to disconnect a peer that is too slow, or to wait.
 //!
 //! # Events and counters
 //!
@@ -207,15 +207,15 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use jackfield::{Config, Delivery, Error, SendMode, Socket};
+//! use jackfield::{Config, Error, Socket};
 //!
 //! let socket = Socket::new(Config::default())?;
 //! assert!(matches!(socket.try_recv(), Err(Error::Empty)));
 //! assert!(matches!(socket.recv_timeout(Duration::ZERO), Err(Error::Timeout)));
 //! assert!(matches!(socket.connect("nonsense"), Err(Error::InvalidEndpoint { .. })));
 //!
-//! let both = Config::default().send_mode(SendMode::Publish).delivery(Delivery::AtLeastOnce);
-//! assert!(matches!(Socket::new(both), Err(Error::InvalidConfig { setting: "delivery", .. })));
+//! let tiny = Config::default().max_message(0);
+//! assert!(matches!(Socket::new(tiny), Err(Error::InvalidConfig { setting: "max_message", .. })));
 //! # Ok::<(), jackfield::Error>(())
 //! ```
 //!

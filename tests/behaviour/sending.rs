@@ -27,6 +27,7 @@ on_every_transport!(
     a_message_to_a_peer_that_left_is_handed_back,
     an_answer_reaches_the_sender,
     ten_thousand_messages_keep_their_order,
+    all_three_verbs_keep_their_order,
     an_empty_message_arrives,
     a_message_of_a_mebibyte_arrives,
     a_message_of_sixteen_mebibytes_arrives,
@@ -278,6 +279,24 @@ fn ten_thousand_messages_keep_their_order(on: Transport) {
     }
     assert_law(&sender);
     assert_eq!(receiver.stats().received, 10_000);
+}
+
+fn all_three_verbs_keep_their_order(on: Transport) {
+    let (receiver, sender) = pair(on, quick(), quick());
+    let peer = receiver.identity();
+    for number in 0_u32..3_000 {
+        let body = number.to_be_bytes();
+        let sent = match number % 7 {
+            0 | 1 => sender.publish(body),
+            2 | 3 => sender.send_to(peer, body),
+            _ => sender.send(body),
+        };
+        sent.unwrap();
+    }
+    for number in 0_u32..3_000 {
+        assert_eq!(next(&receiver).body(), number.to_be_bytes());
+    }
+    assert_law(&sender);
 }
 
 fn an_empty_message_arrives(on: Transport) {

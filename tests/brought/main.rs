@@ -23,6 +23,7 @@ mod dropping;
 mod handshake;
 mod hanging;
 mod masked;
+mod stuck;
 #[path = "../behaviour/plugged.rs"]
 mod support;
 mod talker;

@@ -227,7 +227,7 @@ fn a_departure_costs_no_look_at_all_who_left_before() {
     }));
     let come_and_go = |bare: &mut Bare, number| {
         let link = bare.up(number);
-        bare.hub.send(b"news").expect("a publish never waits");
+        bare.hub.publish(b"news").expect("a publish never waits");
         bare.end(link);
         bare.hub.take_effects();
     };

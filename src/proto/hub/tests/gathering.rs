@@ -3,7 +3,7 @@
 use super::side::{Side, data, millis, round_robin, texts, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
-use crate::event::DownReason;
+use crate::event::{DownReason, DropReason, Event};
 use crate::policy::Limit;
 use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
@@ -121,6 +121,79 @@ fn copies_are_dropped_only_for_the_peer_that_has_no_room() {
     assert_eq!((sent.queued, sent.dropped), (2, 1));
     assert_eq!(texts(&side.write(links[2])), ["a", "b"]);
     assert_eq!(texts(&side.write(links[0])), ["c"]);
+}
+
+#[test]
+fn a_full_subscriber_counts_as_absent_until_it_has_room() {
+    let (mut side, links) = publisher_to_three(round_robin().outbox(Limit {
+        messages: 4,
+        bytes: 1_000,
+    }));
+    side.send_all(&["a", "b", "c", "d"]);
+    side.write(links[0]);
+    side.write(links[1]);
+    for text in ["e", "f"] {
+        let sent = side.send(text).unwrap();
+        assert_eq!((sent.queued, sent.dropped), (2, 1));
+    }
+    // They are gathered, and nobody walks over the outboxes for them.
+    assert_eq!(side.hub.gathered.copies().0, 4);
+    assert_eq!(side.hub.stats().dropped_outbox_full, 2);
+    assert_eq!(texts(&side.write(links[2])), ["a", "b", "c", "d"]);
+    let sent = side.send("g").unwrap();
+    assert_eq!((sent.queued, sent.dropped), (3, 0));
+    assert_eq!(texts(&side.write(links[2])), ["g"]);
+    assert_eq!(texts(&side.write(links[0])), ["e", "f", "g"]);
+    side.pass(millis(100));
+    let told = side.events.iter().any(|event| {
+        matches!(event, Event::Dropped { peer, reason: DropReason::OutboxFull, count: 2 }
+            if *peer == Some(who(3)))
+    });
+    assert!(told);
+}
+
+#[test]
+fn a_named_peer_without_room_is_missed_and_the_others_are_gathered_for() {
+    let (mut side, links) = side_of_three(round_robin().outbox(Limit {
+        messages: 4,
+        bytes: 1_000,
+    }));
+    let peers = [who(1), who(2), who(3)];
+    let missed = |side: &mut Side, text: &str| {
+        let cast = side.hub.send_to_each(&peers, text.as_bytes());
+        side.settle();
+        cast.missed
+    };
+    for text in ["a", "b", "c"] {
+        assert_eq!(missed(&mut side, text), []);
+    }
+    side.write(links[0]);
+    side.write(links[1]);
+    assert_eq!(missed(&mut side, "d"), [who(3)]);
+    assert_eq!(missed(&mut side, "e"), [who(3)]);
+    assert_eq!(side.hub.gathered.copies().0, 4);
+    side.write(links[2]);
+    assert_eq!(missed(&mut side, "f"), []);
+}
+
+#[test]
+fn all_three_verbs_keep_their_order_to_one_peer() {
+    let (mut side, links) = side_of_three(round_robin());
+    for links in [&links[..], &links[1..], &links[2..]] {
+        for (number, text) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
+            let sent = match number % 3 {
+                0 => side.publish(text),
+                1 => side.send_to(who(3), text),
+                _ => side.send(text),
+            };
+            assert!(sent.is_ok());
+        }
+        for link in links {
+            let got = texts(&side.write(*link));
+            assert!(got.len() >= 3 && got.is_sorted(), "{got:?}");
+        }
+        side.end(links[0], DownReason::Reset);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who gets a message: waiting, in turn, published, by identity.
 
-use super::side::{Side, at_least_once, data, round_robin, texts, who};
+use super::side::{Side, at_least_once, data, ids, round_robin, texts, who};
 use crate::event::DownReason;
 use crate::policy::Limit;
 use crate::proto::hub::{Refusal, Sent};
@@ -18,6 +18,52 @@ fn messages_without_a_peer_wait_and_leave_in_order() {
         side.send_all(&["d"]);
         assert_eq!(texts(&side.write(link)), ["a", "b", "c", "d"]);
     }
+}
+
+#[test]
+fn what_was_sent_and_published_to_nobody_leaves_in_order() {
+    for config in [round_robin(), at_least_once()] {
+        let mut side = Side::new(config);
+        side.send_all(&["a"]);
+        side.publish("b").unwrap();
+        side.send_all(&["c"]);
+        side.publish("d").unwrap();
+        let link = side.up(who(1));
+        side.up(who(2));
+        assert_eq!(texts(&side.write(link)), ["a", "b", "c", "d"]);
+    }
+}
+
+#[test]
+fn what_was_published_to_nobody_does_not_wait_behind_what_finds_no_room() {
+    let mut side = Side::new(at_least_once().unacknowledged(1));
+    side.send_all(&["a", "b"]);
+    side.publish("c").unwrap();
+    side.send_all(&["d"]);
+    let first = side.up(who(1));
+    let second = side.up(who(2));
+    assert_eq!(texts(&side.write(first)), ["a", "c"]);
+    assert_eq!(texts(&side.write(second)), ["b"]);
+    assert_eq!(side.hub.stats().waiting, 3);
+}
+
+#[test]
+fn what_is_published_is_not_tracked() {
+    let mut side = Side::new(at_least_once());
+    let link = side.up(who(1));
+    side.send_all(&["a"]);
+    side.publish("b").unwrap();
+    let frames = side.write(link);
+    assert_eq!(
+        (texts(&frames), ids(&frames).len()),
+        (vec!["a".into(), "b".into()], 1)
+    );
+    let stats = side.hub.stats();
+    assert_eq!((stats.accepted, stats.written, stats.waiting), (2, 1, 1));
+    side.end(link, DownReason::Reset);
+    assert_eq!(side.hub.stats().in_doubt, 1);
+    let other = side.up(who(2));
+    assert_eq!(texts(&side.write(other)), ["a"]);
 }
 
 #[test]
