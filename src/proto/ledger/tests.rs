@@ -22,6 +22,15 @@ fn written(ledger: &mut Ledger, now: Instant) -> MessageId {
     id
 }
 
+/// It is on a sheet or on its own.
+fn has(ledger: &Ledger, id: MessageId) -> bool {
+    ledger.get(id).is_some() || ledger.holder_of_sheet(id).is_some()
+}
+
+fn settle(ledger: &mut Ledger, id: MessageId) -> usize {
+    ledger.settle_neighbours(&[id]).0
+}
+
 #[test]
 fn only_a_peer_that_had_the_message_acknowledges_it() {
     let mut ledger = ledger();
@@ -214,7 +223,7 @@ fn what_is_on_a_sheet_is_acknowledged_in_any_order_and_once() {
         "up to one that is gone"
     );
     for id in ids.iter().rev() {
-        if ledger.settle_neighbours(&[*id]).0 == 0 {
+        if settle(&mut ledger, *id) == 0 {
             ledger.remove(*id);
         }
     }
@@ -229,11 +238,7 @@ fn ids_that_no_message_of_a_sheet_has_find_nothing() {
     let last = ledger.age(ids[2]).expect("ours");
     let others = [last - 3, last + 1, last + 4_096, u64::MAX, 0].map(of_age);
     assert_eq!(ledger.settle_neighbours(&others), (0, 0));
-    assert!(
-        others
-            .iter()
-            .all(|id| ledger.holder_of_sheet(*id).is_none())
-    );
+    assert!(others.iter().all(|id| !has(&ledger, *id)));
     assert_eq!(ledger.settle_neighbours(&[ids[2], others[1]]).0, 1);
     assert_eq!(ledger.len(), 2);
 }
@@ -253,11 +258,7 @@ fn a_link_that_ends_gives_what_was_on_sheets_back_as_it_was_sent() {
     ids.push(list(&mut ledger, &mut chunk, b"2"));
     ids.push(list(&mut ledger, &mut chunk, b"3"));
     ids.push(lone(&mut ledger, &mut chunk, b"4"));
-    assert_eq!(
-        chunk.may_list(Whose::Anyone),
-        None,
-        "no neighbour of the third"
-    );
+    assert_eq!(chunk.may_list(Whose::Anyone), None, "no neighbour of it");
     leave(&mut ledger, now, &mut chunk);
     let mut queued = Chunk::default();
     ids.push(list(&mut ledger, &mut queued, b"5"));
@@ -310,11 +311,7 @@ fn what_nobody_acknowledges_does_not_keep_the_pages_of_the_others() {
         ledger.release(link(), PEER).len() + ledger.sheets.all(|_| true).len(),
         1_000
     );
-    assert!(
-        stuck
-            .iter()
-            .all(|id| ledger.get(*id).is_some() || ledger.holder_of_sheet(*id).is_some())
-    );
+    assert!(stuck.iter().all(|id| has(&ledger, *id)));
 }
 
 #[test]
@@ -353,12 +350,8 @@ fn what_follows_a_second_sheet_of_a_chunk_is_awaited() {
     chunk.push(Some(last), Whose::Anyone, b"c");
     ledger.handle_assigned(last, link());
     leave(&mut ledger, now, &mut chunk);
-    assert!(
-        ledger
-            .sheets
-            .find(ledger.age(second).unwrap())
-            .is_some_and(Sheet::is_written)
-    );
+    let second = ledger.sheets.find(ledger.age(second).unwrap());
+    assert!(second.is_some_and(Sheet::is_written));
     assert!(ledger.get(last).is_some_and(Entry::is_written));
 }
 
@@ -370,11 +363,7 @@ fn what_is_queued_wastes_nothing() {
     let ids: Vec<MessageId> = (0..100)
         .map(|_| list(&mut ledger, &mut chunk, &[1; 100]))
         .collect();
-    assert!(
-        ids[..99]
-            .iter()
-            .all(|id| ledger.settle_neighbours(&[*id]).0 == 1)
-    );
+    assert!(ids[..99].iter().all(|id| settle(&mut ledger, *id) == 1));
     assert_eq!(ledger.waste(), 0);
     leave(&mut ledger, now, &mut chunk);
     assert!(ledger.waste() >= 99 * 121);
@@ -389,11 +378,7 @@ fn sheets_that_are_stuck_stand_in_nobodys_way() {
         assert_eq!(ledger.settle_neighbours(&ids).0, 3, "turn {turn}");
         assert_eq!(ledger.settle_neighbours(&ids[3..]).0, 1);
     }
-    assert!(
-        stuck
-            .iter()
-            .all(|id| ledger.get(*id).is_some() || ledger.holder_of_sheet(*id).is_some())
-    );
+    assert!(stuck.iter().all(|id| has(&ledger, *id)));
     assert_eq!((ledger.len(), ledger.sheets.all(|_| true).len()), (80, 40));
     assert!(ledger.resends.runs() < 3_000);
 }

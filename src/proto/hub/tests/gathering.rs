@@ -177,26 +177,6 @@ fn a_named_peer_without_room_is_missed_and_the_others_are_gathered_for() {
 }
 
 #[test]
-fn all_three_verbs_keep_their_order_to_one_peer() {
-    let (mut side, links) = side_of_three(round_robin());
-    for links in [&links[..], &links[1..], &links[2..]] {
-        for (number, text) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
-            let sent = match number % 3 {
-                0 => side.publish(text),
-                1 => side.send_to(who(3), text),
-                _ => side.send(text),
-            };
-            assert!(sent.is_ok());
-        }
-        for link in links {
-            let got = texts(&side.write(*link));
-            assert!(got.len() >= 3 && got.is_sorted(), "{got:?}");
-        }
-        side.end(links[0], DownReason::Reset);
-    }
-}
-
-#[test]
 fn what_is_gathered_counts_as_waiting_and_as_memory() {
     let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a", "b"]);

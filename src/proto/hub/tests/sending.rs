@@ -187,3 +187,24 @@ fn news_that_waited_go_out_before_newer_ones_even_to_a_peer_with_a_backlog() {
     assert_eq!(texts(&side.write(again)), ["e"]);
     assert_eq!(texts(&side.write(late)), ["e"]);
 }
+
+#[test]
+fn all_three_verbs_keep_their_order_to_one_peer() {
+    let mut side = Side::new(round_robin());
+    let links = [1, 2, 3].map(|n| side.up(who(n)));
+    for links in [&links[..], &links[1..], &links[2..]] {
+        for (number, text) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
+            let sent = match number % 3 {
+                0 => side.publish(text),
+                1 => side.send_to(who(3), text),
+                _ => side.send(text),
+            };
+            assert!(sent.is_ok());
+        }
+        for link in links {
+            let got = texts(&side.write(*link));
+            assert!(got.len() >= 3 && got.is_sorted(), "{got:?}");
+        }
+        side.end(links[0], DownReason::Reset);
+    }
+}
