@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::hooks::{Authorize, OnStream};
+use crate::hooks::{Authorize, OnEvent, OnStream};
 use crate::message::Identity;
 use crate::policy::{Absent, AckMode, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses};
 
@@ -45,6 +45,7 @@ pub struct Config {
     pub(crate) linger: Duration,
     pub(crate) authorize: Option<Authorize>,
     pub(crate) on_stream: Option<OnStream>,
+    pub(crate) on_event: Option<OnEvent>,
     /// Of pages that may connect to `ws://` listeners.
     pub(crate) origins: Vec<String>,
     /// Names of `ws://` listeners besides their own.
@@ -101,6 +102,7 @@ impl Default for Config {
             linger: Duration::from_secs(2),
             authorize: None,
             on_stream: None,
+            on_event: None,
             origins: Vec::new(),
             hosts: Vec::new(),
         }

@@ -82,6 +82,17 @@ pub enum Event {
 pub(crate) type Cause = Arc<io::Error>;
 
 impl Event {
+    /// What a hook is told: a message that is handed back is not copied for it.
+    pub(crate) fn for_hook(&self) -> Event {
+        match self {
+            Event::GaveUp { peer, .. } => Event::GaveUp {
+                peer: *peer,
+                message: Vec::new(),
+            },
+            event => event.clone(),
+        }
+    }
+
     /// What is to be dropped without a lock.
     pub(crate) fn into_cause(self) -> Option<Cause> {
         match self {

@@ -5,10 +5,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::event::Event;
 use crate::policy::Candidate;
 use crate::stream::OsStream;
 
 pub(crate) type Authorize = Hook<dyn Fn(&Candidate) -> bool + Send + Sync>;
+
+pub(crate) type OnEvent = Hook<dyn Fn(&Event) + Send + Sync>;
 
 pub(crate) type OnStream = Hook<dyn Fn(OsStream<'_>) + Send + Sync>;
 
@@ -64,6 +67,28 @@ impl Config {
     pub fn on_stream(self, hook: impl Fn(OsStream<'_>) + Send + Sync + 'static) -> Config {
         Config {
             on_stream: Some(Hook(Arc::new(hook))),
+            ..self
+        }
+    }
+
+    /// Tells `hook` of everything that happens to the socket, in order, beside
+    /// [`events`](crate::Socket::events) and whether anybody reads those or not: this is for a log.
+    ///
+    /// It runs on a thread of its own, may take its time, and may call the socket; a panic in it
+    /// costs that one event. When it is 1,024 events late, the oldest are lost to it, counted in
+    /// [`Stats::events_lost`](crate::Stats::events_lost). A close waits for what is left to be
+    /// told, but no longer than for everything else. A [`GaveUp`](Event::GaveUp) comes with an
+    /// empty message here: `events` has it. A hook that holds a `Socket` keeps it open.
+    ///
+    /// ```
+    /// use jackfield::{Config, Socket};
+    ///
+    /// let socket = Socket::new(Config::default().on_event(|event| eprintln!("{event:?}")))?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    pub fn on_event(self, hook: impl Fn(&Event) + Send + Sync + 'static) -> Config {
+        Config {
+            on_event: Some(Hook(Arc::new(hook))),
             ..self
         }
     }

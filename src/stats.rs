@@ -40,7 +40,8 @@ pub struct Stats {
     pub skipped: u64,
     /// Acknowledgements that belong to no message of that peer.
     pub stray_acks: u64,
-    /// Events that were lost because nobody read them.
+    /// Events that were lost because nobody read them, or because the
+    /// [`on_event`](crate::Config::on_event) hook was slow; lost to both they count twice.
     pub events_lost: u64,
     /// Connections that became peers.
     pub peers_up: u64,

@@ -111,6 +111,7 @@ impl Core {
             planted: Mutex::default(),
         });
         core.start_keeper()?;
+        core.start_teller().inspect_err(|_| core.stop())?;
         Ok(core)
     }
 

@@ -135,6 +135,7 @@ impl<'a> Locked<'a> {
             (wake.dials, Signal::Dials),
             (wake.readers, Signal::Readers),
             (wake.events, Signal::Events),
+            (wake.hook, Signal::Hook),
             (wake.peers, Signal::Peers),
         ];
         for (_, signal) in wakes.into_iter().filter(|(is_asked, _)| *is_asked) {

@@ -16,6 +16,7 @@ pub(crate) mod shelf;
 mod shutdown;
 pub(crate) mod signals;
 mod spent;
+mod teller;
 mod threads;
 pub(crate) mod watcher;
 pub(crate) mod writer;

@@ -49,6 +49,7 @@ impl Core {
         let remains = shared.hub.drain();
         shared.life = Life::Closed;
         self.wake(&mut shared, Signal::Peers);
+        self.wake(&mut shared, Signal::Threads);
         Some(Outcome { flushed, remains })
     }
 
@@ -75,7 +76,7 @@ impl Core {
     }
 
     /// Ends our threads. One that runs this very code cannot be waited for.
-    fn stop(&self) {
+    pub(super) fn stop(&self) {
         let mut shared = self.lock();
         shared.life = Life::Stopped.max(shared.life);
         drop(shared);

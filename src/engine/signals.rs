@@ -25,9 +25,11 @@ pub(crate) enum Signal {
     Threads,
     /// The end of the keeper's rest, before its time.
     Rest,
+    /// An event for the program's hook.
+    Hook,
 }
 
-pub(super) const SIGNALS: usize = Signal::Rest as usize + 1;
+pub(super) const SIGNALS: usize = Signal::Hook as usize + 1;
 
 /// Who sleeps until one signal. Those that were called do not count any more, awake or not yet.
 #[derive(Clone, Copy, Default)]

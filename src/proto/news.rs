@@ -16,9 +16,29 @@ pub(crate) struct News {
     /// Memory of the messages handed back.
     bytes: usize,
     told: u64,
+    /// For the program's hook, if it has one.
+    hooked: Option<VecDeque<Event>>,
 }
 
 impl News {
+    /// Events are kept for a hook as well from now on.
+    pub(crate) fn hook(&mut self) {
+        self.hooked.get_or_insert_default();
+    }
+
+    /// Keeps an event for the hook, and gives back an old one that is lost for it.
+    pub(crate) fn push_for_hook(&mut self, event: &Event) -> Option<Event> {
+        let hooked = self.hooked.as_mut()?;
+        hooked.push_back(event.for_hook());
+        let is_over = hooked.len() > MAX_EVENTS;
+        is_over.then(|| hooked.pop_front()).flatten()
+    }
+
+    /// The next event for the hook.
+    pub(crate) fn pop_for_hook(&mut self) -> Option<Event> {
+        self.hooked.as_mut()?.pop_front()
+    }
+
     /// Tells an event, and gives back an old one that is lost for it.
     pub(crate) fn push(&mut self, event: Event) -> Option<Event> {
         self.told += 1;
@@ -97,6 +117,19 @@ mod tests {
         let lost = (0..MAX_EVENTS + 3).filter_map(|_| news.push(rejected()));
         assert_eq!(lost.count(), 3);
         assert_eq!(std::iter::from_fn(|| news.pop()).count(), MAX_EVENTS);
+    }
+
+    #[test]
+    fn a_hook_has_a_queue_of_its_own_without_messages() {
+        let mut news = News::default();
+        assert!(news.push_for_hook(&gave_up(1)).is_none());
+        assert!(news.pop_for_hook().is_none(), "there is no hook");
+        news.hook();
+        assert!(news.push_for_hook(&gave_up(1)).is_none());
+        let event = news.pop_for_hook().expect("it is told");
+        assert!(matches!(event, Event::GaveUp { message, .. } if message.is_empty()));
+        let lost = (0..MAX_EVENTS + 3).filter_map(|_| news.push_for_hook(&rejected()));
+        assert_eq!(lost.count(), 3);
     }
 
     #[test]

@@ -19,4 +19,5 @@ macro_rules! on_every_transport {
 // By its path, so that its modules are found beside it.
 #[path = "body.rs"]
 mod body;
+mod hooked;
 mod support;

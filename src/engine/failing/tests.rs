@@ -212,6 +212,19 @@ fn a_borrower_that_panics_ends_its_socket() {
     victim.assert_failed("application");
 }
 
+/// Row 41: the thread that tells a hook.
+#[test]
+fn a_teller_that_panics_ends_its_socket() {
+    let mut victim = Victim::new();
+    victim.socket = Socket::new(config().on_event(|_| {})).unwrap();
+    victim.here = victim.socket.bind("tcp://127.0.0.1:0").unwrap().to_string();
+    victim.blocked = 0;
+    victim.plant("hook");
+    let _peer = TcpStream::connect(victim.here.trim_start_matches("tcp://"));
+    victim.socket.connect("mem://nowhere").unwrap();
+    victim.assert_failed("hook");
+}
+
 /// Row 41: whoever has the lock next must not find what the panic has left of the hub.
 #[test]
 fn a_panic_under_the_lock_in_a_send_ends_its_socket() {

@@ -132,6 +132,8 @@ pub(crate) struct Wake {
     pub(crate) readers: bool,
     /// Those who wait for events.
     pub(crate) events: bool,
+    /// The thread that tells the program's hook of events.
+    pub(crate) hook: bool,
     /// Those who wait for a number of peers, or for the end.
     pub(crate) peers: bool,
 }
@@ -142,6 +144,10 @@ impl Hub {
     pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64, nonce: u64) -> Hub {
         let slack = (config.memory_budget / 16).min(1024 * 1024);
         let ledger = Ledger::new(nonce, slack, config.resend.first, config.resend.max);
+        let mut news = News::default();
+        if config.on_event.is_some() {
+            news.hook();
+        }
         Hub {
             config,
             me,
@@ -164,7 +170,7 @@ impl Hub {
             freed: (0, 0),
             owes_room: false,
             flood: Flood::new(now),
-            news: News::default(),
+            news,
             drops: BTreeMap::new(),
             drops_due: None,
             stats: Stats::default(),
@@ -206,6 +212,11 @@ impl Hub {
         // What was handed back is the application's memory now.
         self.effects.wake.room |= event.bytes() > 0;
         Some(event)
+    }
+
+    /// The next event for the program's hook.
+    pub(crate) fn poll_hooked(&mut self) -> Option<Event> {
+        self.news.pop_for_hook()
     }
 
     /// The peers that are up, in the order in which they came.
@@ -295,10 +306,12 @@ impl Hub {
     }
 
     fn tell(&mut self, event: Event) {
-        if let Some(lost) = self.news.push(event) {
+        let lost = [self.news.push_for_hook(&event), self.news.push(event)];
+        for lost in lost.into_iter().flatten() {
             self.stats.events_lost += 1;
             self.effects.lost.extend(lost.into_cause());
         }
+        self.effects.wake.hook = self.config.on_event.is_some();
         self.effects.wake.events = true;
     }
 
