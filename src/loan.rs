@@ -5,7 +5,7 @@ use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What was offered and not used for so long goes back to its own thread.
-const GRACE: Duration = Duration::from_millis(2);
+pub(crate) const GRACE: Duration = Duration::from_millis(2);
 
 /// Who waits for less than this does not borrow: a read ends with the system's tick, which may be
 /// late by several milliseconds.

@@ -17,6 +17,7 @@ pub(crate) use self::serving::{Acks, Served};
 use crate::config::Config;
 use crate::engine::commons::Commons;
 use crate::engine::connection::Reader;
+use crate::engine::turns::Turns;
 use crate::engine::watcher::Watcher;
 use crate::error::Error;
 use crate::loan::{Loan, is_patient};
@@ -66,6 +67,8 @@ pub(crate) struct Inbox {
     /// Where the thread whose reader is lent waits for it.
     returned: Condvar,
     is_closed: AtomicBool,
+    /// Who takes what is in it, where several threads wait for it.
+    pub(crate) turns: Turns,
 }
 
 struct Back {
@@ -100,6 +103,7 @@ impl Inbox {
             arrived: Condvar::new(),
             returned: Condvar::new(),
             is_closed: AtomicBool::new(false),
+            turns: Turns::default(),
         }
     }
 
@@ -251,6 +255,8 @@ impl Inbox {
         self.arrived.notify_all();
         back.rooms.values().for_each(|room| room.notify_all());
         back.watchers.iter().for_each(|watcher| watcher.notify());
+        drop(back);
+        self.turns.close();
     }
 
     /// As `close`. What a panic has left behind in the middle of a change is thrown away.

@@ -18,6 +18,7 @@ pub(crate) mod signals;
 mod spent;
 mod teller;
 mod threads;
+pub(crate) mod turns;
 pub(crate) mod watcher;
 pub(crate) mod writer;
 

@@ -15,3 +15,4 @@ mod returning;
 mod sending;
 mod settling;
 mod traffic;
+mod turns;
