@@ -13,10 +13,7 @@ use crate::bus::options::Options;
 use crate::bus::reader;
 use crate::bus::station::Station;
 use crate::bus::stats::BrokerStats;
-use crate::config::Config;
-use crate::endpoint::Endpoint;
-use crate::policy::Limit;
-use crate::socket::Socket;
+use crate::{Config, Endpoint, Error as SocketError, Limit, Socket};
 
 /// A broker: it knows who wants which topic and who serves which name, and relays.
 ///
@@ -46,7 +43,7 @@ pub struct Broker {
 impl Broker {
     /// A broker with the usual settings at `endpoint`.
     pub fn bind(
-        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
     ) -> Result<Broker, Error> {
         let broker = Broker::new(Broker::config(), Limits::default())?;
         broker.listen(endpoint)?;
@@ -82,7 +79,7 @@ impl Broker {
     /// Accepts clients at another endpoint as well, and says where: port 0 becomes the real one.
     pub fn listen(
         &self,
-        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
     ) -> Result<Endpoint, Error> {
         let endpoint = self.socket.bind(endpoint).map_err(Error::Socket)?;
         let mut endpoints = self

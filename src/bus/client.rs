@@ -6,7 +6,7 @@ mod opening;
 mod turns;
 
 pub(crate) use hearing::is_for_client;
-pub(crate) use turns::{Ear, listen};
+pub(crate) use turns::listen;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus::client::turns::Turns;
 use crate::bus::counters::Counters;
 use crate::bus::error::Error;
 use crate::bus::id::Id;
@@ -29,9 +28,7 @@ use crate::bus::topic::Pattern;
 use crate::bus::trie::Trie;
 use crate::bus::waiter::{Via, Waiter};
 use crate::bus::wakes::Wakes;
-use crate::error::Error as SocketError;
-use crate::message::Identity;
-use crate::socket::Socket;
+use crate::{Arrivals, Error as SocketError, Identity, Socket};
 
 /// The longest message; what is put around it on its way is not more than [`MARGIN`].
 pub(crate) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
@@ -59,14 +56,13 @@ pub(crate) struct Client {
     state: Mutex<State>,
     /// The answer to our introduction came, or the bus was closed.
     introduced: Condvar,
-    turns: Turns,
     counters: Counters,
 }
 
 /// Where our words go.
 pub(crate) enum Way {
-    /// To a broker.
-    Broker(Socket),
+    /// To a broker, and what comes from it.
+    Broker(Socket, Arc<Arrivals>),
     /// To a table in this process, and what concerns them to the peers of its socket.
     Own(Arc<Station>, Key),
 }
@@ -76,13 +72,23 @@ struct State {
     introduction: Introduction,
     /// Who is on the other side of the socket now.
     peers: Vec<Identity>,
-    /// A broker went and was not told everything again yet.
+    /// A broker went, and everything is to be said again: now, or when one comes.
+    is_restore_due: bool,
     owes_restore: bool,
     wants: Trie<Id>,
     subscriptions: HashMap<Id, (Pattern, Arc<Queue>)>,
     services: HashMap<Id, (String, Arc<Desk>)>,
     waiting: HashMap<Id, Arc<Waiter>>,
     reader: Option<thread::JoinHandle<()>>,
+}
+
+impl State {
+    /// The bus's own thread is to say everything again.
+    fn make_restore_due(&mut self) {
+        self.is_restore_due = true;
+        let reader = self.reader.as_ref();
+        reader.inspect(|reader| reader.thread().unpark());
+    }
 }
 
 /// What became of our hello.
@@ -105,6 +111,7 @@ impl Client {
                 is_closed: false,
                 introduction: Introduction::Unanswered,
                 peers: Vec::new(),
+                is_restore_due: false,
                 owes_restore: false,
                 wants: Trie::new(),
                 subscriptions: HashMap::new(),
@@ -113,7 +120,6 @@ impl Client {
                 reader: None,
             }),
             introduced: Condvar::new(),
-            turns: Turns::default(),
             counters: Counters::default(),
         })
     }
@@ -125,7 +131,7 @@ impl Client {
             return Err(Error::Socket(SocketError::TooLarge { len, max }));
         }
         match &self.way {
-            Way::Broker(socket) => {
+            Way::Broker(socket, _) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let sent = socket.send_timeout(message, left);
                 sent.map(drop).map_err(|refused| refused.reason.into())
@@ -170,13 +176,13 @@ impl Client {
             (None, Way::Own(station, key)) => {
                 station.handle_message(*key, message, Patience::None);
             }
-            (None, Way::Broker(_)) => {}
+            (None, Way::Broker(..)) => {}
         }
     }
 
     fn socket(&self) -> Option<&Socket> {
         match &self.way {
-            Way::Broker(socket) => Some(socket),
+            Way::Broker(socket, _) => Some(socket),
             Way::Own(station, _) => station.socket.as_ref(),
         }
     }
@@ -235,9 +241,7 @@ impl Client {
         subscriptions.values().for_each(end);
         let is_reader =
             |reader: &thread::JoinHandle<()>| reader.thread().id() == thread::current().id();
-        // What a thread that hears lets go of may be the last handle: the reader waits for it then.
-        let reader = reader.filter(|reader| !is_reader(reader) && !self.hears_here());
-        if let Some(reader) = reader {
+        if let Some(reader) = reader.filter(|reader| !is_reader(reader)) {
             // It ends with its socket; a panic of it was told when it happened.
             reader.join().ok();
         }
@@ -246,7 +250,7 @@ impl Client {
     /// The socket is ours alone; a broker's is the broker's.
     fn owns_socket(&self) -> bool {
         match &self.way {
-            Way::Broker(_) => true,
+            Way::Broker(..) => true,
             Way::Own(..) => self.options.owns_station,
         }
     }

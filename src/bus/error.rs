@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io};
 
-use crate::error::Error as SocketError;
+use crate::Error as SocketError;
 
 /// Why a call on a bus did not do what it was asked to.
 #[derive(Debug)]

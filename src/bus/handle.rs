@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus::client::{Client, Ear, Handle, Way, listen};
+use crate::bus::client::{Client, Handle, Way, listen};
 use crate::bus::error::Error;
 use crate::bus::job::Job;
 use crate::bus::limits::Limits;
@@ -18,9 +18,7 @@ use crate::bus::station::Station;
 use crate::bus::stats::BusStats;
 use crate::bus::subscription::Subscription;
 use crate::bus::watch::Watch;
-use crate::endpoint::Endpoint;
-use crate::event::Event;
-use crate::socket::Socket;
+use crate::{Endpoint, Error as SocketError, Event, Socket};
 
 /// Topics, services and names, through a broker or without one.
 ///
@@ -54,7 +52,7 @@ impl Bus {
     /// this returns when it is reached or a first attempt has failed, after a second at most.
     /// [`Error::NameTaken`] if it is there and another client has the name.
     pub fn connect(
-        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
     ) -> Result<Bus, Error> {
         Bus::options().connect(endpoint)
     }
@@ -198,11 +196,12 @@ impl Bus {
         options.check()?;
         let socket = Socket::new(options.config.clone()).map_err(Error::Socket)?;
         let deadline = options.opening_deadline();
-        let client = Client::new(Way::Broker(socket.clone()), options);
-        let (listener, ear) = (Arc::downgrade(&client), Ear::new(socket.arrivals()));
+        let arrivals = Arc::new(socket.arrivals());
+        let client = Client::new(Way::Broker(socket.clone(), arrivals.clone()), options);
+        let listener = Arc::downgrade(&client);
         let bus = Bus::of(client);
         let builder = thread::Builder::new().name("jackfield bus".to_owned());
-        let reader = builder.spawn(move || listen(&listener, ear));
+        let reader = builder.spawn(move || listen(&listener, &arrivals));
         bus.client().set_reader(reader.map_err(Error::no_thread)?);
         bus.client().introduce()?;
         let events = socket.events();

@@ -7,10 +7,7 @@ use crate::bus::client::{MARGIN, MAX_MESSAGE};
 use crate::bus::error::Error;
 use crate::bus::handle::Bus;
 use crate::bus::table::{bad_name, is_name};
-use crate::config::Config;
-use crate::endpoint::{Endpoint, parsed};
-use crate::policy::Limit;
-use crate::socket::Socket;
+use crate::{Config, Endpoint, Error as SocketError, Limit, Socket};
 
 /// The settings of a [`Bus`], for those who need other ones than the usual.
 ///
@@ -81,9 +78,11 @@ impl Options {
     /// See [`Bus::connect`].
     pub fn connect(
         self,
-        endpoint: impl TryInto<Endpoint, Error: Into<crate::error::Error>>,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
     ) -> Result<Bus, Error> {
-        Bus::open_connected(self, parsed(endpoint).map_err(Error::Socket)?)
+        let endpoint = endpoint.try_into();
+        let endpoint = endpoint.map_err(|error| Error::Socket(error.into()))?;
+        Bus::open_connected(self, endpoint)
     }
 
     /// See [`Bus::over`].

@@ -9,8 +9,7 @@ use crate::bus::error::Error;
 use crate::bus::station::{Patience, Station};
 use crate::bus::table::Key;
 use crate::bus::wakes::Wakes;
-use crate::error::Error as SocketError;
-use crate::socket::{Arrival, Arrivals};
+use crate::{Arrival, Arrivals, Error as SocketError};
 
 pub(crate) fn start(
     station: Arc<Station>,
@@ -49,26 +48,22 @@ fn wait(station: &Station, arrivals: &Arrivals) -> Result<Arrival, SocketError> 
 
 /// What is said to our own client is for it; the rest is for the table.
 pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival: Arrival) {
-    match arrival {
-        Arrival::Up(peer) => {
-            station.handle_up(Key::Peer(peer));
-            client.inspect(|client| client.handle_up(peer));
-        }
-        Arrival::Down(peer) => {
-            station.handle_down(Key::Peer(peer));
-            client.inspect(|client| client.handle_down(peer));
-        }
-        Arrival::Message(message) => {
-            let from = message.sender();
-            match client.filter(|_| is_for_client(message.body())) {
-                Some(client) => {
-                    let wakes = &mut Wakes::default();
-                    client.handle_message(Some(from), message.into_body(), wakes);
-                }
-                None => {
-                    let key = Key::Peer(from);
-                    station.handle_message(key, message.body(), Patience::Some);
-                }
+    if let Arrival::Up(peer) = arrival {
+        station.handle_up(Key::Peer(peer));
+        client.inspect(|client| client.handle_up(peer));
+    } else if let Arrival::Down(peer) = arrival {
+        station.handle_down(Key::Peer(peer));
+        client.inspect(|client| client.handle_down(peer));
+    } else if let Arrival::Message(message) = arrival {
+        let from = message.sender();
+        match client.filter(|_| is_for_client(message.body())) {
+            Some(client) => {
+                let wakes = &mut Wakes::default();
+                client.handle_message(Some(from), message.into_body(), wakes);
+            }
+            None => {
+                let key = Key::Peer(from);
+                station.handle_message(key, message.body(), Patience::Some);
             }
         }
     }

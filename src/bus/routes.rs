@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::Identity;
 use crate::bus::table::Key;
 use crate::bus::topic::Topic;
 use crate::bus::wire;
-use crate::message::Identity;
 
 /// So many routes are kept, and so many clients and bytes in all of them.
 const MAX_ROUTES: usize = 1_024;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::bus::client::{Client, Handle};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::job::Job;
-use crate::bus::wakes::{Wakes, Woken};
+use crate::bus::wakes::{Sleepers, Wakes};
 
 /// A service to offer, for [`Bus::serve`](crate::bus::Bus::serve): a name, or more.
 #[must_use]
@@ -87,7 +87,6 @@ pub(crate) type Handler = Box<dyn Fn(Job) + Send + Sync>;
 /// The desk in front of the workers of one service.
 pub(crate) struct Desk {
     queue: Mutex<Queue>,
-    came: Condvar,
     backlog: usize,
     handler: Handler,
 }
@@ -97,8 +96,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     /// Workers that wait for a call.
     idle: usize,
-    /// Those of them that sleep: a wake-up costs a system call even when nobody does.
-    asleep: usize,
+    /// Those of them that may sleep, and were not woken for a call yet.
+    asleep: Sleepers,
     is_closed: bool,
 }
 
@@ -111,7 +110,6 @@ impl Desk {
     ) -> Result<Arc<Desk>, Error> {
         let desk = Arc::new(Desk {
             queue: Mutex::default(),
-            came: Condvar::new(),
             backlog: service.backlog,
             handler,
         });
@@ -129,7 +127,7 @@ impl Desk {
     }
 
     /// Takes a call, unless there is no room. One that is not taken is for the caller to answer.
-    pub(crate) fn push(self: &Arc<Desk>, job: Job, wakes: &mut Wakes) -> Result<(), Error> {
+    pub(crate) fn push(&self, job: Job, wakes: &mut Wakes) -> Result<(), Error> {
         let mut queue = self.lock();
         let refused = match queue.is_closed {
             true => Some(Error::NoService),
@@ -141,29 +139,18 @@ impl Desk {
             return Err(error);
         }
         queue.jobs.push_back(job);
-        if queue.asleep >= queue.jobs.len() {
-            wakes.owe(Woken::Worker(self.clone()));
+        if let Some(worker) = queue.asleep.take_one() {
+            wakes.owe(&worker);
         }
         Ok(())
-    }
-
-    /// Wakes a worker for one call.
-    pub(crate) fn wake(&self) {
-        self.came.notify_one();
-    }
-
-    /// Whether there is something to do.
-    fn is_due(&self) -> bool {
-        let queue = self.lock();
-        queue.is_closed || !queue.jobs.is_empty()
     }
 
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
         queue.is_closed = true;
         let left = std::mem::take(&mut queue.jobs);
+        queue.asleep.take_all().for_each(|worker| worker.unpark());
         drop(queue);
-        self.came.notify_all();
         left.iter().for_each(|job| job.run.fail(&Error::NoService));
     }
 
@@ -184,23 +171,23 @@ impl Desk {
         }
     }
 
-    /// The next call; the worker was idle until then.
+    /// The next call; the worker was idle until then. None when the desk or the socket is closed.
     fn next(&self, client: &Arc<Client>) -> Option<Job> {
-        let _sleeper = match self.is_due() {
-            true => None,
-            false => client.hear_until(None, || self.is_due()),
-        };
-        let mut queue = self.lock();
-        while queue.jobs.is_empty() && !queue.is_closed {
-            queue.asleep += 1;
-            let woken = self.came.wait(queue);
-            queue = woken.unwrap_or_else(PoisonError::into_inner);
-            queue.asleep -= 1;
-        }
-        queue.idle -= 1;
-        let mut job = queue.jobs.pop_front()?;
+        let mut job = client.wait_hearing(None, || self.poll()).ok()??;
         job.worker = Some(thread::current().id());
         Some(job)
+    }
+
+    /// A call, or that there will be none; the worker is woken when there may be.
+    fn poll(&self) -> Option<Option<Job>> {
+        let mut queue = self.lock();
+        if queue.jobs.is_empty() && !queue.is_closed {
+            queue.asleep.add();
+            return None;
+        }
+        queue.asleep.remove();
+        queue.idle -= 1;
+        Some(queue.jobs.pop_front())
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -15,8 +15,7 @@ use crate::bus::stats::BrokerStats;
 use crate::bus::table::Key;
 use crate::bus::wakes::Wakes;
 use crate::bus::wire;
-use crate::error::Error as SocketError;
-use crate::socket::Socket;
+use crate::{Error as SocketError, Socket};
 
 /// Past so many effects that wait, whoever makes more waits for them.
 const MAX_WAITING: usize = 256;

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::bus::client::{Client, Handle};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::note::Note;
+use crate::bus::wakes::{Sleepers, Wakes};
 
 /// No deadline that anybody sees.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -40,9 +41,10 @@ impl Subscription {
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Note, Error> {
-        self.queue.try_take().inspect_err(|_| {
-            self.handle.client.recall_ear();
-        })
+        match self.recv_timeout(Duration::ZERO) {
+            Err(Error::Timeout) => Err(Error::Empty),
+            taken => taken,
+        }
     }
 
     /// Messages, one after the other, until the bus is closed.
@@ -100,7 +102,6 @@ impl<'a> IntoIterator for &'a Subscription {
 /// Messages that came and were not taken.
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
-    arrived: Condvar,
     /// The bounds, in messages and bytes; one message always fits.
     messages: usize,
     bytes: usize,
@@ -111,21 +112,8 @@ struct Waiting {
     bytes: usize,
     lost: u64,
     end: Option<Ended>,
-    /// Threads that wait: a wake-up costs a system call even when nobody sleeps.
-    sleepers: usize,
-    /// Somebody was told that they are to be woken.
-    is_owed: bool,
-}
-
-/// What became of a message that was put in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Pushed {
-    /// It will be found.
-    Kept,
-    /// Somebody sleeps: `wake` must follow.
-    Awaited,
-    /// There was no room.
-    Lost,
+    /// Threads that wait, and were not woken for a message yet.
+    sleepers: Sleepers,
 }
 
 /// Why nothing more comes.
@@ -158,92 +146,52 @@ impl Queue {
                 bytes: 0,
                 lost: 0,
                 end: None,
-                sleepers: 0,
-                is_owed: false,
+                sleepers: Sleepers::default(),
             }),
-            arrived: Condvar::new(),
             messages,
             bytes,
         }
     }
 
-    pub(crate) fn push(&self, note: Note) -> Pushed {
+    /// Whether there is room for it.
+    pub(crate) fn push(&self, note: Note, wakes: &mut Wakes) -> bool {
         let memory = note.memory();
         let mut waiting = self.lock();
         let is_full = waiting.notes.len() >= self.messages || waiting.bytes + memory > self.bytes;
         if waiting.end.is_some() || is_full && !waiting.notes.is_empty() {
             waiting.lost += 1;
-            return Pushed::Lost;
+            return false;
         }
         waiting.bytes += memory;
         waiting.notes.push_back(note);
-        match waiting.sleepers > 0 && !waiting.is_owed {
-            true => {
-                waiting.is_owed = true;
-                Pushed::Awaited
-            }
-            false => Pushed::Kept,
-        }
+        let sleepers = waiting.sleepers.take_all();
+        sleepers.for_each(|thread| wakes.owe(&thread));
+        true
     }
 
-    /// Wakes who sleeps beside what was put in.
-    pub(crate) fn wake(&self) {
-        self.lock().is_owed = false;
-        self.arrived.notify_all();
+    pub(crate) fn take(&self, client: &Client, deadline: Option<Instant>) -> Result<Note, Error> {
+        client.wait_for_news(deadline, || self.poll())?
     }
 
-    pub(crate) fn try_take(&self) -> Result<Note, Error> {
-        self.lock().take()
-    }
-
-    pub(crate) fn take(
-        &self,
-        client: &Arc<Client>,
-        deadline: Option<Instant>,
-    ) -> Result<Note, Error> {
-        let is_there = |taken: &Result<Note, Error>| !matches!(taken, Err(Error::Empty));
-        let taken = self.try_take();
-        if is_there(&taken) {
-            return taken;
-        }
-        let _sleeper = client.let_hear();
+    /// A message, or that there will be none; the calling thread is woken when there may be.
+    fn poll(&self) -> Option<Result<Note, Error>> {
         let mut waiting = self.lock();
-        loop {
-            let taken = waiting.take();
-            if is_there(&taken) {
-                return taken;
+        match waiting.take() {
+            Err(Error::Empty) => {
+                waiting.sleepers.add();
+                None
             }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(Error::Timeout);
-            }
-            waiting = self.sleep(waiting, left);
+            taken => Some(taken),
         }
-    }
-
-    fn sleep<'a>(
-        &self,
-        mut waiting: MutexGuard<'a, Waiting>,
-        left: Option<Duration>,
-    ) -> MutexGuard<'a, Waiting> {
-        waiting.sleepers += 1;
-        let mut waiting = match left {
-            None => self
-                .arrived
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(left) => {
-                let woken = self.arrived.wait_timeout(waiting, left);
-                woken.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        waiting.sleepers -= 1;
-        waiting
     }
 
     pub(crate) fn end(&self, why: Ended) {
-        self.lock().end.get_or_insert(why);
-        self.arrived.notify_all();
+        let mut waiting = self.lock();
+        waiting.end.get_or_insert(why);
+        waiting
+            .sleepers
+            .take_all()
+            .for_each(|thread| thread.unpark());
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

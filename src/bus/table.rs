@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use crate::Identity;
 use crate::bus::error::Error;
 use crate::bus::id::Id;
 use crate::bus::topic::Pattern;
-use crate::message::Identity;
 
 /// Where a client is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -1,19 +1,23 @@
 //! Waiter: one thread that waits for what was asked, until its deadline.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
+use crate::Identity;
 use crate::bus::error::Error;
 use crate::bus::request::Answer;
-use crate::bus::wakes::{Wakes, Woken};
-use crate::message::Identity;
+use crate::bus::wakes::Wakes;
 
 /// Where a word came from: a peer, or our own table.
 pub(crate) type Via = Option<Identity>;
 
+/// What came of a request: its answers, and why they are not all.
+pub(crate) type Outcome = (Vec<Result<Answer, Error>>, Option<Error>);
+
 pub(crate) struct Waiter {
     progress: Mutex<Progress>,
-    changed: Condvar,
+    /// Who waits: the thread that made it.
+    thread: Thread,
     kind: Kind,
 }
 
@@ -35,8 +39,6 @@ struct Progress {
     answers: Vec<Result<Answer, Error>>,
     /// No more will come, for this reason.
     failed: Option<Error>,
-    /// Its thread sleeps: a wake-up costs a system call even when it does not.
-    is_asleep: bool,
 }
 
 impl Waiter {
@@ -47,28 +49,27 @@ impl Waiter {
                 expected: (kind == Kind::One).then_some(1),
                 answers: Vec::new(),
                 failed: None,
-                is_asleep: false,
             }),
-            changed: Condvar::new(),
+            thread: thread::current(),
             kind,
         }
     }
 
-    pub(crate) fn handle_ok(self: &Arc<Waiter>, via: Via, wakes: &mut Wakes) {
+    pub(crate) fn handle_ok(&self, via: Via, wakes: &mut Wakes) {
         self.change(wakes, |progress| {
             progress.asked.retain(|other| *other != via);
         });
     }
 
-    pub(crate) fn handle_count(self: &Arc<Waiter>, count: usize, wakes: &mut Wakes) {
+    pub(crate) fn handle_count(&self, count: usize, wakes: &mut Wakes) {
         self.change(wakes, |progress| progress.expected = Some(count));
     }
 
-    pub(crate) fn handle_answer(self: &Arc<Waiter>, answer: Answer, wakes: &mut Wakes) {
+    pub(crate) fn handle_answer(&self, answer: Answer, wakes: &mut Wakes) {
         self.change(wakes, |progress| progress.answers.push(Ok(answer)));
     }
 
-    pub(crate) fn handle_error(self: &Arc<Waiter>, error: Error, wakes: &mut Wakes) {
+    pub(crate) fn handle_error(&self, error: Error, wakes: &mut Wakes) {
         let kind = self.kind;
         self.change(wakes, |progress| match (kind, progress.expected) {
             (Kind::Many, Some(_)) => progress.answers.push(Err(error)),
@@ -77,7 +78,7 @@ impl Waiter {
     }
 
     /// One that was told is gone, and knows nothing of it any more.
-    pub(crate) fn handle_left(self: &Arc<Waiter>, via: Via, wakes: &mut Wakes) {
+    pub(crate) fn handle_left(&self, via: Via, wakes: &mut Wakes) {
         match self.kind {
             Kind::Ack => self.handle_ok(via, wakes),
             _ => self.handle_end(Error::NoPeer, wakes),
@@ -85,44 +86,30 @@ impl Waiter {
     }
 
     /// One of several tables is gone; the others still answer.
-    pub(crate) fn handle_gone(self: &Arc<Waiter>, via: Via, wakes: &mut Wakes) {
+    pub(crate) fn handle_gone(&self, via: Via, wakes: &mut Wakes) {
         if self.kind == Kind::Ack {
             self.handle_ok(via, wakes);
         }
     }
 
     /// Nothing more will come.
-    pub(crate) fn handle_end(self: &Arc<Waiter>, error: Error, wakes: &mut Wakes) {
+    pub(crate) fn handle_end(&self, error: Error, wakes: &mut Wakes) {
         self.change(wakes, |progress| {
             progress.failed.get_or_insert(error);
         });
     }
 
-    /// Waits until everything is there; what came until then, and why it is not all.
-    pub(crate) fn wait(&self, deadline: Instant) -> (Vec<Result<Answer, Error>>, Option<Error>) {
+    /// What came, once everything is there.
+    pub(crate) fn take(&self) -> Option<Outcome> {
         let mut progress = self.lock();
-        while !progress.is_complete(self.kind) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                progress.failed = Some(Error::Timeout);
-                break;
-            }
-            progress.is_asleep = true;
-            let woken = self.changed.wait_timeout(progress, left);
-            progress = woken.unwrap_or_else(PoisonError::into_inner).0;
-            progress.is_asleep = false;
-        }
-        let answers = std::mem::take(&mut progress.answers);
-        (answers, progress.failed.take())
+        progress.is_complete(self.kind).then(|| progress.take())
     }
 
-    /// Whether everything is there.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.lock().is_complete(self.kind)
-    }
-
-    pub(crate) fn wake(&self) {
-        self.changed.notify_all();
+    /// What came, and why it is not all.
+    pub(crate) fn give_up(&self, error: Error) -> Outcome {
+        let mut progress = self.lock();
+        progress.failed.get_or_insert(error);
+        progress.take()
     }
 
     /// How many answers there would have been, if that is known.
@@ -130,12 +117,12 @@ impl Waiter {
         self.lock().expected
     }
 
-    fn change(self: &Arc<Waiter>, wakes: &mut Wakes, change: impl FnOnce(&mut Progress)) {
+    fn change(&self, wakes: &mut Wakes, change: impl FnOnce(&mut Progress)) {
         let mut progress = self.lock();
         let was_complete = progress.is_complete(self.kind);
         change(&mut progress);
-        if progress.is_asleep && progress.is_complete(self.kind) && !was_complete {
-            wakes.owe(Woken::Caller(self.clone()));
+        if progress.is_complete(self.kind) && !was_complete {
+            wakes.owe(&self.thread);
         }
     }
 
@@ -145,6 +132,10 @@ impl Waiter {
 }
 
 impl Progress {
+    fn take(&mut self) -> Outcome {
+        (std::mem::take(&mut self.answers), self.failed.take())
+    }
+
     fn is_complete(&self, kind: Kind) -> bool {
         let has_all = match kind {
             Kind::Ack => self.asked.is_empty(),

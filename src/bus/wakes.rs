@@ -1,63 +1,66 @@
 //! Wakes: who is to be woken, once for several messages that came together.
 
-use std::sync::Arc;
-
-use crate::bus::service::Desk;
-use crate::bus::subscription::Queue;
-use crate::bus::waiter::Waiter;
-
-/// So many messages are put in before anybody is woken for them.
-const TOGETHER: usize = 32;
-
-/// Somebody who sleeps beside what they wait for.
-pub(crate) enum Woken {
-    Subscriber(Arc<Queue>),
-    Worker(Arc<Desk>),
-    Caller(Arc<Waiter>),
-}
+use std::thread::{self, Thread};
 
 /// Held by the thread that hears the messages. Whoever stops hearing, if only to wait for more,
 /// wakes first.
 #[derive(Default)]
-pub(crate) struct Wakes {
-    owed: Vec<Woken>,
-    messages: usize,
-}
+pub(crate) struct Wakes(Vec<Thread>);
 
 impl Wakes {
-    /// Somebody sleeps beside a message that they wait for.
-    pub(crate) fn owe(&mut self, woken: Woken) {
-        self.owed.push(woken);
-    }
-
-    /// How many are to be woken who may hear for themselves next time.
-    pub(crate) fn hearers(&self) -> usize {
-        let hears = |woken: &&Woken| !matches!(woken, Woken::Subscriber(_));
-        self.owed.iter().filter(hears).count()
-    }
-
-    /// A message was heard, and another one follows at once.
-    pub(crate) fn go_on(&mut self) {
-        self.messages += 1;
-        if self.messages >= TOGETHER {
-            self.wake();
+    /// What this thread waits for is there. The one that hears need not be woken.
+    pub(crate) fn owe(&mut self, thread: &Thread) {
+        if thread.id() != thread::current().id() {
+            self.0.push(thread.clone());
         }
     }
 
     pub(crate) fn wake(&mut self) {
-        self.messages = 0;
-        for woken in self.owed.drain(..) {
-            match woken {
-                Woken::Subscriber(queue) => queue.wake(),
-                Woken::Worker(desk) => desk.wake(),
-                Woken::Caller(waiter) => waiter.wake(),
-            }
-        }
+        self.0.drain(..).for_each(|thread| thread.unpark());
     }
 }
 
 impl Drop for Wakes {
     fn drop(&mut self) {
         self.wake();
+    }
+}
+
+/// Threads that may be parked beside what they wait for. Few wait for the same.
+#[derive(Default)]
+pub(crate) struct Sleepers(Vec<Thread>);
+
+impl Sleepers {
+    /// The calling thread is going to be parked.
+    pub(crate) fn add(&mut self) {
+        if self.position().is_none() {
+            self.0.push(thread::current());
+        }
+    }
+
+    /// The calling thread has what it waited for.
+    pub(crate) fn remove(&mut self) {
+        if let Some(position) = self.position() {
+            self.0.remove(position);
+        }
+    }
+
+    /// One of them, which is to be woken: the calling one if it is among them, because it is awake,
+    /// or the one that came last.
+    pub(crate) fn take_one(&mut self) -> Option<Thread> {
+        match self.position() {
+            Some(position) => Some(self.0.remove(position)),
+            None => self.0.pop(),
+        }
+    }
+
+    /// All of them, which are to be woken.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Thread> {
+        self.0.drain(..)
+    }
+
+    fn position(&self) -> Option<usize> {
+        let me = thread::current().id();
+        self.0.iter().rposition(|thread| thread.id() == me)
     }
 }

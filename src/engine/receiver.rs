@@ -83,8 +83,12 @@ impl Core {
     }
 
     pub(crate) fn try_take_next(&self) -> Result<Taken, Error> {
-        let taken = self.watched(|| self.inbox.try_take_next());
-        taken.inspect_err(|_| self.inbox.recall())
+        self.poll_next().inspect_err(|_| self.inbox.recall())
+    }
+
+    /// As `try_take_next`, by one that is about to wait if there is nothing.
+    pub(crate) fn poll_next(&self) -> Result<Taken, Error> {
+        self.watched(|| self.inbox.try_take_next())
     }
 
     /// As `take`, and tells who comes and goes as well.

@@ -253,7 +253,7 @@ impl Arrivals {
     /// Handles what is there, but not for long; says whether nothing is left.
     fn handle_many(&self, handle: &mut impl FnMut(Arrival)) -> Result<bool, Error> {
         for _ in 0..TOGETHER {
-            match self.core.inbox.try_take_next() {
+            match self.core.poll_next() {
                 Ok(taken) => handle(self.arrival(taken)),
                 Err(Error::Empty) => return Ok(true),
                 Err(error) => return Err(error),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::Limit;
 use crate::bus::client::{Client, Way, deadline_after};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
@@ -12,13 +13,9 @@ use crate::bus::request::{Answer, Call, Peer};
 use crate::bus::service::{Desk, Service};
 use crate::bus::subscription::Queue;
 use crate::bus::topic::{Pattern, Topic};
-use crate::bus::waiter::{Kind, Via, Waiter};
+use crate::bus::waiter::{Kind, Outcome, Via, Waiter};
 use crate::bus::wakes::Wakes;
 use crate::bus::wire::{self, Frame};
-use crate::policy::Limit;
-
-/// What came of a request: its answers, and why they are not all.
-type Outcome = (Vec<Result<Answer, Error>>, Option<Error>);
 
 impl Client {
     /// Fire and forget.
@@ -209,8 +206,8 @@ impl Client {
     }
 
     fn await_all(self: &Arc<Client>, waiter: &Waiter, deadline: Instant) -> Outcome {
-        let _sleeper = self.hear_until(Some(deadline), || waiter.is_complete());
-        waiter.wait(deadline)
+        let outcome = self.wait_hearing(Some(deadline), || waiter.take());
+        outcome.unwrap_or_else(|error| waiter.give_up(error.into()))
     }
 
     fn expect(&self, id: Id, waiter: &Arc<Waiter>) -> Result<(), Error> {
@@ -227,7 +224,7 @@ impl Client {
     fn cancel(&self, id: Id) {
         let message = wire::plain(&["cancel", &id.to_string()], b"");
         match &self.way {
-            Way::Broker(socket) => drop(socket.try_send(message)),
+            Way::Broker(socket, _) => drop(socket.try_send(message)),
             Way::Own(..) => drop(self.say(&message, Instant::now())),
         }
     }
@@ -257,7 +254,7 @@ impl Client {
     /// Who is to acknowledge what we announce. A broker that is not there gets it when it comes.
     fn tables(&self) -> Vec<Via> {
         match &self.way {
-            Way::Broker(socket) => {
+            Way::Broker(socket, _) => {
                 let peers = socket.peers().into_iter();
                 peers.map(|peer| Some(peer.identity)).collect()
             }

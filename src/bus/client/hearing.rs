@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::Arrival;
 use crate::bus::client::{Client, Introduction, deadline_after};
 use crate::bus::error::Error;
 use crate::bus::id::Id;
@@ -11,11 +12,10 @@ use crate::bus::job::{Job, Run};
 use crate::bus::letter::Letter;
 use crate::bus::note::Note;
 use crate::bus::request::Answer;
-use crate::bus::subscription::{Ended, Pushed, Queue};
+use crate::bus::subscription::{Ended, Queue};
 use crate::bus::waiter::{Via, Waiter};
-use crate::bus::wakes::{Wakes, Woken};
+use crate::bus::wakes::Wakes;
 use crate::bus::wire::{self, Frame, Malformed};
-use crate::socket::Arrival;
 
 /// More than a broker can have for one name: it would be believed, and room made for them.
 const MAX_PROVIDERS: usize = 65_536;
@@ -30,20 +30,15 @@ pub(crate) fn is_for_client(message: &[u8]) -> bool {
 }
 
 impl Client {
-    /// For the bus's own thread.
+    /// For the thread that hears. It never waits: that thread has others to serve.
     pub(super) fn handle_arrival(self: &Arc<Client>, arrival: Arrival, wakes: &mut Wakes) {
-        if !matches!(arrival, Arrival::Message(_)) {
-            // What follows may wait for room.
-            wakes.wake();
-        }
-        match arrival {
-            Arrival::Up(peer) => self.handle_up(peer),
-            Arrival::Down(peer) => self.handle_down(peer),
-            Arrival::Message(message) => {
-                let from = message.sender();
-                self.handle_message(Some(from), message.into_body(), wakes);
-                wakes.go_on();
-            }
+        if let Arrival::Up(peer) = arrival {
+            self.handle_up(peer);
+        } else if let Arrival::Down(peer) = arrival {
+            self.handle_down(peer);
+        } else if let Arrival::Message(message) = arrival {
+            let from = message.sender();
+            self.handle_message(Some(from), message.into_body(), wakes);
         }
     }
 
@@ -163,10 +158,8 @@ impl Client {
         let letter = Letter::new(message, event.headers, event.body);
         let note = Note::new(event.topic, event.id, event.retained_for.is_some(), letter);
         for queue in queues {
-            match queue.push(note.clone()) {
-                Pushed::Kept => {}
-                Pushed::Awaited => wakes.owe(Woken::Subscriber(queue)),
-                Pushed::Lost => self.count(|counters| &counters.lost),
+            if !queue.push(note.clone(), wakes) {
+                self.count(|counters| &counters.lost);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use crate::Identity;
 use crate::bus::client::asking::{serve_message, subscribe_message};
 use crate::bus::client::{Client, Introduction, Way};
 use crate::bus::error::Error;
@@ -11,7 +12,6 @@ use crate::bus::id::Id;
 use crate::bus::waiter::Waiter;
 use crate::bus::wakes::Wakes;
 use crate::bus::wire;
-use crate::message::Identity;
 
 impl Client {
     pub(crate) fn set_reader(&self, reader: thread::JoinHandle<()>) {
@@ -55,21 +55,20 @@ impl Client {
     pub(crate) fn handle_up(&self, peer: Identity) {
         let mut state = self.lock();
         state.peers.push(peer);
-        let owes_restore = std::mem::take(&mut state.owes_restore);
-        drop(state);
-        match self.way {
-            Way::Broker(_) if owes_restore => self.restore(None),
-            Way::Broker(_) => {}
-            Way::Own(..) => self.restore(Some(peer)),
+        if let Way::Own(..) = self.way {
+            drop(state);
+            self.restore(Some(peer));
+        } else if std::mem::take(&mut state.owes_restore) {
+            state.make_restore_due();
         }
     }
 
     /// A peer is gone. To a broker everything is said again at once: it waits in the socket, in
-    /// front of what is said from now on.
+    /// front of what is said from now on. This may wait for room, so the bus's own thread does it.
     pub(crate) fn handle_down(&self, peer: Identity) {
         let mut state = self.lock();
         state.peers.retain(|other| *other != peer);
-        let is_broker = matches!(self.way, Way::Broker(_));
+        let is_broker = matches!(self.way, Way::Broker(..));
         if is_broker {
             state.introduction = Introduction::Unanswered;
         }
@@ -82,15 +81,19 @@ impl Client {
                 false => waiter.handle_gone(Some(peer), &mut wakes),
             }
         }
-        // What follows may wait for room.
         drop(wakes);
         if is_broker {
-            self.restore(None);
+            self.lock().make_restore_due();
         }
     }
 
+    /// Whether the calling thread is to say everything again.
+    pub(super) fn takes_restore(&self) -> bool {
+        std::mem::take(&mut self.lock().is_restore_due)
+    }
+
     /// Says who we are, what we want and what we serve; to a peer, or to the broker.
-    fn restore(&self, to: Option<Identity>) {
+    pub(super) fn restore(&self, to: Option<Identity>) {
         let state = self.lock();
         if state.is_closed {
             return;
