@@ -31,7 +31,7 @@ impl Config {
             &mut self.resend.max,
             &mut self.linger,
         ];
-        for time in times {
+        for time in times.into_iter().chain(&mut self.ack_within) {
             *time = CENTURY.min(*time);
         }
         self
@@ -101,6 +101,11 @@ impl Config {
                 zero(self.resend.first),
                 "resend",
                 "the pause must not be zero",
+            ),
+            (
+                self.ack_within.is_some_and(zero),
+                "ack_within",
+                "must not be zero",
             ),
             (
                 self.resend.max < self.resend.first,

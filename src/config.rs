@@ -37,7 +37,7 @@ pub struct Config {
     pub(crate) unacknowledged: Option<usize>,
     pub(crate) resend: Pauses,
     pub(crate) max_resends: u32,
-    pub(crate) count_live_resends: bool,
+    pub(crate) ack_within: Option<Duration>,
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) duplicate_window: usize,
     pub(crate) max_connections: usize,
@@ -91,7 +91,7 @@ impl Default for Config {
                 max: Duration::from_secs(60),
             },
             max_resends: 5,
-            count_live_resends: false,
+            ack_within: None,
             send_timeout: None,
             duplicate_window: 16_384,
             max_connections: 8_192,
@@ -238,8 +238,9 @@ impl Config {
         Config { resend, ..self }
     }
 
-    /// How often a message is sent again because its link ended, before it is handed back in
-    /// [`Event::GaveUp`](crate::Event::GaveUp); default: 5.
+    /// How often a message is sent again because its link ended or its peer gave it back, before it
+    /// is handed back in [`Event::GaveUp`](crate::Event::GaveUp); default: 5. What is sent again to a
+    /// peer that is still at it does not count.
     pub fn max_resends(self, max_resends: u32) -> Config {
         Config {
             max_resends,
@@ -247,11 +248,13 @@ impl Config {
         }
     }
 
-    /// Whether resends to a peer that is still connected count towards giving up; default: no,
-    /// because a job may take long.
-    pub fn count_live_resends(self, count_live_resends: bool) -> Config {
+    /// How long a peer may take to acknowledge a message that was sent to whoever is next; default:
+    /// as long as it is connected. After that another peer gets it as well, and whoever acknowledges
+    /// first ends it. The late one gets no new messages before it has acknowledged something, or
+    /// given something back. What is sent again to a peer by its identity goes to nobody else.
+    pub fn ack_within(self, ack_within: Duration) -> Config {
         Config {
-            count_live_resends,
+            ack_within: Some(ack_within),
             ..self
         }
     }

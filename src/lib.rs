@@ -97,7 +97,9 @@
 //!
 //! With [`Delivery::AtLeastOnce`] the sender keeps each message until the receiver acknowledges
 //! it. If the connection ends first, another peer gets it, under the same message id. With
-//! [`AckMode::Manual`] the receiver says itself when the work is done.
+//! [`AckMode::Manual`] the receiver says itself when the work is done, or gives it back: by
+//! [`Message::nack`], or by a handler that returns or panics without [`Message::ack`]. What hangs
+//! goes to another peer in time, if [`Config::ack_within`] says so.
 //!
 //! ```
 //! use jackfield::{AckMode, Config, Delivery, Socket};
@@ -112,7 +114,7 @@
 //! for expected in ["wash", "dry"] {
 //!     let job = worker.recv()?;
 //!     assert_eq!(job.text(), expected);
-//!     job.ack(); // done; dropped without this, it would come again
+//!     job.ack(); // done; dropped without this, it would go to another worker
 //! }
 //! let report = boss.close(); // waits for the acknowledgements
 //! assert!(report.unacknowledged.is_empty() && report.unsent.is_empty());

@@ -23,7 +23,7 @@ pub enum AckMode {
     #[default]
     OnRecv,
     /// When the application calls [`Message::ack`](crate::Message::ack); a message that is
-    /// dropped without it comes again.
+    /// dropped without it is given back, as by [`Message::nack`](crate::Message::nack).
     Manual,
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Settings {
     overflow: Overflow,
     /// There is a hook, and steps say what it says.
     pub(crate) has_hook: bool,
-    counts_live_resends: bool,
+    hands_on: bool,
     /// Nobody reads the events.
     pub(crate) is_deaf: bool,
     /// Readers see at once that their stream was shut down.
@@ -63,7 +63,7 @@ impl Settings {
                 Delivery::AtMostOnce
             },
             has_hook: is(2) && is(3),
-            counts_live_resends: is(4),
+            hands_on: is(4),
             is_deaf: is(5) && is(6) && is(3),
             is_prompt: is(6),
             is_sudden: is(7),
@@ -107,7 +107,6 @@ impl Settings {
             .max_message(self.max_message)
             .memory_budget(self.memory_budget.max(2 * self.max_message))
             .max_resends(self.max_resends)
-            .count_live_resends(self.counts_live_resends)
             .absent_peers(Absent {
                 peers: self.absent_peers,
                 remembered: self.absent_for,
@@ -131,6 +130,9 @@ impl Settings {
             .duplicate_window(self.duplicate_window);
         config.overflow = self.overflow;
         config.unacknowledged = self.unacknowledged;
+        if self.hands_on {
+            config = config.ack_within(secs(1));
+        }
         if self.has_hook {
             config = config.authorize(|_| true);
         }

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::message::{Body, Identity};
+use crate::policy::Pauses;
 use crate::proto::chunk::Chunk;
 use crate::proto::frame::{self, MessageId};
 use crate::proto::link::LinkId;
-use crate::proto::resends::{Resends, Run};
+use crate::proto::resends::Resends;
 
 pub(crate) use entry::Entry;
 use entry::OVERHEAD;
 pub(crate) use sheets::SheetId;
 use sheets::{Sheet, Sheets};
 
+mod due;
 mod entry;
+mod returning;
 mod sheets;
 
 /// So many sheets are taken apart in one go.
@@ -32,11 +35,22 @@ pub(crate) struct Ledger {
     /// Spent messages may take so much beside what the others do.
     slack: usize,
     resends: Resends,
+    /// Whether late messages for anyone go to somebody else.
+    hands_on: bool,
+    /// Messages that were given back and that nobody has.
+    given_back: usize,
+    /// Sheets that were taken apart while their chunks were on their way. It is nearly always empty.
+    torn: Vec<SheetId>,
 }
 
 impl Ledger {
     /// `nonce` keeps the ids of two sockets, or of two lives of one identity, apart.
-    pub(crate) fn new(nonce: u64, slack: usize, first: Duration, max: Duration) -> Ledger {
+    pub(crate) fn new(
+        nonce: u64,
+        slack: usize,
+        pauses: Pauses,
+        within: Option<Duration>,
+    ) -> Ledger {
         Ledger {
             nonce,
             latest: 0,
@@ -45,7 +59,10 @@ impl Ledger {
             count: 0,
             bytes: 0,
             slack,
-            resends: Resends::new(first, max),
+            hands_on: within.is_some(),
+            resends: Resends::new(pauses, within),
+            given_back: 0,
+            torn: Vec::new(),
         }
     }
 
@@ -144,6 +161,7 @@ impl Ledger {
         let entry = self.entries.remove(&self.age(id)?)?;
         self.count -= 1;
         self.bytes -= entry.memory();
+        self.given_back -= usize::from(entry.is_given_back());
         Some(entry)
     }
 
@@ -204,6 +222,7 @@ impl Ledger {
 
     /// `id` was queued on a link.
     pub(crate) fn handle_assigned(&mut self, id: MessageId, link: LinkId) {
+        self.handle_placed(id);
         if let Some(entry) = self.get_mut(id) {
             entry.holder = Some(link);
         }
@@ -211,24 +230,29 @@ impl Ledger {
 
     /// The messages of a chunk were given to the kernel: from now on their acknowledgements are
     /// awaited.
-    pub(crate) fn handle_chunk(&mut self, now: Instant, chunk: &Chunk) {
-        if let Some(sheet) = chunk.sheet().and_then(|id| self.sheets.sheet(id)) {
+    pub(crate) fn handle_chunk(&mut self, now: Instant, link: LinkId, chunk: &Chunk) {
+        let listed = chunk.sheet().filter(|_| !self.forget_torn(chunk));
+        if let Some(sheet) = listed.and_then(|id| self.sheets.sheet(id)) {
             let (id, first, count) = (sheet.id(), sheet.first(), sheet.count());
-            let run = self.resends.put_many(now, first, count);
+            let pause = self.pause(sheet.target, 0);
+            let run = self.resends.put_many(now, pause, first, count);
             self.sheets.handle_written(id, run);
             self.limit_waste();
             self.tidy();
         }
-        let (nonce, listed) = (self.nonce, chunk.sheet());
+        let nonce = self.nonce;
         let is_other = |id: &MessageId| age_of(nonce, *id).map(SheetId::of) != listed;
-        for id in chunk.ids().filter(is_other).take(chunk.unlisted()) {
-            self.handle_written(now, id);
+        let count = listed.map_or(chunk.messages(), |_| chunk.unlisted());
+        for id in chunk.ids().filter(is_other).take(count) {
+            self.handle_written(now, link, id);
         }
     }
 
     /// The same for a message that is on no sheet.
-    pub(crate) fn handle_written(&mut self, now: Instant, id: MessageId) {
-        if let Some(entry) = self.get_mut(id) {
+    pub(crate) fn handle_written(&mut self, now: Instant, link: LinkId, id: MessageId) {
+        // A copy may leave with a link that has given the message back meanwhile.
+        let entry = self.get_mut(id).filter(|it| it.holder == Some(link));
+        if let Some(entry) = entry {
             entry.is_written = true;
             self.postpone(now, id);
         }
@@ -246,59 +270,6 @@ impl Ledger {
         knows_it.then(|| self.remove(id)).flatten()
     }
 
-    /// A message whose acknowledgement is late; it is the caller's to send again or to postpone.
-    pub(crate) fn poll_due(&mut self, now: Instant) -> Option<MessageId> {
-        let (sheets, entries) = (&self.sheets, &self.entries);
-        let age = self
-            .resends
-            .poll(now, |run| next_in(sheets, entries, run))?;
-        self.take_apart(SheetId::of(age));
-        self.entries.get_mut(&age)?.run = 0;
-        Some(self.id(age))
-    }
-
-    /// A resend goes out to the link that has the message.
-    pub(crate) fn handle_repeated(&mut self, id: MessageId) {
-        if let Some(entry) = self.get_mut(id) {
-            entry.repeats += 1;
-        }
-    }
-
-    /// A resend was due but the link takes nothing now: ask again after the same pause.
-    pub(crate) fn postpone(&mut self, now: Instant, id: MessageId) {
-        let Some(age) = self.age(id) else { return };
-        let Some(entry) = self.entries.get_mut(&age) else {
-            return;
-        };
-        entry.run = self.resends.put(now, entry.repeats, age);
-        self.tidy();
-    }
-
-    /// The number of runs stays proportional to what lives, at a constant cost per message.
-    fn tidy(&mut self) {
-        if self.resends.runs() > 2 * self.count + 1_024 {
-            let (sheets, entries) = (&self.sheets, &self.entries);
-            self.resends.tidy(|run| next_in(sheets, entries, run));
-        }
-    }
-
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.resends.next()
-    }
-
-    /// As `next_due`, slowly, and without those that are late no more.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn audit_due(&self) -> Option<Instant> {
-        let entries = self.entries.iter().map(|(age, entry)| (*age, entry.run));
-        let sheets = self.sheets.due();
-        let due = entries.chain(sheets).filter(|(_, run)| *run != 0);
-        let times = due.map(|(age, run)| {
-            let time = self.resends.time_of(age, run);
-            time.expect("its run has it")
-        });
-        times.min()
-    }
-
     /// A link ends, and these are the chunks that never left: each of its messages gets an entry
     /// of its own.
     pub(crate) fn dissolve<'a>(
@@ -306,7 +277,10 @@ impl Ledger {
         link: LinkId,
         chunks: impl Iterator<Item = &'a mut Chunk>,
     ) {
-        chunks.for_each(|chunk| self.keep_page(chunk));
+        chunks.for_each(|chunk| {
+            self.forget_torn(chunk);
+            self.keep_page(chunk);
+        });
         let sheets = self.sheets.all(|sheet| sheet.holder == link);
         sheets.into_iter().for_each(|id| self.take_apart(id));
     }
@@ -331,7 +305,7 @@ impl Ledger {
     /// Everything that was never acknowledged, each link's oldest first; all links were dissolved,
     /// and the ledger is empty then.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry> + use<> {
-        self.count = 0;
+        (self.count, self.given_back) = (0, 0);
         self.resends.clear();
         self.bytes = 0;
         std::mem::take(&mut self.entries).into_values()
@@ -353,18 +327,6 @@ impl Ledger {
 fn age_of(nonce: u64, id: MessageId) -> Option<u64> {
     let id = u128::from_be_bytes(id.0);
     ((id >> 64) as u64 == nonce).then_some(id as u64)
-}
-
-/// The first age of a run whose message is due with it. A run is of one sheet, or of none.
-fn next_in(sheets: &Sheets, entries: &BTreeMap<u64, Entry>, run: &Run) -> Option<u64> {
-    let ages = run.ages();
-    let sheet = sheets.sheet(SheetId::of(ages.start));
-    if let Some(sheet) = sheet.filter(|sheet| sheet.run == run.number()) {
-        return ages.into_iter().find(|age| sheet.has(*age));
-    }
-    let mut entries = entries.range(ages);
-    let (age, _) = entries.find(|(_, entry)| entry.run == run.number())?;
-    Some(*age)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::endpoint::{Endpoint, Remote};
 use crate::event::DownReason;
 use crate::message::Identity;
+use crate::policy::Limit;
 use crate::proto::dial::DialId;
 use crate::proto::outbox::Outbox;
 
@@ -105,6 +106,8 @@ pub(crate) struct Link {
     pub(crate) unacknowledged_bytes: usize,
     /// They were as many as they may be, and those who wait for less are not called yet.
     pub(crate) is_choked: bool,
+    /// Its peer was late with an ACK, and has not answered since: it gets no new ones.
+    pub(crate) is_overdue: bool,
     /// At-most-once messages written, in all, and how many they were at some earlier times.
     pub(crate) written: u64,
     marks: VecDeque<(Instant, u64)>,
@@ -152,6 +155,7 @@ impl Link {
             unacknowledged: 0,
             unacknowledged_bytes: 0,
             is_choked: false,
+            is_overdue: false,
             written: 0,
             marks: VecDeque::new(),
         }
@@ -182,6 +186,12 @@ impl Link {
     pub(crate) fn has_nothing_to_say(&self) -> bool {
         let is_finished = matches!(self.phase, Phase::Leaving { finished: true, .. });
         !self.was_up || self.outbox.is_empty() || (is_finished && self.outbox.messages() == 0)
+    }
+
+    /// Another message of that length may be queued, if this is all that counts.
+    pub(crate) fn has_room(&self, limit: Limit, len: usize, unacknowledged: usize) -> bool {
+        let has_answered = self.unacknowledged < unacknowledged && !self.is_overdue;
+        has_answered && self.outbox.has_room(limit, len)
     }
 
     /// Messages may be written to it now.

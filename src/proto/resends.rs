@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::policy::Pauses;
+
 /// Pauses after this many doublings are all the same.
 const MAX_DOUBLINGS: usize = 16;
 
@@ -17,47 +19,55 @@ pub(crate) struct Run {
     count: u64,
 }
 
+/// How long after a write an acknowledgement is late.
+#[derive(Clone, Copy)]
+pub(crate) enum Pause {
+    /// The time in which another peer gets the message.
+    Within,
+    /// That of a message that was sent again so often.
+    Resend(u32),
+}
+
 pub(crate) struct Resends {
     /// By pause: within one queue all pauses are equal, so its front is its earliest.
     queues: Vec<VecDeque<Run>>,
     /// The number of the latest run; none has number zero.
     latest: u64,
-    first: Duration,
-    max: Duration,
+    pauses: Pauses,
+    within: Option<Duration>,
 }
 
 impl Resends {
-    pub(crate) fn new(first: Duration, max: Duration) -> Resends {
+    pub(crate) fn new(pauses: Pauses, within: Option<Duration>) -> Resends {
         Resends {
             queues: Vec::new(),
             latest: 0,
-            first,
-            max,
+            pauses,
+            within,
         }
     }
 
-    /// The message of that age, resent so often, is due after its pause. Gives its run's number.
-    pub(crate) fn put(&mut self, now: Instant, repeats: u32, age: u64) -> u64 {
-        let doublings = (repeats as usize).min(MAX_DOUBLINGS);
-        let at = self.due(now, doublings);
-        let last = self.queue(doublings).back_mut();
+    /// The message of that age is due after the pause. Gives its run's number.
+    pub(crate) fn put(&mut self, now: Instant, pause: Pause, age: u64) -> u64 {
+        let at = self.due(now, pause);
+        let last = self.queue(pause).back_mut();
         if let Some(run) = last.filter(|run| run.at == at && run.first + run.count == age) {
             run.count += 1;
             return run.number;
         }
-        self.begin(doublings, at, age, 1)
+        self.begin(pause, at, age, 1)
     }
 
     /// So many messages from that age on are due together, and nobody with them.
-    pub(crate) fn put_many(&mut self, now: Instant, first: u64, count: u64) -> u64 {
-        let at = self.due(now, 0);
-        self.begin(0, at, first, count)
+    pub(crate) fn put_many(&mut self, now: Instant, pause: Pause, first: u64, count: u64) -> u64 {
+        let at = self.due(now, pause);
+        self.begin(pause, at, first, count)
     }
 
-    fn begin(&mut self, doublings: usize, at: Instant, first: u64, count: u64) -> u64 {
+    fn begin(&mut self, pause: Pause, at: Instant, first: u64, count: u64) -> u64 {
         self.latest += 1;
         let number = self.latest;
-        self.queue(doublings).push_back(Run {
+        self.queue(pause).push_back(Run {
             at,
             number,
             first,
@@ -66,15 +76,24 @@ impl Resends {
         number
     }
 
-    fn due(&self, now: Instant, doublings: usize) -> Instant {
-        now + self.first.saturating_mul(1 << doublings).min(self.max)
+    fn due(&self, now: Instant, pause: Pause) -> Instant {
+        let Pauses { first, max } = self.pauses;
+        let resend = first.saturating_mul(1 << pause.doublings()).min(max);
+        now + match pause {
+            Pause::Within => self.within.unwrap_or(resend),
+            Pause::Resend(_) => resend,
+        }
     }
 
-    fn queue(&mut self, doublings: usize) -> &mut VecDeque<Run> {
-        if self.queues.len() <= doublings {
-            self.queues.resize_with(doublings + 1, VecDeque::new);
+    fn queue(&mut self, pause: Pause) -> &mut VecDeque<Run> {
+        let index = match pause {
+            Pause::Within => 0,
+            Pause::Resend(_) => 1 + pause.doublings(),
+        };
+        if self.queues.len() <= index {
+            self.queues.resize_with(index + 1, VecDeque::new);
         }
-        &mut self.queues[doublings]
+        &mut self.queues[index]
     }
 
     /// The age of a message that is due by `now`; it is in no run any more.
@@ -139,6 +158,15 @@ impl Resends {
     }
 }
 
+impl Pause {
+    fn doublings(self) -> usize {
+        match self {
+            Pause::Within => 0,
+            Pause::Resend(repeats) => (repeats as usize).min(MAX_DOUBLINGS),
+        }
+    }
+}
+
 impl Run {
     /// The ages of its messages that have not been looked at.
     pub(crate) fn ages(&self) -> Range<u64> {
@@ -169,17 +197,27 @@ mod tests {
     const FIRST: Duration = Duration::from_secs(5);
 
     fn resends() -> Resends {
-        Resends::new(FIRST, Duration::from_secs(60))
+        let pauses = Pauses {
+            first: FIRST,
+            max: Duration::from_secs(60),
+        };
+        Resends::new(pauses, Some(Duration::from_secs(1)))
     }
 
     #[test]
     fn messages_that_were_written_together_are_one_run() {
         let (mut resends, now) = (resends(), Instant::now());
-        let numbers: Vec<u64> = [1, 2, 3, 5].map(|age| resends.put(now, 0, age)).into();
+        let numbers: Vec<u64> = [1, 2, 3, 5]
+            .map(|age| resends.put(now, Pause::Resend(0), age))
+            .into();
         assert_eq!(numbers, [1, 1, 1, 2]);
         let later = now + Duration::from_millis(1);
-        assert_eq!(resends.put(later, 0, 6), 3);
-        assert_eq!(resends.put(later, 1, 7), 4, "its pause is longer");
+        assert_eq!(resends.put(later, Pause::Resend(0), 6), 3);
+        assert_eq!(
+            resends.put(later, Pause::Resend(1), 7),
+            4,
+            "its pause is longer"
+        );
         assert_eq!(resends.runs(), 4);
     }
 
@@ -187,7 +225,7 @@ mod tests {
     fn each_is_due_after_its_pause_and_only_while_it_is_in_its_run() {
         let (mut resends, now) = (resends(), Instant::now());
         for age in 1..=4 {
-            resends.put(now, 0, age);
+            resends.put(now, Pause::Resend(0), age);
         }
         let next_in = |run: &Run| run.ages().find(|age| *age != 1 && *age != 3);
         assert_eq!(resends.poll(now, next_in), None);
@@ -201,18 +239,28 @@ mod tests {
     fn a_run_that_was_begun_does_not_hide_what_is_put_behind_it() {
         let (mut resends, now) = (resends(), Instant::now());
         let all = |run: &Run| run.ages().next();
-        (1..=2).for_each(|age| _ = resends.put(now, 0, age));
+        (1..=2).for_each(|age| _ = resends.put(now, Pause::Resend(0), age));
         assert_eq!(resends.poll(now + FIRST, all), Some(1));
-        resends.put(now, 0, 3);
+        resends.put(now, Pause::Resend(0), 3);
         assert_eq!(resends.poll(now + FIRST, all), Some(2));
         assert_eq!(resends.poll(now + FIRST, all), Some(3));
+    }
+
+    #[test]
+    fn the_time_for_an_acknowledgement_does_not_double() {
+        let (mut resends, now) = (resends(), Instant::now());
+        resends.put(now, Pause::Resend(0), 1);
+        let number = resends.put(now, Pause::Within, 2);
+        let within = now + Duration::from_secs(1);
+        assert_eq!(resends.time_of(2, number), Some(within));
+        assert_eq!(resends.next(), Some(within));
     }
 
     #[test]
     fn tidying_leaves_the_runs_that_messages_are_in() {
         let (mut resends, now) = (resends(), Instant::now());
         for age in 0..100 {
-            resends.put(now + Duration::from_millis(age), 0, age);
+            resends.put(now + Duration::from_millis(age), Pause::Resend(0), age);
         }
         resends.tidy(|run| run.ages().find(|age| age % 10 == 0));
         assert_eq!(resends.runs(), 10);
@@ -222,7 +270,7 @@ mod tests {
     fn pauses_double_up_to_the_longest() {
         let (mut resends, now) = (resends(), Instant::now());
         let mut pause = |repeats| {
-            let number = resends.put(now, repeats, 1);
+            let number = resends.put(now, Pause::Resend(repeats), 1);
             resends.time_of(1, number).unwrap() - now
         };
         assert_eq!(

@@ -1,5 +1,8 @@
 //! Router: which links take part, and whose turn it is.
 
+use std::collections::VecDeque;
+
+use crate::proto::frame::MessageId;
 use crate::proto::link::LinkId;
 use crate::proto::peer::Waiting;
 
@@ -9,11 +12,18 @@ pub(crate) struct Router {
     next: usize,
     /// Messages for whoever comes.
     pub(crate) waiting: Waiting,
+    /// Messages that peers gave back, for others; those that somebody has again are passed over.
+    pub(crate) given_back: VecDeque<MessageId>,
 }
 
 impl Router {
     pub(crate) fn roster(&self) -> &[LinkId] {
         &self.roster
+    }
+
+    /// There is something for whoever has room.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty() || !self.given_back.is_empty()
     }
 
     pub(crate) fn add(&mut self, link: LinkId) {

@@ -22,7 +22,9 @@ on_every_transport!(
     a_dead_workers_jobs_go_to_another,
     a_job_for_an_identity_waits_for_it_alone,
     a_job_that_kills_its_workers_is_handed_back,
-    live_resends_count_if_the_user_asks_for_it,
+    a_job_that_kills_its_handlers_over_live_connections_is_handed_back,
+    a_job_that_was_given_back_goes_to_the_other_worker_at_once,
+    a_job_that_hangs_goes_to_another_worker_in_time,
     a_job_for_a_peer_that_stays_away_is_handed_back,
     acknowledgements_leave_before_a_socket_closes,
     a_close_waits_for_acknowledgements,
@@ -196,15 +198,88 @@ fn a_job_that_kills_its_workers_is_handed_back(on: Transport) {
     assert_law(&sender);
 }
 
-fn live_resends_count_if_the_user_asks_for_it(on: Transport) {
-    let config = impatient().count_live_resends(true).max_resends(2);
-    let (receiver, sender) = pair(on, manual(), config);
-    sender.send("unanswered").unwrap();
-    let _in_hand = next(&receiver);
-    await_event(
-        &sender,
-        |event| matches!(event, Event::GaveUp { message, .. } if message == b"unanswered"),
+/// Takes jobs until the socket closes; each is dropped in a panic. Says how many there were.
+fn frail(worker: Socket) -> std::thread::JoinHandle<u32> {
+    std::thread::spawn(move || {
+        let jobs = worker.messages();
+        let ends = jobs.map(|job| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _job = job;
+                std::panic::resume_unwind(Box::new("poison"));
+            }))
+        });
+        ends.filter(Result::is_err).count() as u32
+    })
+}
+
+fn a_job_that_kills_its_handlers_over_live_connections_is_handed_back(on: Transport) {
+    let here = on.endpoint();
+    let sender = bound(impatient().max_resends(3), &here);
+    let workers = [0; 2].map(|_| connected(manual(), &here));
+    await_peers(&sender, 2);
+    let handlers = workers.each_ref().map(|worker| frail(worker.clone()));
+    sender.send("poison").unwrap();
+    let event = await_event(&sender, |event| matches!(event, Event::GaveUp { .. }));
+    let is_poison = matches!(event, Event::GaveUp { message, .. } if message == b"poison");
+    assert!(is_poison);
+    assert_eq!(sender.peers().len(), 2, "nobody left for it");
+    workers.iter().for_each(|worker| _ = worker.close());
+    let counts = handlers.map(|handler| handler.join().unwrap());
+    assert_eq!(counts.iter().sum::<u32>(), 4, "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    assert_law(&sender);
+}
+
+fn a_job_that_was_given_back_goes_to_the_other_worker_at_once(on: Transport) {
+    let here = on.endpoint();
+    let sender = bound(
+        sure().resend(Pauses {
+            first: SLACK * 10,
+            max: SLACK * 10,
+        }),
+        &here,
     );
+    let workers = [0; 2].map(|_| connected(manual(), &here));
+    await_peers(&sender, 2);
+    let handlers = workers.each_ref().map(|worker| {
+        let worker = worker.clone();
+        std::thread::spawn(move || {
+            let job = next(&worker);
+            assert_eq!(
+                (job.text().into_owned(), job.redeliveries()),
+                ("job".into(), 0)
+            );
+            job
+        })
+    });
+    sender.send("job").unwrap();
+    eventually("one has it", || handlers.iter().any(|it| it.is_finished()));
+    let (has_it, other) = handlers
+        .into_iter()
+        .partition::<Vec<_>, _>(|it| it.is_finished());
+    has_it.into_iter().for_each(|it| it.join().unwrap().nack());
+    other.into_iter().for_each(|it| it.join().unwrap().ack());
+    await_acknowledged(&sender, 1);
+    assert_eq!(sender.stats().resent, 1);
+}
+
+fn a_job_that_hangs_goes_to_another_worker_in_time(on: Transport) {
+    let here = on.endpoint();
+    let sender = bound(sure().ack_within(Duration::from_millis(400)), &here);
+    let slow = connected(manual(), &here);
+    await_peers(&sender, 1);
+    sender.send("job").unwrap();
+    let hangs = next(&slow);
+    let other = connected(manual(), &here);
+    let job = next(&other);
+    assert_eq!((job.body(), job.id()), (hangs.body(), hangs.id()));
+    sender.send("more").unwrap();
+    let more = next(&other);
+    assert_eq!(more.body(), b"more", "the late one gets no more");
+    [job, more].iter().for_each(|job| job.ack());
+    await_acknowledged(&sender, 2);
+    hangs.ack();
+    eventually("a stray ACK", || sender.stats().stray_acks == 1);
     assert_law(&sender);
 }
 

@@ -9,7 +9,8 @@ use crate::support::{
     send, timed,
 };
 use crate::wire::{
-    ACK, HEARTBEAT, HELLO, NACK, RawPeer, ack, data, data_req, heartbeat, hello, listener, server,
+    ACK, HEARTBEAT, HELLO, NACK, RawPeer, ack, data, data_req, heartbeat, hello, listener, nack,
+    server,
 };
 
 /// The next frame is the ACK of `id`.
@@ -278,4 +279,40 @@ fn the_same_ack_twice_counts_once() {
     eventually("a stray ack", || server.stats().stray_acks == 1);
     assert_eq!(server.stats().acknowledged, 1);
     assert_law(&server);
+}
+
+#[test]
+fn a_job_that_a_peer_gives_back_goes_to_another() {
+    let (server, here) = server(quick().delivery(Delivery::AtLeastOnce));
+    let mut owner = RawPeer::join(&here, 1);
+    await_peers(&server, 1);
+    server.send("job").unwrap();
+    let first = owner.read_on().expect("the job");
+    let mut other = RawPeer::join(&here, 2);
+    await_peers(&server, 2);
+    let id = first.body[..16].to_vec();
+    owner.write(&[nack(&id), nack(&id)].concat());
+    assert_eq!(other.read_on(), Some(first), "the same frame");
+    eventually("a stray NACK", || server.stats().stray_acks == 1);
+    other.write(&ack(&id));
+    eventually("acknowledged", || server.stats().acknowledged == 1);
+    assert_law(&server);
+}
+
+/// As all implementations but ours do: it skips what it does not know, and the job comes again.
+#[test]
+fn a_peer_that_skips_a_nack_sends_again_by_its_timer() {
+    let (server, here) = server(quick().ack_mode(AckMode::Manual));
+    let mut peer = RawPeer::join(&here, 1);
+    peer.write(&data_req(7, "job"));
+    next(&server).nack();
+    assert_eq!(peer.read_on().map(|frame| frame.kind), Some(NACK));
+    peer.write(&[heartbeat(), data_req(7, "job")].concat());
+    let again = next(&server);
+    assert_eq!(
+        (again.text().into_owned(), again.redeliveries()),
+        ("job".into(), 1)
+    );
+    again.ack();
+    assert_acknowledged(&mut peer, 7);
 }

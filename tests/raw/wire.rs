@@ -44,6 +44,10 @@ pub fn ack(id: &[u8]) -> Vec<u8> {
     frame(ACK, id)
 }
 
+pub fn nack(id: &[u8]) -> Vec<u8> {
+    frame(NACK, id)
+}
+
 /// A frame that was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {

@@ -207,7 +207,7 @@ fn queues(rng: &mut Rng, mut config: Config) -> Config {
         config = config.max_message(LARGEST).memory_budget(budget);
     }
     if rng.below(6) == 0 {
-        config = config.count_live_resends(true);
+        config = config.ack_within(millis(100 + rng.below(2_000)));
     }
     config
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::policy::Pauses;
 use crate::proto::ledger::Ledger;
 use crate::proto::link::LinkId;
 
@@ -96,7 +97,11 @@ fn ids_are_found_without_the_payloads() {
 
 #[test]
 fn a_sheet_begins_behind_a_few_messages_and_ends_with_its_neighbours() {
-    let mut ledger = Ledger::new(1, 0, Duration::ZERO, Duration::ZERO);
+    let pauses = Pauses {
+        first: Duration::ZERO,
+        max: Duration::ZERO,
+    };
+    let mut ledger = Ledger::new(1, 0, pauses, None);
     let link = LinkId::new(0, 1);
     let mut chunk = Chunk::default();
     for _ in 0..WORTH_A_SHEET {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message::Identity;
 use crate::proto::dial::DialState;
+use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::timing::TOGETHER;
 use crate::proto::link::{LOOKS, Link, Phase};
@@ -39,11 +40,18 @@ impl Hub {
             !awaited || self.router.roster().is_empty(),
             "for the first who comes"
         );
-        assert_eq!(self.ledger.len(), held + tracked, "entries of the ledger");
+        let (returned, returned_bytes) = self.ledger.audit_given_back();
+        assert_eq!(self.ledger.given_back(), returned, "given back");
+        let entries = held + tracked + returned;
+        assert_eq!(self.ledger.len(), entries, "entries of the ledger");
+        let ids = self.router.given_back.iter().copied();
+        let ids: BTreeSet<MessageId> = ids.collect();
+        assert!(self.ledger.are_queued(&ids), "given back, and for nobody");
         let held: usize = links().map(|link| link.unacknowledged_bytes).sum();
         let entries = items.iter().filter_map(|item| self.ledger.get(item.id?));
         let waiting: usize = entries.map(|entry| entry.memory()).sum();
-        assert_eq!(self.ledger.bytes(), held + waiting, "bytes of the ledger");
+        let bytes = held + waiting + returned_bytes;
+        assert_eq!(self.ledger.bytes(), bytes, "bytes of the ledger");
     }
 
     /// No queue is longer than its bound. What comes back from a link that ended may find its

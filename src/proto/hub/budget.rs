@@ -51,6 +51,14 @@ impl Hub {
         self.queued_bytes + self.ledger.bytes() + self.ledger.waste() + self.news.bytes()
     }
 
+    /// As if memory were short where peers have given back an outbox full of messages that nobody has.
+    fn memory_or_all(&self) -> usize {
+        match self.ledger.given_back() < self.config.outbox.messages {
+            true => self.memory(),
+            false => self.memory().max(self.config.memory_budget),
+        }
+    }
+
     /// A message of `len` bytes is to come in. Messages that were handed back, and that nobody
     /// has read, do not keep it out.
     pub(super) fn relieve_news(&mut self, len: usize) {
@@ -73,6 +81,7 @@ impl Hub {
     pub(super) fn budget_to_send(&self) -> Budget {
         let links = self.router.roster().len();
         Budget {
+            held: self.memory_or_all(),
             sharing: (links > 1).then_some(links),
             ..self.budget_to_publish()
         }

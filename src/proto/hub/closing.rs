@@ -155,7 +155,7 @@ impl Hub {
             self.take_from_writer(id);
         }
         for entry in self.ledger.drain() {
-            let list = match entry.lost() > 0 || entry.is_written() {
+            let list = match entry.was_sent() || entry.is_written() {
                 true => &mut remains.unacknowledged,
                 false => &mut remains.unsent,
             };

@@ -201,6 +201,9 @@ impl Hub {
     /// Messages that the link did not deliver go back to the front of where they came from.
     /// Returns how many at-most-once messages are in doubt.
     fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
+        link.outbox.chunks_mut().for_each(|chunk| {
+            self.ledger.forget_torn(chunk);
+        });
         let holder = link.peer.filter(|_| link.unacknowledged > 0);
         let tracked = holder.map(|peer| self.release(id, link, peer));
         let unsent = link.outbox.take_back().into_iter();
@@ -244,7 +247,7 @@ impl Hub {
     fn release(&mut self, id: LinkId, link: &mut Link, peer: Identity) -> Vec<MessageId> {
         self.ledger.dissolve(id, link.outbox.chunks_mut());
         for message in link.outbox.written_ids() {
-            self.ledger.handle_written(self.now, message);
+            self.ledger.handle_written(self.now, id, message);
         }
         let max = self.config.max_resends;
         let is_lost = |hub: &Hub, id: &MessageId| {
@@ -270,7 +273,7 @@ impl Hub {
         }
     }
 
-    fn wait_again(&mut self, target: Option<Identity>, item: Item) {
+    pub(super) fn wait_again(&mut self, target: Option<Identity>, item: Item) {
         self.queued_bytes += item.memory();
         match target {
             None => self.router.waiting.push_front(item),

@@ -46,8 +46,7 @@ impl Hub {
         let id = self.router.upcoming()?;
         let (limit, unacknowledged) = (self.config.outbox, self.config.unacknowledged_or_default());
         let link = self.links[id.slot()].as_mut()?;
-        let has_room =
-            link.outbox.has_room(limit, body.len()) && link.unacknowledged < unacknowledged;
+        let has_room = link.has_room(limit, body.len(), unacknowledged);
         let is_seen_to = link.outbox.is_writing() || (link.is_dirty && !link.outbox.is_ripe());
         if !has_room || !is_seen_to || !link.outbox.has_room_in_chunk(body.len()) {
             return None;

@@ -14,6 +14,7 @@ mod lending;
 mod links;
 mod multicast;
 mod receiving;
+mod returning;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -143,7 +144,7 @@ impl Hub {
     /// that collide.
     pub(crate) fn new(now: Instant, config: Config, me: Identity, seed: u64, nonce: u64) -> Hub {
         let slack = (config.memory_budget / 16).min(1024 * 1024);
-        let ledger = Ledger::new(nonce, slack, config.resend.first, config.resend.max);
+        let ledger = Ledger::new(nonce, slack, config.resend, config.ack_within);
         let mut news = News::default();
         if config.on_event.is_some() {
             news.hook();

@@ -51,7 +51,12 @@ impl Hub {
             self.come_up(now, id);
         }
         self.stats.skipped += u64::from(reading.skipped);
+        if let Some(link) = self.link_mut(id).filter(|_| reading.has_answers()) {
+            let was_overdue = std::mem::take(&mut link.is_overdue);
+            self.effects.wake.room |= was_overdue;
+        }
         self.handle_acks(&reading.acks, peer);
+        self.handle_nacks(&reading.nacks, peer);
         match self.is_closing() {
             true => reading.batch.spans.clear(),
             false => self.sift(id, peer, &mut reading.batch),
@@ -210,6 +215,7 @@ impl Hub {
         self.stats.acknowledged += 1;
         match entry.holder {
             Some(_) => self.settle_with_holder(entry.holder, 1, entry.memory()),
+            None if entry.is_given_back() => self.effects.wake.room = true,
             // It waits to be sent again, which is needless now.
             None => self.stop_waiting(id, &entry),
         }

@@ -213,8 +213,11 @@ impl Hub {
         }
     }
 
-    /// Moves what waits for whoever comes to peers that have room.
+    /// Moves what was given back, and what waits for whoever comes, to peers that have room.
     pub(super) fn pump(&mut self) {
+        if !self.router.given_back.is_empty() {
+            self.pass_on();
+        }
         if self.router.waiting.front().is_some() {
             self.settle();
         }
@@ -338,8 +341,8 @@ impl Hub {
         let Some((id, entry)) = id.and_then(|id| Some((id, self.ledger.get(id)?))) else {
             return;
         };
-        let (memory, was_lost) = (entry.memory(), entry.lost() > 0);
-        self.stats.resent += u64::from(was_lost);
+        let (memory, was_sent) = (entry.memory(), entry.was_sent());
+        self.stats.resent += u64::from(was_sent);
         self.ledger.handle_assigned(id, to);
         if let Some(link) = self.link_mut(to) {
             link.unacknowledged += 1;
@@ -350,7 +353,6 @@ impl Hub {
 
 /// A link has room for one more message that is sent, in its outbox and until it is acknowledged.
 fn has_room(config: &Config, link: &Link, len: usize, budget: Option<Budget>) -> bool {
-    link.outbox.has_room(config.outbox, len)
-        && link.unacknowledged < config.unacknowledged_or_default()
+    link.has_room(config.outbox, len, config.unacknowledged_or_default())
         && budget.is_none_or(|budget| budget.allows(link, len))
 }

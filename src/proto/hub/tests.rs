@@ -15,6 +15,7 @@ mod lending;
 mod liveness;
 mod overflow;
 mod resends;
+mod returning;
 mod rounds;
 mod sending;
 mod side;

@@ -7,6 +7,7 @@ use crate::message::Identity;
 use crate::policy::Overflow;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
+use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::joining::whose;
 use crate::proto::link::{LOOKS, Link, LinkId, Phase};
@@ -171,33 +172,43 @@ impl Hub {
     }
 
     fn resend_late(&mut self, now: Instant) {
+        let mut is_any_late = false;
         while let Some(id) = self.ledger.poll_due(now) {
-            let Some(entry) = self.ledger.get(id) else {
-                continue;
-            };
-            let (holder, target, body) = (entry.holder, entry.target(), entry.body.clone());
-            let tries = entry.repeats + entry.lost();
-            if self.config.count_live_resends && tries >= self.config.max_resends {
-                self.give_up(id);
-                continue;
+            is_any_late = true;
+            match self.ledger.holder(id) {
+                Some(link) => self.resend(now, id, link),
+                None => self.handle_pause_over(now, id),
             }
-            let Some(link_id) = holder else { continue };
-            let limit = self.config.outbox;
-            let Some(link) = self.link_mut(link_id).filter(|link| link.is_up()) else {
-                continue;
-            };
-            if !link.outbox.has_room(limit, body.len()) {
-                self.ledger.postpone(now, id);
-                continue;
-            }
-            let grown = link
-                .outbox
-                .push(Some(id), whose(target), Payload::Shared(&body));
-            self.queued_bytes += grown;
-            self.ledger.handle_repeated(id);
-            self.stats.resent += 1;
-            self.mark_dirty(link_id);
         }
+        if is_any_late {
+            self.pump();
+        }
+    }
+
+    /// The ACK of a message that a link has is late.
+    fn resend(&mut self, now: Instant, id: MessageId, link_id: LinkId) {
+        let Some(entry) = self.ledger.get(id) else {
+            return;
+        };
+        let (target, body) = (entry.target(), entry.body.clone());
+        let limit = self.config.outbox;
+        let hands_on = self.config.ack_within.is_some() && target.is_none();
+        let Some(link) = self.link_mut(link_id).filter(|link| link.is_up()) else {
+            return;
+        };
+        if hands_on {
+            return self.hand_on(now, id, link_id);
+        }
+        if !link.outbox.has_room(limit, body.len()) {
+            return self.ledger.postpone(now, id);
+        }
+        let grown = link
+            .outbox
+            .push(Some(id), whose(target), Payload::Shared(&body));
+        self.queued_bytes += grown;
+        self.ledger.handle_repeated(id);
+        self.stats.resent += 1;
+        self.mark_dirty(link_id);
     }
 
     pub(super) fn tell_drops(&mut self) {

@@ -116,7 +116,7 @@ impl Hub {
         }
         let has_tracked = chunk.messages() > chunk.untracked();
         if has_tracked && chunk.is_done() {
-            self.ledger.handle_chunk(now, &chunk);
+            self.ledger.handle_chunk(now, id, &chunk);
             self.watch_resends();
         }
         let Some(link) = self.link_mut(id) else {
@@ -247,7 +247,7 @@ impl Hub {
             Some((Phase::Ended, _)) => self.bury(id),
             Some((Phase::Leaving { .. }, true)) => self.end(id, DownReason::Closed),
             Some((Phase::Leaving { .. }, false)) => self.try_finish(id),
-            _ if !self.router.waiting.is_empty() => self.pump(),
+            _ if self.router.has_waiting() => self.pump(),
             _ => {}
         }
         self.mark_dirty(id);

@@ -1,5 +1,7 @@
 //! Entry: a message that is on no sheet, and who had it.
 
+use std::mem;
+
 use crate::message::{Body, Identity};
 use crate::proto::link::LinkId;
 use crate::proto::resends::Run;
@@ -23,16 +25,28 @@ pub(crate) struct Entry {
 pub(super) struct Past {
     /// The one identity that it is for; others are for whoever is next.
     target: Option<Identity>,
-    /// Links that ended after it was written to them.
+    /// Links that ended after it was written to them, and peers that gave it back.
     lost: u32,
-    /// Whose they were.
+    /// Who had it, the latest last.
     earlier: Vec<Identity>,
+    /// Those of them that are not to have it again before a pause has passed.
+    refused: Vec<Identity>,
+    /// It was given back, and neither has anybody got it since nor does it wait for a peer that is
+    /// away.
+    is_given_back: bool,
 }
 
 /// What a message counts beside its payload: its entry, its past and resend times, and what the
 /// allocator adds. On a sheet it takes much less.
 pub(super) const OVERHEAD: usize =
     2 * size_of::<Entry>() + size_of::<Past>() + 2 * size_of::<Run>() + 32;
+
+impl Past {
+    fn remember(&mut self, peer: Identity) {
+        self.earlier.retain(|earlier| *earlier != peer);
+        self.earlier.push(peer);
+    }
+}
 
 impl Entry {
     pub(super) fn new(target: Option<Identity>, body: Body) -> Entry {
@@ -67,7 +81,7 @@ impl Entry {
         self.past.as_ref()?.target
     }
 
-    /// Links that ended after it was written to them.
+    /// Links that ended after it was written to them, and peers that gave it back.
     pub(crate) fn lost(&self) -> u32 {
         self.past.as_ref().map_or(0, |past| past.lost)
     }
@@ -83,11 +97,49 @@ impl Entry {
         past.is_some_and(|past| past.earlier.contains(&peer))
     }
 
+    /// Somebody had it before.
+    pub(crate) fn was_sent(&self) -> bool {
+        let past = self.past.as_ref();
+        past.is_some_and(|past| !past.earlier.is_empty())
+    }
+
+    pub(crate) fn is_given_back(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_given_back)
+    }
+
+    pub(crate) fn has_refused(&self, peer: Identity) -> bool {
+        let past = self.past.as_ref();
+        past.is_some_and(|past| past.refused.contains(&peer))
+    }
+
     /// Its link ended.
     pub(super) fn lose(&mut self, peer: Identity) {
         let past = self.past.get_or_insert_default();
         past.lost += 1;
-        past.earlier.retain(|earlier| *earlier != peer);
-        past.earlier.push(peer);
+        past.remember(peer);
+        past.refused.clear();
+    }
+
+    /// Its holder gave it back, or is late with it.
+    pub(super) fn give_back(&mut self, peer: Identity, is_refused: bool) {
+        (self.holder, self.is_written, self.repeats) = (None, false, 0);
+        let past = self.past.get_or_insert_default();
+        past.lost += u32::from(is_refused);
+        past.remember(peer);
+        past.refused.push(peer);
+        past.is_given_back = true;
+    }
+
+    /// Everybody may have it again.
+    pub(super) fn forgive(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.refused.clear();
+        }
+    }
+
+    /// Says whether it was given back until now.
+    pub(super) fn handle_placed(&mut self) -> bool {
+        let past = self.past.as_mut();
+        past.is_some_and(|past| mem::take(&mut past.is_given_back))
     }
 }

@@ -12,13 +12,18 @@ fn link() -> LinkId {
 }
 
 fn ledger() -> Ledger {
-    Ledger::new(9, 0, FIRST, Duration::from_secs(60))
+    with_slack(0)
+}
+
+fn with_slack(slack: usize) -> Ledger {
+    let (first, max) = (FIRST, 12 * FIRST);
+    Ledger::new(9, slack, Pauses { first, max }, None)
 }
 
 fn written(ledger: &mut Ledger, now: Instant) -> MessageId {
     let id = ledger.insert(None, b"x".as_slice().into());
     ledger.handle_assigned(id, link());
-    ledger.handle_written(now, id);
+    ledger.handle_written(now, link(), id);
     id
 }
 
@@ -58,7 +63,7 @@ fn a_message_that_moved_to_another_link_is_due_when_that_one_is_late() {
     ledger.release(link(), PEER);
     ledger.handle_assigned(id, LinkId::new(1, 1));
     let later = start + Duration::from_secs(3);
-    ledger.handle_written(later, id);
+    ledger.handle_written(later, LinkId::new(1, 1), id);
     assert_eq!(ledger.poll_due(start + FIRST), None);
     assert_eq!(ledger.audit_due(), Some(later + FIRST));
     assert_eq!(ledger.poll_due(later + FIRST), Some(id));
@@ -66,13 +71,12 @@ fn a_message_that_moved_to_another_link_is_due_when_that_one_is_late() {
 
 #[test]
 fn who_had_a_message_last_is_named_even_if_it_had_it_before() {
-    let mut ledger = ledger();
-    let now = Instant::now();
+    let (mut ledger, now) = (ledger(), Instant::now());
     let id = written(&mut ledger, now);
     for (serial, peer) in [(1, PEER), (2, OTHER), (3, PEER)] {
         let link = LinkId::new(0, serial);
         ledger.handle_assigned(id, link);
-        ledger.handle_written(now, id);
+        ledger.handle_written(now, link, id);
         ledger.release(link, peer);
     }
     let entry = ledger.get(id).expect("nobody acknowledged it");
@@ -90,7 +94,7 @@ fn a_resend_is_due_after_five_seconds_then_ten() {
     );
     assert_eq!(ledger.poll_due(start + FIRST), Some(id));
     ledger.handle_repeated(id);
-    ledger.handle_written(start + FIRST, id);
+    ledger.handle_written(start + FIRST, link(), id);
     assert_eq!(ledger.poll_due(start + FIRST * 2), None);
     assert_eq!(ledger.next_due(), Some(start + FIRST * 3));
     assert_eq!(ledger.poll_due(start + FIRST * 3), Some(id));
@@ -105,7 +109,7 @@ fn the_pause_stops_growing_at_its_maximum() {
         now = ledger.next_due().unwrap();
         assert_eq!(ledger.poll_due(now), Some(id));
         ledger.handle_repeated(id);
-        ledger.handle_written(now, id);
+        ledger.handle_written(now, link(), id);
     }
     assert_eq!(ledger.next_due(), Some(now + Duration::from_secs(60)));
 }
@@ -203,7 +207,7 @@ fn list(ledger: &mut Ledger, chunk: &mut Chunk, body: &[u8]) -> MessageId {
 fn leave(ledger: &mut Ledger, now: Instant, chunk: &mut Chunk) {
     ledger.keep_page(chunk);
     chunk.handle_taken(chunk.len());
-    ledger.handle_chunk(now, chunk);
+    ledger.handle_chunk(now, link(), chunk);
 }
 
 fn dissolve(ledger: &mut Ledger, chunk: &mut Chunk) {
@@ -357,8 +361,7 @@ fn what_follows_a_second_sheet_of_a_chunk_is_awaited() {
 
 #[test]
 fn what_is_queued_wastes_nothing() {
-    let now = Instant::now();
-    let mut ledger = Ledger::new(9, usize::MAX / 2, FIRST, FIRST);
+    let (mut ledger, now) = (with_slack(usize::MAX / 2), Instant::now());
     let mut chunk = Chunk::default();
     let ids: Vec<MessageId> = (0..100)
         .map(|_| list(&mut ledger, &mut chunk, &[1; 100]))
@@ -371,7 +374,7 @@ fn what_is_queued_wastes_nothing() {
 
 #[test]
 fn sheets_that_are_stuck_stand_in_nobodys_way() {
-    let (mut ledger, now) = (Ledger::new(9, usize::MAX / 2, FIRST, FIRST), Instant::now());
+    let (mut ledger, now) = (with_slack(usize::MAX / 2), Instant::now());
     let stuck = sheets(&mut ledger, now, &[2; 40]).concat();
     for turn in 0..10_000 {
         let ids = sheets(&mut ledger, now, &[3, 1]).concat();
@@ -391,7 +394,7 @@ fn a_chunk_in_a_writers_hand_can_be_done_without() {
     ledger.keep_page(&mut chunk);
     ledger.dissolve(link(), [].into_iter());
     chunk.handle_taken(chunk.len());
-    ledger.handle_chunk(now, &chunk);
+    ledger.handle_chunk(now, link(), &chunk);
     assert_eq!(&*ledger.get(id).expect("it has an entry now").body, b"kept");
     assert_eq!(ledger.drain().count(), 1);
 }

@@ -55,17 +55,6 @@ fn resends_to_a_living_peer_do_not_count_towards_giving_up() {
 }
 
 #[test]
-fn they_count_where_the_user_asked_for_it() {
-    let mut side = Side::new(at_least_once().max_resends(2).count_live_resends(true));
-    let link = side.up(who(1));
-    side.send_all(&["a"]);
-    side.write(link);
-    assert_eq!(resends(&mut side, link, 100), [5, 15]);
-    assert_eq!(side.given_up(), [(Some(who(1)), "a".to_string())]);
-    assert_eq!(side.hub.stats().handed_back, 1);
-}
-
-#[test]
 fn everything_that_is_given_up_at_once_is_handed_back() {
     let mut side = Side::new(at_least_once().max_resends(0).outbox(Limit {
         messages: 8_192,

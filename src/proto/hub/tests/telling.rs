@@ -14,12 +14,13 @@ const ENDPOINT: &str = "tcp://127.0.0.1:1";
 #[test]
 fn giving_up_makes_room_and_says_so() {
     let config = at_least_once().unacknowledged(1);
-    let mut side = Side::new(config.count_live_resends(true).max_resends(0));
+    let mut side = Side::new(config.max_resends(0));
     let link = side.up(who(1));
     side.send_all(&["a"]);
-    side.write(link);
+    let sent = super::side::ids(&side.write(link));
     assert!(side.send("b").is_err());
-    side.hub.handle_timeout(side.now + secs(5));
+    let mut nack = super::side::decode(&[Frame::Nack(sent[0])]);
+    side.hub.handle_reading(side.now, link, &mut nack, 0);
     assert_eq!(side.hub.stats().handed_back, 1);
     assert!(side.hub.take_effects().unwrap().wake.room);
 }

@@ -1,0 +1,100 @@
+//! Returning: messages that a peer gave back, or was late with, until another one has them.
+
+#[cfg(any(test, fuzzing))]
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::message::Identity;
+use crate::proto::chunk::Chunk;
+use crate::proto::frame::MessageId;
+use crate::proto::ledger::{Entry, Ledger};
+use crate::proto::link::LinkId;
+
+impl Ledger {
+    /// Messages that were given back and that nobody has.
+    pub(crate) fn given_back(&self) -> usize {
+        self.given_back
+    }
+
+    /// One of them.
+    pub(crate) fn get_given_back(&self, id: MessageId) -> Option<&Entry> {
+        self.get(id).filter(|entry| entry.is_given_back())
+    }
+
+    /// The link that has a message.
+    pub(crate) fn holder(&self, id: MessageId) -> Option<LinkId> {
+        let of_sheet = self.holder_of_sheet(id);
+        of_sheet.or_else(|| self.get(id)?.holder)
+    }
+
+    /// Nobody has the message any more: `peer` refused it, which counts, or is late with it. It is
+    /// due after the plain pause. Gives the memory that it takes.
+    pub(crate) fn give_back(
+        &mut self,
+        now: Instant,
+        id: MessageId,
+        peer: Identity,
+        is_refused: bool,
+    ) -> Option<usize> {
+        self.single_out(id);
+        let entry = self.get_mut(id)?;
+        entry.give_back(peer, is_refused);
+        let memory = entry.memory();
+        self.given_back += 1;
+        self.postpone(now, id);
+        Some(memory)
+    }
+
+    /// The message gets an entry of its own, and its neighbours too.
+    fn single_out(&mut self, id: MessageId) {
+        let sheet = self.age(id).and_then(|age| self.sheets.find(age));
+        let Some(sheet) = sheet.filter(|sheet| sheet.page.is_some()) else {
+            return;
+        };
+        let (id, is_written) = (sheet.id(), sheet.is_written());
+        if !is_written {
+            self.torn.push(id);
+        }
+        self.take_apart(id);
+    }
+
+    /// Its pause is over: whoever refused it may have it again.
+    pub(crate) fn forgive(&mut self, id: MessageId) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.forgive();
+        }
+    }
+
+    /// A message that was given back waits for its peer from now on, or is on its way to one.
+    pub(crate) fn handle_placed(&mut self, id: MessageId) {
+        if self.get_mut(id).is_some_and(Entry::handle_placed) {
+            self.given_back -= 1;
+        }
+    }
+
+    /// A chunk is back from the kernel, or ended with its link. Says whether its sheet was taken
+    /// apart while it was on its way, so that its messages have to be looked at one by one.
+    pub(crate) fn forget_torn(&mut self, chunk: &Chunk) -> bool {
+        let at = self.torn.iter().position(|id| chunk.sheet() == Some(*id));
+        at.map(|at| self.torn.swap_remove(at)).is_some()
+    }
+
+    /// Those of them that anyone may have are among these.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn are_queued(&self, ids: &BTreeSet<MessageId>) -> bool {
+        let mut entries = self.entries.iter();
+        entries.all(|(age, entry)| {
+            let is_anyones = entry.is_given_back() && entry.target().is_none();
+            !is_anyones || ids.contains(&self.id(*age))
+        })
+    }
+
+    /// Their number and the memory that they take, slowly.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn audit_given_back(&self) -> (usize, usize) {
+        let entries = self.entries.values().filter(|entry| entry.is_given_back());
+        entries.fold((0, 0), |(count, memory), entry| {
+            (count + 1, memory + entry.memory())
+        })
+    }
+}
