@@ -195,14 +195,26 @@ impl Config {
         Config { inbox, ..self }
     }
 
-    /// The memory of all queues: half of it for what goes out and for messages handed back that
-    /// nobody has read, a quarter for what came in, and a quarter, or more where one message
-    /// needs it, for frames that are not complete; default: 1 GiB, at least twice
-    /// [`max_message`](Config::max_message). At the bound a send finds no room (a publish drops
-    /// the oldest messages of the longest queues), reading stops, and the link with the largest
-    /// unfinished frame ends. In the last quarter of what goes out each link has an equal part, so
-    /// that peers that take nothing leave some to the others. Read buffers and remembered message
-    /// ids have bounds of their own and are not in it.
+    /// The memory of the socket; default: 1 GiB, at least twice
+    /// [`max_message`](Config::max_message).
+    ///
+    /// - Half of it is for what goes out and for messages handed back that nobody has read. At the
+    ///   bound a send finds no room; a publish drops the oldest messages of the longest queues. In
+    ///   the last quarter of that half each link has an equal part, so that peers that take nothing
+    ///   leave some to the others.
+    /// - An eighth of it, out of that half, is the most that remembered message ids take. Past that
+    ///   those of absent peers are forgotten, the longest away first, and then older ones of the
+    ///   peer with most of them: a later copy of such a message is delivered. The ids of messages
+    ///   that the application has not acknowledged are not forgotten.
+    /// - A quarter is for what came in. At the bound reading stops.
+    /// - Three sixteenths are for frames that are not complete. At the bound the link with the
+    ///   largest ends. If one message needs more than that, it is let have it, and the parts come
+    ///   to more than the whole.
+    /// - A sixteenth is for the buffers that links are read into, each of 4 to 128 KiB. With so many
+    ///   links that they have 4 KiB each, that is what they take.
+    ///
+    /// Beside it a socket keeps up to 7 MiB of spent memory to use it again, and all sockets of the
+    /// process together 64 MiB for a second or two.
     pub fn memory_budget(self, memory_budget: usize) -> Config {
         Config {
             memory_budget,

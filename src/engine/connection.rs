@@ -261,6 +261,7 @@ impl Reader {
         let next = shared.hub.handle_reading(now, self.id, &mut reading, held);
         let answer = shared.hub.claim_answer(now, self.id, &reading);
         let peer = shared.hub.peer_of(self.id);
+        self.decoder.limit_buffer(shared.hub.grant_buffer(self.id));
         self.pace.handle_message(reading.batch.bytes.len());
         self.may_lend = shared.hub.is_only_link(self.id)
             && !shared.needs_acks()

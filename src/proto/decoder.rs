@@ -3,6 +3,7 @@
 mod head;
 mod large;
 mod reading;
+pub(crate) mod sizes;
 
 use std::mem;
 
@@ -11,14 +12,11 @@ use crate::proto::batch::{Batch, Span};
 use crate::proto::decoder::head::Head;
 use crate::proto::decoder::large::LargeFrame;
 pub(crate) use crate::proto::decoder::reading::Reading;
+use crate::proto::decoder::sizes::{SIZES, next_size};
 use crate::proto::frame::{
     DATA_HEADER, DATA_REQ_HEADER, HELLO_FRAME, LENGTH, MessageId, VERSION, Violation, envelope_len,
     kind, sixteen,
 };
-
-/// How long the buffer is: short for a peer that says little, so that thousands of idle peers stay
-/// cheap; the next size when a read filled it, the size before when one left nearly all of it empty.
-const SIZES: [usize; 3] = [4 * 1024, 32 * 1024, 128 * 1024];
 
 /// Messages that fill less than this, or less than an eighth of the buffer, are copied out of it.
 const WORTH_HANDING_OVER: usize = 8 * 1024;
@@ -45,6 +43,8 @@ pub(crate) struct Decoder {
     /// Initialised to its full length; the first `filled` bytes are the front of one frame.
     buffer: Vec<u8>,
     filled: usize,
+    /// The buffer becomes no longer than this.
+    longest: usize,
     /// Bytes still to come of a frame of which nothing more is kept.
     skip: usize,
     large: Option<LargeFrame>,
@@ -64,6 +64,7 @@ impl Decoder {
             greeted: false,
             buffer: vec![0; SIZES[0]],
             filled: 0,
+            longest: SIZES[2],
             skip: 0,
             large: None,
             pressed: 0,
@@ -132,13 +133,18 @@ impl Decoder {
         reading.batch.append(&others);
     }
 
+    /// The buffer is to be no longer than that from the next read on.
+    pub(crate) fn limit_buffer(&mut self, longest: usize) {
+        self.longest = longest;
+    }
+
     /// How long the bytes of a spent batch have to be that the next `n` bytes have a use for.
     pub(crate) fn lacks(&self, n: usize) -> Option<usize> {
         if self.large.is_some() {
             return None;
         }
         let (size, filled) = (self.buffer.len(), self.filled + n);
-        let next = next_size(size, filled);
+        let next = next_size(size, filled).min(self.longest);
         let is_replaced = next != size || self.is_worth_handing_over(filled);
         (is_replaced && next > SIZES[0]).then_some(next)
     }
@@ -247,7 +253,7 @@ impl Decoder {
     fn settle(&mut self, at: usize, reading: &mut Reading) {
         self.skip = at.saturating_sub(self.filled);
         let unfinished = &self.buffer[at.min(self.filled)..self.filled];
-        self.large = LargeFrame::begin(unfinished, self.max_envelope);
+        self.large = LargeFrame::begin(unfinished, self.max_envelope, self.longest);
         let keep = match self.large {
             Some(_) => self.filled..self.filled,
             None => self.filled - unfinished.len()..self.filled,
@@ -256,7 +262,7 @@ impl Decoder {
         let size = match self.large {
             // The next is likely large too: read little more than its head.
             Some(_) => SIZES[0],
-            None => next_size(self.buffer.len(), self.filled),
+            None => next_size(self.buffer.len(), self.filled).min(self.longest),
         };
         let end = reading.batch.spans.last().map_or(0, |it| it.range().end);
         let hand_over = self.is_worth_handing_over(end);
@@ -293,18 +299,6 @@ impl Decoder {
             true => mem::take(&mut self.spare.bytes),
             false => vec![0; size],
         }
-    }
-}
-
-/// How long the buffer is to be behind a read that left so many bytes in one of `size`. They fit.
-fn next_size(size: usize, filled: usize) -> usize {
-    let sizes = SIZES.iter().copied();
-    if filled == size {
-        sizes.filter(|other| *other > size).min().unwrap_or(size)
-    } else if filled < size / 16 {
-        sizes.filter(|other| *other < size).max().unwrap_or(size)
-    } else {
-        size
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use crate::message::Identity;
 
-/// What is kept for a peer that is away.
+/// What is kept for a peer that is away, beside the ids of messages that are in hand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Keeps {
-    Window,
+    Nothing,
+    Ids,
     Messages,
     Both,
 }
@@ -19,7 +20,7 @@ pub(crate) type Filed = (Keeps, Instant);
 /// In order of time, so that a departure costs no look at all who left before.
 #[derive(Default)]
 pub(crate) struct Departed {
-    sets: [BTreeSet<(Instant, Identity)>; 3],
+    sets: [BTreeSet<(Instant, Identity)>; 4],
 }
 
 impl Departed {
@@ -39,8 +40,13 @@ impl Departed {
     /// Who is forgotten first: of those for whom no message waits the one that is away longest,
     /// and then of the others.
     pub(crate) fn first_to_forget(&self) -> Option<Identity> {
-        let stranger = self.oldest(&[Keeps::Window]);
+        let stranger = self.oldest(&[Keeps::Nothing, Keeps::Ids]);
         stranger.or_else(|| self.oldest(&[Keeps::Messages, Keeps::Both]))
+    }
+
+    /// Whose ids of messages that are done are forgotten first.
+    pub(crate) fn oldest_ids(&self) -> Option<Identity> {
+        self.oldest(&[Keeps::Ids, Keeps::Both])
     }
 
     fn oldest(&self, kinds: &[Keeps]) -> Option<Identity> {

@@ -9,6 +9,7 @@ use crate::endpoint::{Endpoint, Remote};
 use crate::event::DownReason;
 use crate::message::Identity;
 use crate::policy::Limit;
+use crate::proto::decoder::sizes::SMALLEST_BUFFER;
 use crate::proto::dial::DialId;
 use crate::proto::outbox::Outbox;
 
@@ -87,6 +88,8 @@ pub(crate) struct Link {
     pub(crate) wrote: Instant,
     /// Bytes that its reader holds, of frames that are not complete or find no room.
     pub(crate) held: usize,
+    /// How long the buffer may become that it is read into.
+    pub(crate) buffer: usize,
     /// Our own reader does not read: silence means nothing.
     pub(crate) is_parked: bool,
     /// The kernel has taken nothing since then.
@@ -145,6 +148,7 @@ impl Link {
             heard: now,
             wrote: now,
             held: 0,
+            buffer: SMALLEST_BUFFER,
             is_parked: false,
             stalled: None,
             reader_is_done: false,

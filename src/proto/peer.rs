@@ -230,10 +230,11 @@ impl Peer {
 
     /// Where it belongs among those who are away.
     pub(crate) fn file(&self) -> Option<Filed> {
-        let keeps = match (!self.is_unseen(), self.waiting.is_empty()) {
-            (true, true) => Keeps::Window,
+        let keeps = match (self.window.can_forget(), self.waiting.is_empty()) {
+            (false, true) => Keeps::Nothing,
+            (true, true) => Keeps::Ids,
+            (false, false) => Keeps::Messages,
             (true, false) => Keeps::Both,
-            (false, _) => Keeps::Messages,
         };
         self.away.map(|since| (keeps, since))
     }

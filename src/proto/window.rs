@@ -1,7 +1,6 @@
 //! Window: the message ids seen from one peer, so that a copy is not delivered twice.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::num::NonZeroU32;
 
 use crate::proto::backoff::Rng;
@@ -11,6 +10,7 @@ use crate::proto::window::returns::Returns;
 
 pub(crate) use crate::proto::window::neighbours::Neighbours;
 
+mod memory;
 mod neighbours;
 mod returns;
 
@@ -327,38 +327,6 @@ impl Window {
             self.rebuild(self.slots.len() / 2);
             self.compact();
         }
-    }
-
-    fn rebuild(&mut self, slots: usize) {
-        let former = mem::replace(&mut self.slots, vec![None; slots]);
-        for slot in former.into_iter().flatten() {
-            let mut at = self.home(slot.hash);
-            while self.slots[at].is_some() {
-                at = self.after(at);
-            }
-            self.slots[at] = Some(slot);
-        }
-    }
-
-    /// Closes the gaps between the blocks.
-    fn compact(&mut self) {
-        let mut moved = Vec::with_capacity(self.blocks.len());
-        let mut used = 0;
-        for block in &self.blocks {
-            moved.push(used);
-            used += u32::from(!block.is_empty());
-        }
-        self.blocks.retain(|block| !block.is_empty());
-        self.blocks.shrink_to_fit();
-        self.free = VecDeque::new();
-        self.latest = None;
-        for slot in self.slots.iter_mut().flatten() {
-            *slot = Slot::new(slot.hash, moved[slot.block() as usize]);
-        }
-        self.done
-            .iter_mut()
-            .for_each(|run| run.block = moved[run.block as usize]);
-        self.done.shrink_to(2 * self.done.len());
     }
 
     fn after(&self, at: usize) -> usize {

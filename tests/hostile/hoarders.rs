@@ -1,5 +1,6 @@
 //! Hoarders: peers that make the socket hold as much as they can.
 
+use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
@@ -76,6 +77,39 @@ fn over_the_budget_unfinished_frames_end() {
         stage.await_down(20, DownReason::Crowded);
         let grown = resident().saturating_sub(before);
         assert!(grown < 16 * MIB + BESIDE, "{grown} bytes");
+    });
+}
+
+/// No two of them are neighbours, so that each takes its own place in what is remembered.
+fn lone_jobs(number: u32, count: u32) -> Vec<u8> {
+    let job = |n: u32| {
+        let mut id = [number as u8; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        frame(DATA_REQ, &id)
+    };
+    (0..count).flat_map(job).collect()
+}
+
+#[test]
+fn ids_of_many_names_take_no_more_than_their_part_of_the_budget() {
+    const JOBS: u32 = 16_000;
+    const ACK: usize = 21;
+    Stage::working(quick().memory_budget(32 * MIB)).survives(2, |stage| {
+        let before = resident();
+        let mut attackers = Vec::new();
+        for number in 0..80 {
+            let mut attacker = Attacker::join(stage.door(number), forged(number));
+            for some in lone_jobs(number, JOBS).chunks(1_000 * ACK) {
+                attacker.write(some);
+                let mut acks = vec![0; some.len()];
+                attacker
+                    .read_exact(&mut acks)
+                    .expect("all of it is acknowledged");
+            }
+            attackers.push(attacker);
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 4 * MIB + BESIDE, "{grown} bytes");
     });
 }
 

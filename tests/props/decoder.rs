@@ -24,6 +24,12 @@ struct Meaning {
 
 /// Reads `bytes` in pieces of the lengths that `cuts` gives in turn.
 fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
+    read_within(bytes, cuts, &[128 * 1024])
+}
+
+/// The same where the buffer may be so long, which changes with each read.
+fn read_within(bytes: &[u8], cuts: &[usize], limits: &[usize]) -> Meaning {
+    let mut limits = limits.iter().cycle();
     let mut decoder = Decoder::new(MAX);
     let mut meaning = Meaning::default();
     let (mut at, mut turns) = (0, cuts.iter().cycle());
@@ -40,7 +46,11 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Meaning {
         if let Some(spent) = spent.take_if(|it: &mut Batch| lacking == Some(it.bytes.len())) {
             decoder.adopt(spent);
         }
+        let limit = *limits.next().expect("there is a limit");
+        decoder.limit_buffer(limit);
         let reading = decoder.handle_read(count);
+        let is_short = decoder.is_in_large_message() || decoder.space().len() <= limit;
+        assert!(is_short || reading.violation.is_some());
         if let Some(surplus) = decoder.surplus() {
             spent = Some(surplus);
         }
@@ -123,6 +133,18 @@ proptest! {
         prop_assert_eq!(whole.frames as usize, 1 + frames.len());
         prop_assert!(whole.violation.is_none());
         prop_assert_eq!(read(&bytes, &cuts), whole);
+    }
+
+    #[test]
+    fn a_buffer_that_is_kept_short_changes_nothing(
+        frames in prop::collection::vec(some_frame(), 0..12),
+        cuts in prop::collection::vec(97..100_000_usize, 1..8),
+        limits in prop::collection::vec(prop_oneof![4 => Just(4), 1 => Just(32), 1 => Just(128)], 1..8),
+    ) {
+        let limits: Vec<usize> = limits.iter().map(|kib| kib * 1024).collect();
+        let bytes = [hello(), frames.concat()].concat();
+        let whole = read(&bytes, &[usize::MAX]);
+        prop_assert_eq!(read_within(&bytes, &cuts, &limits), whole);
     }
 
     #[test]

@@ -14,6 +14,8 @@ enum Step {
     Ack(u8),
     Drop(u8),
     GiveBack(u8),
+    ForgetHalf,
+    ForgetAll,
 }
 
 #[derive(Default)]
@@ -58,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::Ack),
         1 => any::<u8>().prop_map(Step::Drop),
         1 => any::<u8>().prop_map(Step::GiveBack),
+        1 => prop_oneof![9 => Just(Step::ForgetHalf), 1 => Just(Step::ForgetAll)],
     ]
 }
 
@@ -92,6 +95,15 @@ proptest! {
                     let count = model.returns.entry(id).or_default();
                     *count += u32::from(link.is_some());
                     prop_assert_eq!(window.returns_of(name(id)), *count);
+                }
+                Step::ForgetHalf => {
+                    window.forget_half();
+                    model.done.drain(..model.done.len().div_ceil(2));
+                }
+                Step::ForgetAll => {
+                    window.forget_all();
+                    model.done.clear();
+                    model.returns.clear();
                 }
             }
             let has_returns = model.returns.values().any(|count| *count > 0);

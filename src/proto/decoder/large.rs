@@ -32,11 +32,12 @@ pub(super) struct LargeFrame {
 }
 
 impl LargeFrame {
-    /// The frame that `bytes` are the front of, if it is one to be read on its own.
-    pub(super) fn begin(bytes: &[u8], max: u32) -> Option<LargeFrame> {
+    /// The frame that `bytes` are the front of, if it is one to be read on its own: one that is
+    /// long, or that a buffer as long as it may be does not hold.
+    pub(super) fn begin(bytes: &[u8], max: u32, buffer: usize) -> Option<LargeFrame> {
         let head = Head::parse(bytes, max).ok().flatten()?;
         let is_message = matches!(head.kind, kind::DATA | kind::DATA_REQ);
-        if !is_message || head.frame_len() <= LARGE_FRAME {
+        if !is_message || head.frame_len() <= LARGE_FRAME.min(buffer) {
             return None;
         }
         let body = bytes[DATA_HEADER..].to_vec();

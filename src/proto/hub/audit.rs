@@ -23,6 +23,10 @@ impl Hub {
         let waiting: usize = items.iter().map(|item| item.memory()).sum();
         let held: usize = links().map(|link| link.held).sum();
         assert_eq!(self.held_bytes, held, "bytes of unfinished frames");
+        let windows = self.peers.values().map(|peer| peer.window.memory());
+        assert_eq!(self.window_bytes, windows.sum(), "bytes of windows");
+        let buffers: usize = links().map(|link| link.buffer).sum();
+        assert_eq!(self.buffer_bytes, buffers, "bytes of read buffers");
         let outboxes: usize = links().map(|link| link.outbox.bytes()).sum();
         let (_, gathered) = self.gathered.copies();
         let queued = waiting + outboxes + gathered;

@@ -13,6 +13,7 @@ const RELIEF: usize = 512;
 #[derive(Clone, Copy)]
 pub(super) struct Budget {
     held: usize,
+    has_messages: bool,
     limit: usize,
     /// So many links have an equal part each when memory is short.
     sharing: Option<usize>,
@@ -22,7 +23,7 @@ impl Budget {
     /// Whether a link may hold so much more. Peers that take nothing could fill all memory, and
     /// nobody could be sent anything: so in the last quarter each link has an equal part.
     pub(super) fn allows(&self, link: &Link, len: usize) -> bool {
-        if self.held == 0 {
+        if !self.has_messages {
             return true;
         }
         let (would_hold, last) = (self.held + len, self.limit / 4);
@@ -47,8 +48,13 @@ enum Queue {
 
 impl Hub {
     /// Bytes of messages that this socket holds on their way out, and on their way back.
-    pub(super) fn memory(&self) -> usize {
+    fn message_bytes(&self) -> usize {
         self.queued_bytes + self.ledger.bytes() + self.ledger.waste() + self.news.bytes()
+    }
+
+    /// The same, and the ids of those that came.
+    pub(super) fn memory(&self) -> usize {
+        self.message_bytes() + self.window_bytes
     }
 
     /// As if memory were short where peers have given back an outbox full of messages that nobody has.
@@ -74,8 +80,8 @@ impl Hub {
     }
 
     pub(super) fn is_over_budget(&self, len: usize) -> bool {
-        let held = self.memory();
-        held > 0 && held + len > self.config.memory_budget / 2
+        // One message always fits.
+        self.message_bytes() > 0 && self.memory() + len > self.config.memory_budget / 2
     }
 
     pub(super) fn budget_to_send(&self) -> Budget {
@@ -91,6 +97,7 @@ impl Hub {
     pub(super) fn budget_to_publish(&self) -> Budget {
         Budget {
             held: self.memory(),
+            has_messages: self.message_bytes() > 0,
             limit: self.config.memory_budget / 2,
             sharing: None,
         }

@@ -1,11 +1,13 @@
 //! Forgetting: who is away, what is kept for them, and when it goes.
 
+use std::collections::BinaryHeap;
 use std::time::Instant;
 
 use crate::event::DropReason;
 use crate::message::Identity;
 use crate::proto::hub::Hub;
 use crate::proto::peer::{Item, Peer};
+use crate::proto::window::Window;
 
 impl Hub {
     /// What is kept of a peer that may be away has changed.
@@ -23,7 +25,86 @@ impl Hub {
     pub(super) fn remove_peer(&mut self, identity: Identity) -> Option<Peer> {
         let peer = self.peers.remove(&identity)?;
         self.departed.file(identity, peer.filed, None);
+        self.window_bytes -= peer.window.memory();
         Some(peer)
+    }
+
+    /// Does something with the window of `peer`, and counts what that takes.
+    pub(super) fn change_window<T>(
+        &mut self,
+        peer: Identity,
+        change: impl FnOnce(&mut Window) -> T,
+    ) -> Option<T> {
+        let known = self.peers.get_mut(&peer)?;
+        let before = known.window.memory();
+        let result = change(&mut known.window);
+        self.window_bytes = self.window_bytes + known.window.memory() - before;
+        if known.away.is_some() {
+            self.file(peer);
+        }
+        self.relieve_windows();
+        Some(result)
+    }
+
+    fn windows_limit(&self) -> usize {
+        self.config.memory_budget / 8
+    }
+
+    /// Past an eighth of the memory budget absent peers' windows give way, the oldest first, and
+    /// then the largest of all others. What is in hand stays.
+    fn relieve_windows(&mut self) {
+        let limit = self.windows_limit();
+        if self.window_bytes <= limit.max(self.windows_due) {
+            return;
+        }
+        while self.window_bytes > limit {
+            let Some(identity) = self.departed.oldest_ids() else {
+                self.halve_windows(limit);
+                break;
+            };
+            self.shorten_window(identity, Window::forget_all);
+            self.forget_if_blank(identity);
+        }
+    }
+
+    /// A little more than must be is forgotten: this looks at every peer.
+    fn halve_windows(&mut self, limit: usize) {
+        let all = self.peers.iter();
+        let mut largest: BinaryHeap<(usize, Identity)> = all
+            .filter(|(_, peer)| peer.window.can_forget())
+            .map(|(identity, peer)| (peer.window.memory(), *identity))
+            .collect();
+        while self.window_bytes > limit - limit / 16 {
+            let Some((_, identity)) = largest.pop() else {
+                break;
+            };
+            if let Some(memory) = self.shorten_window(identity, Window::forget_half) {
+                largest.push((memory, identity));
+            }
+        }
+        self.windows_due = self.window_bytes + limit / 16;
+    }
+
+    /// Says how long it is, if there is more to forget.
+    fn shorten_window(
+        &mut self,
+        identity: Identity,
+        forget: impl FnOnce(&mut Window),
+    ) -> Option<usize> {
+        let window = &mut self.peers.get_mut(&identity)?.window;
+        let before = window.memory();
+        forget(window);
+        let (after, has_more) = (window.memory(), window.can_forget());
+        self.window_bytes = self.window_bytes + after - before;
+        has_more.then_some(after)
+    }
+
+    /// What was in hand when windows were last too long may be done by now.
+    pub(super) fn look_at_windows(&mut self) {
+        if self.window_bytes > self.windows_limit() {
+            self.windows_due = 0;
+            self.relieve_windows();
+        }
     }
 
     /// Messages kept for peers that stayed away too long go, and then what is known of them.

@@ -88,6 +88,11 @@ pub(crate) struct Hub {
     owes_room: bool,
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
+    /// Bytes of memory of all windows, and at how many they are looked at next.
+    window_bytes: usize,
+    windows_due: usize,
+    /// Bytes that the buffers may have which links are read into.
+    buffer_bytes: usize,
     agenda: Agenda,
     /// Nothing of an absent peer is to be forgotten before that.
     forget_at: Option<Instant>,
@@ -177,6 +182,9 @@ impl Hub {
             stats: Stats::default(),
             queued_bytes: 0,
             held_bytes: 0,
+            window_bytes: 0,
+            windows_due: 0,
+            buffer_bytes: 0,
             agenda: Agenda::default(),
             forget_at: None,
             next_timeout: None,
@@ -286,6 +294,7 @@ impl Hub {
             self.serials.push(0);
             self.links.len() as u32 - 1
         });
+        self.buffer_bytes += link.buffer;
         self.links[slot as usize] = Some(link);
         let serial = &mut self.serials[slot as usize];
         *serial = serial.checked_add(1).unwrap_or(1);
@@ -296,7 +305,9 @@ impl Hub {
         self.link(id)?;
         self.free.push(id.slot() as u32);
         self.effects.gone.push(id);
-        self.links[id.slot()].take()
+        let link = self.links[id.slot()].take()?;
+        self.buffer_bytes -= link.buffer;
+        Some(link)
     }
 
     /// What is remembered of `identity`, from now on if nothing was.

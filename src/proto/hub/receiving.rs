@@ -7,11 +7,13 @@ use crate::message::Identity;
 use crate::proto::batch::Batch;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
+use crate::proto::decoder::sizes::{SMALLEST_BUFFER, longest_buffer};
 use crate::proto::frame::{MessageId, Violation};
 use crate::proto::hub::Hub;
 use crate::proto::ledger::Entry;
 use crate::proto::link::{LinkId, Phase};
-use crate::proto::window::{Arrival, Neighbours};
+use crate::proto::peer::Peer;
+use crate::proto::window::{Arrival, Neighbours, Window};
 
 /// What links hold of small frames beside a large one, before it costs that one its link.
 const BESIDE: usize = 64 * 1024;
@@ -89,12 +91,31 @@ impl Hub {
         }
     }
 
-    /// What unfinished frames of all links, and messages that find no room, may take together: a
-    /// quarter of the memory budget, or up to a half of it and a little where one message needs it.
+    /// How long the buffer may become that `id` is read into: all of them together have a 16th of
+    /// the memory budget, of which each link has a part, but for the smallest of them.
+    pub(crate) fn grant_buffer(&mut self, id: LinkId) -> usize {
+        let limit = self.config.memory_budget / 16;
+        let part = limit / (self.links.len() - self.free.len()).max(1);
+        let all = self.buffer_bytes;
+        let Some(link) = self.link_mut(id) else {
+            return SMALLEST_BUFFER;
+        };
+        let others = all - link.buffer;
+        let granted = longest_buffer(part.min(limit.saturating_sub(others)));
+        link.buffer = granted;
+        self.buffer_bytes = others + granted;
+        granted
+    }
+
+    /// What unfinished frames of all links, and messages that find no room, may take together: with
+    /// the buffers a quarter of the memory budget, or up to a half of it and a little where one
+    /// message needs it.
     pub(super) fn held_limit(&self) -> usize {
         let one_message = self.config.max_message.saturating_add(BESIDE);
         let budget = self.config.memory_budget;
-        one_message.max(budget / 4).min(budget / 2 + BESIDE)
+        one_message
+            .max(budget / 4 - budget / 16)
+            .min(budget / 2 + BESIDE)
     }
 
     /// Past the limit, the link that holds most gives way.
@@ -119,7 +140,9 @@ impl Hub {
             return;
         }
         self.remove_copies(link, peer, batch);
-        let window = &self.peer_mut(peer).window;
+        let Some(Peer { window, .. }) = self.peers.get(&peer) else {
+            return;
+        };
         if !window.has_returns() {
             return;
         }
@@ -132,33 +155,10 @@ impl Hub {
     }
 
     fn remove_copies(&mut self, link: LinkId, peer: Identity, batch: &mut Batch) {
-        let window = &mut self.peer_mut(peer).window;
-        // Nearly always all of them are new.
-        let ids = batch.spans.iter().map_while(|span| batch.id(*span));
-        let groups = Neighbours::among(ids);
-        let new = groups.take_while(|ids| window.handle_news(*ids, link.token()));
-        let mut new: usize = new.map(Neighbours::count).sum();
-        if new == batch.spans.len() {
-            return;
-        }
-        let mut spans = std::mem::take(&mut batch.spans);
-        let count = spans.len();
-        let mut done = Vec::new();
-        spans.retain(|span| {
-            if new > 0 {
-                new -= 1;
-                return true;
-            }
-            let Some(id) = batch.id(*span) else {
-                return true;
-            };
-            let arrival = window.handle_arrival(id, link.token());
-            done.extend((arrival == Arrival::Done).then_some(id));
-            arrival == Arrival::New
-        });
-        self.stats.duplicates += (count - spans.len()) as u64;
-        batch.spans = spans;
-        if self.takes_acks(link) {
+        let count = batch.spans.len();
+        let done = self.change_window(peer, |window| take_copies(window, link, batch));
+        self.stats.duplicates += (count - batch.spans.len()) as u64;
+        if let Some(done) = done.filter(|done| !done.is_empty() && self.takes_acks(link)) {
             self.push_acks(link, done.into_iter());
         }
     }
@@ -259,12 +259,11 @@ impl Hub {
     /// An ACK, or a NACK, goes to the connection that the latest copy came on, or to the one that its sender
     /// has now.
     fn acknowledge(&mut self, peer: Identity, ids: impl Iterator<Item = MessageId>) {
-        let Some(known) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        let window = &mut known.window;
-        let acks = Neighbours::among(ids).filter_map(|ids| window.handle_acks(ids));
-        let acks: Vec<(u64, Neighbours)> = acks.collect();
+        let acks = self.change_window(peer, |window| {
+            let acks = Neighbours::among(ids).filter_map(|ids| window.handle_acks(ids));
+            acks.collect::<Vec<(u64, Neighbours)>>()
+        });
+        let acks = acks.unwrap_or_default();
         for same in acks.chunk_by(|(one, _), (other, _)| one == other) {
             if let Some(target) = self.way_back(peer, same[0].0) {
                 self.push_acks(target, same.iter().flat_map(|(_, ids)| ids.ids()));
@@ -292,8 +291,8 @@ impl Hub {
     /// The application gives a message back unacknowledged: its sender is told, and a later copy of
     /// it is delivered.
     pub(crate) fn handle_given_back(&mut self, peer: Identity, id: MessageId) {
-        let known = self.peers.get_mut(&peer);
-        let Some(latest) = known.and_then(|known| known.window.handle_given_back(id)) else {
+        let latest = self.change_window(peer, |window| window.handle_given_back(id));
+        let Some(latest) = latest.flatten() else {
             return;
         };
         if let Some(target) = self.way_back(peer, latest) {
@@ -305,10 +304,8 @@ impl Hub {
 
     /// The message never reached the application, and its link has ended: it comes again.
     pub(crate) fn handle_returned(&mut self, peer: Identity, id: MessageId) {
-        if let Some(known) = self.peers.get_mut(&peer) {
-            known.window.handle_drop(id);
-            self.forget_if_blank(peer);
-        }
+        self.change_window(peer, |window| window.handle_drop(id));
+        self.forget_if_blank(peer);
     }
 
     /// Whose messages come on `id`.
@@ -341,6 +338,34 @@ impl Hub {
         link.heard = now;
         self.look_by(id, now + timeout);
     }
+}
+
+/// Takes copies of what the window knows out of a batch. Says which of them are done.
+fn take_copies(window: &mut Window, link: LinkId, batch: &mut Batch) -> Vec<MessageId> {
+    // Nearly always all of them are new.
+    let ids = batch.spans.iter().map_while(|span| batch.id(*span));
+    let groups = Neighbours::among(ids);
+    let new = groups.take_while(|ids| window.handle_news(*ids, link.token()));
+    let mut new: usize = new.map(Neighbours::count).sum();
+    let mut done = Vec::new();
+    if new == batch.spans.len() {
+        return done;
+    }
+    let mut spans = std::mem::take(&mut batch.spans);
+    spans.retain(|span| {
+        if new > 0 {
+            new -= 1;
+            return true;
+        }
+        let Some(id) = batch.id(*span) else {
+            return true;
+        };
+        let arrival = window.handle_arrival(id, link.token());
+        done.extend((arrival == Arrival::Done).then_some(id));
+        arrival == Arrival::New
+    });
+    batch.spans = spans;
+    done
 }
 
 impl From<Violation> for DownReason {

@@ -21,5 +21,6 @@ mod sending;
 mod side;
 mod streams;
 mod telling;
+mod windows;
 mod wire;
 mod writing;

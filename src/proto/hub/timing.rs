@@ -43,6 +43,7 @@ impl Hub {
         if self.forget_at.is_some_and(|at| at <= now) {
             self.forget_absent(now);
         }
+        self.look_at_windows();
         self.tell_drops();
         self.plan(now);
     }

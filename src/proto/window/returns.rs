@@ -42,6 +42,12 @@ impl Returns {
         }
     }
 
+    /// Bytes of memory that they take, with what trees add.
+    pub(super) fn memory(&self) -> usize {
+        const ENTRY: usize = size_of::<(MessageId, (u64, u32))>() + size_of::<(u64, MessageId)>();
+        self.counts.len() * 2 * ENTRY
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }

@@ -32,6 +32,29 @@ fn a_window_that_saw_nothing_holds_no_memory() {
 }
 
 #[test]
+fn what_is_forgotten_gives_its_memory_back() {
+    let mut window = Window::new(10_000, 1);
+    for n in 0..10_000 {
+        window.handle_arrival(lone(n), 10);
+        window.handle_ack(lone(n));
+    }
+    let full = window.memory();
+    assert!(full > 10_000 * 56, "{full}");
+    window.forget_half();
+    assert_eq!(window.len(), 5_000);
+    assert!(window.memory() <= full / 2, "{}", window.memory());
+    assert_eq!(window.handle_arrival(lone(9_999), 10), Arrival::Done);
+    assert_eq!(window.handle_arrival(lone(5_000), 10), Arrival::Done);
+    assert_eq!(window.handle_arrival(lone(4_999), 10), Arrival::New);
+    window.forget_all();
+    assert_eq!(window.handle_arrival(lone(4_999), 10), Arrival::InHand);
+    assert_eq!(window.len(), 1);
+    window.handle_drop(lone(4_999));
+    window.forget_all();
+    assert_eq!(window.memory(), 0);
+}
+
+#[test]
 fn a_copy_in_hand_moves_only_where_the_ack_goes() {
     let mut window = Window::new(8, 1);
     assert_eq!(window.handle_arrival(id(1), 10), Arrival::New);
