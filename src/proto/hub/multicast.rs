@@ -56,8 +56,7 @@ impl Hub {
         let id = self.peers.get(&peer)?.link?;
         let link = self.link(id).filter(|link| link.is_up())?;
         let limit = self.config.outbox.but_a_quarter();
-        let has_room = link.outbox.has_room(limit, len)
-            && link.unacknowledged < self.config.unacknowledged_or_default()
+        let has_room = link.has_room(limit, len, self.config.unacknowledged_or_default())
             && self.budget_to_send().allows(link, len);
         has_room.then_some(id)
     }
