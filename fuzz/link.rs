@@ -26,6 +26,8 @@ mod policy;
 mod proto;
 #[path = "../src/report.rs"]
 mod report;
+#[path = "../src/session.rs"]
+mod session;
 #[path = "../src/stats.rs"]
 mod stats;
 #[path = "../src/stream.rs"]

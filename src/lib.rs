@@ -63,6 +63,10 @@
 //! # Ok::<(), jackfield::Error>(())
 //! ```
 //!
+//! An identity is not a connection: a peer that comes back finds what `send_to` could not write.
+//! Where an answer is for one connection alone, as in a broker, [`arrivals`](Socket::arrivals)
+//! gives each its [`Session`], and [`send_in`](Socket::send_in) goes there or comes back.
+//!
 //! # Publishing
 //!
 //! [`publish`](Socket::publish) sends to every peer that is connected at that moment. It does not
@@ -129,7 +133,7 @@
 //!
 //! The default, [`AckMode::OnRecv`], acknowledges a message when `recv` hands it out. At least
 //! once means that a message can arrive twice; when, is in the guarantees table of the README.
-//! It is for what is sent: what is published is sent at most once.
+//! It is for what is sent: what is published, or sent in a session, is sent at most once.
 //!
 //! # When there is no room
 //!
@@ -251,6 +255,7 @@ mod message;
 mod policy;
 mod proto;
 mod report;
+mod session;
 mod socket;
 mod stats;
 mod stream;
@@ -275,6 +280,7 @@ pub use policy::{
     Absent, AckMode, Candidate, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses,
 };
 pub use report::{CloseReport, Peer, Receipt, Unsent};
+pub use session::Session;
 pub use socket::{Arrival, Arrivals, Events, Messages, Socket, recv_any};
 pub use stats::Stats;
 pub use stream::{Credentials, Duplex, OsStream, RawStream};

@@ -20,7 +20,7 @@ pub struct Stats {
     pub in_doubt: u64,
     /// Messages in the socket: waiting, in an outbox, or not yet acknowledged.
     pub waiting: u64,
-    /// Messages handed back, by `GaveUp` or by `close`.
+    /// Messages handed back, by `GaveUp`, by `Arrival::Down` or by `close`.
     pub handed_back: u64,
     /// Dropped because a peer's outbox was full.
     pub dropped_outbox_full: u64,

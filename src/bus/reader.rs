@@ -48,10 +48,12 @@ fn wait(station: &Station, arrivals: &Arrivals) -> Result<Arrival, SocketError> 
 
 /// What is said to our own client is for it; the rest is for the table.
 pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival: Arrival) {
-    if let Arrival::Up(peer) = arrival {
+    if let Arrival::Up(session) = arrival {
+        let peer = session.peer();
         station.handle_up(Key::Peer(peer));
         client.inspect(|client| client.handle_up(peer));
-    } else if let Arrival::Down(peer) = arrival {
+    } else if let Arrival::Down { session, .. } = arrival {
+        let peer = session.peer();
         station.handle_down(Key::Peer(peer));
         client.inspect(|client| client.handle_down(peer));
     } else if let Arrival::Message(message) = arrival {

@@ -26,11 +26,12 @@ use crate::policy::AckMode;
 use crate::proto::batch::Batch;
 use crate::proto::delivery::{Arrived, Presence};
 use crate::proto::lanes::Lanes;
+use crate::session::Session;
 
 /// What comes out of the inbox.
 pub(crate) enum Taken {
     Message(Arrived, Acks),
-    Presence(Identity, Presence),
+    Presence(Presence),
 }
 
 /// What a receiver may go on with.
@@ -150,14 +151,14 @@ impl Inbox {
     }
 
     /// A peer is there: told before what came from it.
-    pub(crate) fn push_present(&self, peer: Identity) {
-        self.back().lanes.push_present(peer);
+    pub(crate) fn push_present(&self, session: Session) {
+        self.back().lanes.push_present(session);
     }
 
     /// A peer came or left: told behind what came from it before.
-    pub(crate) fn push_presence(&self, peer: Identity, presence: Presence) {
+    pub(crate) fn push_presence(&self, presence: Presence) {
         let mut back = self.back();
-        back.lanes.push_presence(peer, presence);
+        back.lanes.push_presence(presence);
         self.tell_receivers(&back);
     }
 

@@ -122,8 +122,8 @@ impl<'a> Locked<'a> {
             .collect();
         let ending = shutdowns.iter().filter(|(_, how)| *how == Shut::Write);
         ending.for_each(|(stream, _)| stream.owe_last_word());
-        for (peer, presence) in effects.presences {
-            core.inbox.push_presence(peer, presence);
+        for presence in effects.presences {
+            core.inbox.push_presence(presence);
         }
         let gone = effects.gone.into_iter();
         let gone = gone.filter_map(|id| shared.streams[id.slot()].take_if(|(it, _)| *it == id));

@@ -71,13 +71,13 @@ impl Core {
 
     /// Waits for a message until the deadline, if there is one.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<(Arrived, Acks), Error> {
-        self.wait_for(deadline, || self.inbox.try_take())
+        self.wait_for(deadline, || self.next_message())
     }
 
     pub(crate) fn try_take(&self) -> Result<(Arrived, Acks), Error> {
         let taken = self.watched(|| {
             self.stumble("receiver");
-            self.inbox.try_take()
+            self.next_message()
         });
         taken.inspect_err(|_| self.inbox.recall())
     }
@@ -88,12 +88,32 @@ impl Core {
 
     /// As `try_take_next`, by one that is about to wait if there is nothing.
     pub(crate) fn poll_next(&self) -> Result<Taken, Error> {
-        self.watched(|| self.inbox.try_take_next())
+        self.watched(|| self.next())
     }
 
     /// As `take`, and tells who comes and goes as well.
     pub(crate) fn take_next(&self, deadline: Option<Instant>) -> Result<Taken, Error> {
-        self.wait_for(deadline, || self.inbox.try_take_next())
+        self.wait_for(deadline, || self.next())
+    }
+
+    /// A message; who comes and goes is passed over.
+    fn next_message(&self) -> Result<(Arrived, Acks), Error> {
+        loop {
+            if let Taken::Message(arrived, acks) = self.next()? {
+                return Ok((arrived, acks));
+            }
+        }
+    }
+
+    fn next(&self) -> Result<Taken, Error> {
+        let taken = self.inbox.try_take_next()?;
+        if let Taken::Presence(presence) = &taken {
+            let bytes = presence.memory();
+            if bytes > 0 {
+                self.lock().hub.handle_collected(bytes);
+            }
+        }
+        Ok(taken)
     }
 
     fn wait_for<T>(

@@ -3,9 +3,10 @@
 use std::mem;
 
 use crate::contents::{Buffer, Contents, Home, Part};
-use crate::message::{self, Identity};
+use crate::message::{self, Body, Identity};
 use crate::proto::batch::{Batch, Span};
 use crate::proto::frame::MessageId;
+use crate::session::Session;
 
 /// So many messages of one batch are taken before others have their turn: a batch may hold tens
 /// of thousands.
@@ -18,6 +19,10 @@ const OWN_FROM: usize = 32 * 1024;
 /// they were read into until the application is done with them. Below, a copy costs less.
 const PARTS_FROM: usize = 600;
 
+/// What a message that comes back takes beside its payload: where it is noted, and what the
+/// allocator adds.
+const RETURNED: usize = size_of::<Body>() + 48;
+
 /// A batch, of which some messages may have been taken.
 pub(crate) struct Delivery {
     pub(crate) from: Identity,
@@ -28,14 +33,31 @@ pub(crate) struct Delivery {
     /// The message before which others have their turn.
     pause: usize,
     /// It is no batch: the peer came, or left, at this place among its messages.
-    presence: Option<Presence>,
+    presence: Option<Box<Presence>>,
 }
 
 /// What happened to a peer between its messages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Presence {
-    Up,
-    Down,
+    Up(Session),
+    /// With what was sent to that connection alone and not written, in order.
+    Down(Session, Vec<Body>),
+}
+
+impl Presence {
+    pub(crate) fn peer(&self) -> Identity {
+        match self {
+            Presence::Up(session) | Presence::Down(session, _) => session.peer(),
+        }
+    }
+
+    /// Bytes of memory that the messages take which come with it.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Presence::Up(_) => 0,
+            Presence::Down(_, unsent) => unsent.iter().map(|body| body.len() + RETURNED).sum(),
+        }
+    }
 }
 
 /// A message as it leaves the inbox.
@@ -60,15 +82,20 @@ impl Delivery {
         }
     }
 
-    pub(crate) fn of_presence(from: Identity, presence: Presence) -> Delivery {
+    pub(crate) fn of_presence(presence: Presence) -> Delivery {
+        let from = presence.peer();
         Delivery {
-            presence: Some(presence),
+            presence: Some(Box::new(presence)),
             ..Delivery::new(from, Batch::default())
         }
     }
 
-    pub(crate) fn presence(&self) -> Option<Presence> {
-        self.presence
+    pub(crate) fn presence(&self) -> Option<&Presence> {
+        self.presence.as_deref()
+    }
+
+    pub(crate) fn take_presence(&mut self) -> Option<Presence> {
+        self.presence.take().map(|presence| *presence)
     }
 
     /// Messages that were not taken yet.
@@ -78,7 +105,8 @@ impl Delivery {
 
     /// Bytes of memory that it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.batch.memory() + self.buffer.as_ref().map_or(0, Buffer::memory)
+        let presence = self.presence().map_or(0, Presence::memory);
+        self.batch.memory() + self.buffer.as_ref().map_or(0, Buffer::memory) + presence
     }
 
     /// Bytes of memory of the buffer in which its messages may stay, if they are large enough for

@@ -10,6 +10,7 @@ use crate::message::Identity;
 use crate::policy::Limit;
 use crate::proto::batch::Batch;
 use crate::proto::delivery::{Delivery, Presence};
+use crate::session::Session;
 
 /// What a link over its share may still bring in, so that acknowledgements and heartbeats behind
 /// its messages are found.
@@ -118,19 +119,21 @@ impl Lanes {
     }
 
     /// Puts the coming of a peer in before its messages: it is there already.
-    pub(crate) fn push_present(&mut self, from: Identity) {
-        let delivery = Delivery::of_presence(from, Presence::Up);
-        self.put_first(delivery);
+    pub(crate) fn push_present(&mut self, session: Session) {
+        self.put_first(Delivery::of_presence(Presence::Up(session)));
     }
 
     /// Puts the coming or going of a peer in behind its messages. Who leaves before it was seen to
     /// come is not told of: so there are never more of these than peers and messages.
-    pub(crate) fn push_presence(&mut self, from: Identity, presence: Presence) {
-        let delivery = Delivery::of_presence(from, presence);
+    pub(crate) fn push_presence(&mut self, presence: Presence) {
+        let (from, returned) = (presence.peer(), presence.memory());
+        let leaves = matches!(presence, Presence::Down(..));
+        let delivery = Delivery::of_presence(presence);
         let load = Load::of(&delivery);
         let lane = self.lane(from);
         let last = lane.deliveries.back().and_then(Delivery::presence);
-        if presence == Presence::Down && last == Some(Presence::Up) {
+        if leaves && matches!(last, Some(Presence::Up(_))) {
+            debug_assert_eq!(returned, 0, "nobody could send to that connection alone");
             lane.deliveries.pop_back();
             lane.load.subtract(load);
             let (is_empty, has_ended) = (lane.deliveries.is_empty(), lane.has_ended);

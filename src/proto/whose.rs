@@ -10,4 +10,13 @@ pub(crate) enum Whose {
     Peer,
     /// It is one peer's copy of what was published: as above, and it may give way to newer ones.
     Published,
+    /// It is for this link alone, and goes back to the application if that ends.
+    Session,
+}
+
+impl Whose {
+    /// The ledger keeps it until it is acknowledged, if the socket sends at least once.
+    pub(crate) fn may_be_tracked(self) -> bool {
+        matches!(self, Whose::Anyone | Whose::Peer)
+    }
 }

@@ -11,9 +11,10 @@ use crate::engine::inbox::{Acks, Taken};
 use crate::engine::shelf::is_worth_keeping;
 use crate::engine::turns::{Lead, Role, Waited};
 use crate::error::Error;
-use crate::message::{Identity, Message};
+use crate::message::Message;
 use crate::policy::AckMode;
 use crate::proto::delivery::{Arrived, Presence};
+use crate::session::Session;
 
 /// A leader that has received nothing for so long looks again for what it waits for, which others
 /// may have made, and lets a thread lead that serves.
@@ -26,13 +27,21 @@ const TOGETHER: usize = 32;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Arrival {
-    /// The peer is connected; its messages follow.
-    Up(Identity),
+    /// A peer is connected, in a session of its own; its messages follow.
+    Up(Session),
     /// A message.
     Message(Message),
-    /// The peer's connection has ended, and its last message was before this. One that came and
-    /// went before anybody looked is told of neither way.
-    Down(Identity),
+    /// A session has ended, and its last message was before this. One that came and went before
+    /// anybody looked is told of neither way.
+    Down {
+        /// Whose, and which.
+        session: Session,
+        /// What [`send_in`](crate::Socket::send_in) was given for it and was not written, in
+        /// order. While the socket closes it is in the
+        /// [`CloseReport`](crate::CloseReport::unsent) instead. Until this is taken it counts as
+        /// [memory](crate::Config::memory_budget).
+        unsent: Vec<Vec<u8>>,
+    },
 }
 
 /// What a socket receives, in order, as [`Socket::arrivals`](crate::Socket::arrivals) gives it;
@@ -127,7 +136,7 @@ impl Arrivals {
         let present = shared.hub.tell_inbox();
         present
             .iter()
-            .for_each(|peer| core.inbox.push_present(*peer));
+            .for_each(|session| core.inbox.push_present(*session));
         drop(shared);
         Arrivals { core }
     }
@@ -270,8 +279,11 @@ impl Arrivals {
     fn arrival(&self, taken: Taken) -> Arrival {
         match taken {
             Taken::Message(arrived, acks) => Arrival::Message(hand_out(&self.core, arrived, acks)),
-            Taken::Presence(peer, Presence::Up) => Arrival::Up(peer),
-            Taken::Presence(peer, Presence::Down) => Arrival::Down(peer),
+            Taken::Presence(Presence::Up(session)) => Arrival::Up(session),
+            Taken::Presence(Presence::Down(session, unsent)) => Arrival::Down {
+                session,
+                unsent: unsent.iter().map(|body| body.to_vec()).collect(),
+            },
         }
     }
 }

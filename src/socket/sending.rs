@@ -9,6 +9,7 @@ use crate::proto::chunk::Chunk;
 use crate::proto::hub::{Hub, Refusal, Sent};
 use crate::proto::link::LinkId;
 use crate::report::Receipt;
+use crate::session::Session;
 use crate::socket::Socket;
 
 impl Socket {
@@ -68,6 +69,58 @@ impl Socket {
         self.dispatch(To::Peer(peer), body.as_ref(), patience)
     }
 
+    /// Sends to one connection of a peer, and never to its next one: [`Error::NoPeer`] once that
+    /// session has ended, also while the call waits for room, as [`send`](Socket::send) does.
+    ///
+    /// It is sent at most once, on an at-least-once socket as well. What was not written when the
+    /// session ends comes back with its [`Arrival::Down`](crate::Arrival::Down), and counts as
+    /// [handed back](crate::Stats::handed_back); what was written is in doubt, as any other
+    /// message is. Whoever takes the arrivals had better not wait here for room, which what came
+    /// back and was not taken may use up.
+    ///
+    /// ```
+    /// use jackfield::{Arrival, Config, Error, Socket};
+    ///
+    /// let server = Socket::new(Config::default())?;
+    /// server.bind("mem://in-session")?;
+    /// let arrivals = server.arrivals();
+    /// let client = Socket::new(Config::default())?;
+    /// client.connect("mem://in-session")?;
+    /// let Arrival::Up(session) = arrivals.recv()? else { panic!("it comes first") };
+    /// server.send_in(session, "welcome")?;
+    /// assert_eq!(client.recv()?.text(), "welcome");
+    /// client.close();
+    /// assert!(matches!(arrivals.recv()?, Arrival::Down { unsent, .. } if unsent.is_empty()));
+    /// let error = server.send_in(session, "too late").unwrap_err();
+    /// assert!(matches!(error.reason, Error::NoPeer));
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    pub fn send_in(&self, session: Session, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+        let to = To::Session(session);
+        self.dispatch(to, body.as_ref(), self.default_patience())
+    }
+
+    /// As [`send_in`](Socket::send_in), but answers [`Error::Full`] instead of waiting. Nor does it
+    /// wait for the system to take the message: another thread writes it.
+    pub fn try_send_in(
+        &self,
+        session: Session,
+        body: impl AsRef<[u8]>,
+    ) -> Result<Receipt, SendError> {
+        self.dispatch(To::Session(session), body.as_ref(), Patience::None)
+    }
+
+    /// As [`send_in`](Socket::send_in), but answers [`Error::Timeout`] after `timeout`.
+    pub fn send_in_timeout(
+        &self,
+        session: Session,
+        body: impl AsRef<[u8]>,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
+        let patience = Patience::Until(deadline_after(timeout));
+        self.dispatch(To::Session(session), body.as_ref(), patience)
+    }
+
     /// Sends to every peer that is connected, at most once.
     ///
     /// It does not wait: a peer without room does not get the message, which the receipt, the
@@ -114,7 +167,7 @@ impl Socket {
             match to.offer(&mut shared.hub, body) {
                 Ok(sent) => {
                     if let Some(link) = sent.link {
-                        self.write(shared, link, !matches!(to, To::Peer(_)), waits);
+                        self.write(shared, link, matches!(to, To::Next | To::Everyone), waits);
                     }
                     return Ok(sent);
                 }
@@ -149,6 +202,7 @@ enum To {
     Next,
     Everyone,
     Peer(Identity),
+    Session(Session),
 }
 
 impl To {
@@ -157,6 +211,7 @@ impl To {
             To::Next => hub.send(body),
             To::Everyone => hub.publish(body),
             To::Peer(peer) => hub.send_to(peer, body),
+            To::Session(session) => hub.send_in(session, body),
         }
     }
 
@@ -166,6 +221,7 @@ impl To {
             To::Next => hub.lend(None, body),
             To::Everyone => None,
             To::Peer(peer) => hub.lend(Some(peer), body),
+            To::Session(session) => hub.lend_in(session, body),
         }
     }
 }

@@ -21,14 +21,18 @@ fn a_peer_comes_before_its_messages_and_goes_behind_them() {
             support::send(&guest, format!("{round} {number}"));
         }
         guest.close();
-        assert!(matches!(arrival(&arrivals), Arrival::Up(peer) if peer == identity(7)));
+        assert!(
+            matches!(arrival(&arrivals), Arrival::Up(session) if session.peer() == identity(7))
+        );
         for number in 0..50 {
             let Arrival::Message(message) = arrival(&arrivals) else {
                 panic!("its messages come first");
             };
             assert_eq!(message.text(), format!("{round} {number}"));
         }
-        assert!(matches!(arrival(&arrivals), Arrival::Down(peer) if peer == identity(7)));
+        assert!(
+            matches!(arrival(&arrivals), Arrival::Down { session, .. } if session.peer() == identity(7))
+        );
     }
 }
 
@@ -38,7 +42,9 @@ fn who_is_there_already_comes_before_what_it_has_sent() {
     support::send(&guest, "early");
     support::eventually("it has arrived", || listener.stats().received == 1);
     let arrivals = listener.arrivals();
-    assert!(matches!(arrival(&arrivals), Arrival::Up(peer) if peer == guest.identity()));
+    assert!(
+        matches!(arrival(&arrivals), Arrival::Up(session) if session.peer() == guest.identity())
+    );
     assert!(matches!(arrival(&arrivals), Arrival::Message(message) if message.text() == "early"));
     assert!(matches!(arrivals.try_recv(), Err(Error::Empty)));
 }

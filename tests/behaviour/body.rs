@@ -13,6 +13,7 @@ mod receiving;
 mod reconnecting;
 mod returning;
 mod sending;
+mod sessions;
 mod settling;
 mod traffic;
 mod turns;

@@ -32,10 +32,10 @@ pub(crate) fn is_for_client(message: &[u8]) -> bool {
 impl Client {
     /// For the thread that hears. It never waits: that thread has others to serve.
     pub(super) fn handle_arrival(self: &Arc<Client>, arrival: Arrival, wakes: &mut Wakes) {
-        if let Arrival::Up(peer) = arrival {
-            self.handle_up(peer);
-        } else if let Arrival::Down(peer) = arrival {
-            self.handle_down(peer);
+        if let Arrival::Up(session) = arrival {
+            self.handle_up(session.peer());
+        } else if let Arrival::Down { session, .. } = arrival {
+            self.handle_down(session.peer());
         } else if let Arrival::Message(message) = arrival {
             let from = message.sender();
             self.handle_message(Some(from), message.into_body(), wakes);

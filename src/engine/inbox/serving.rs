@@ -9,7 +9,7 @@ use crate::engine::spent;
 use crate::error::Error;
 use crate::message::Identity;
 use crate::proto::batch::Span;
-use crate::proto::delivery::{Arrived, Delivery};
+use crate::proto::delivery::Delivery;
 use crate::proto::frame::MessageId;
 
 /// So many messages that were taken are acknowledged together.
@@ -103,15 +103,6 @@ impl Inbox {
         mem::replace(&mut front.taken, Vec::with_capacity(room))
     }
 
-    /// A message; who comes and goes is passed over.
-    pub(crate) fn try_take(&self) -> Result<(Arrived, Acks), Error> {
-        loop {
-            if let Taken::Message(arrived, acks) = self.try_take_next()? {
-                return Ok((arrived, acks));
-            }
-        }
-    }
-
     /// The next message of the batch that is being served, while its turn lasts.
     fn serve(&self, front: &mut Front) -> Option<Taken> {
         let delivery = front.delivery.as_mut()?;
@@ -144,10 +135,9 @@ impl Inbox {
                 *front = Some(self.next_delivery().ok_or(nothing)?);
                 continue;
             };
-            if let Some(presence) = delivery.presence() {
-                let from = delivery.from;
+            if let Some(presence) = delivery.take_presence() {
                 *front = None;
-                return Ok(Taken::Presence(from, presence));
+                return Ok(Taken::Presence(presence));
             }
             if delivery.is_paused() {
                 *front = front.take().and_then(|delivery| self.give_way(delivery));

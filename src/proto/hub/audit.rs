@@ -39,6 +39,8 @@ impl Hub {
             .filter(is_published)
             .filter(|it| it.id.is_some());
         assert_eq!(published.count(), 0, "what is published is not tracked");
+        let in_session = items.iter().filter(|item| item.whose == Whose::Session);
+        assert_eq!(in_session.count(), 0, "what is for one link waits nowhere");
         let awaited = self.router.waiting.published() > 0;
         assert!(
             !awaited || self.router.roster().is_empty(),

@@ -49,7 +49,8 @@ enum Queue {
 impl Hub {
     /// Bytes of messages that this socket holds on their way out, and on their way back.
     fn message_bytes(&self) -> usize {
-        self.queued_bytes + self.ledger.bytes() + self.ledger.waste() + self.news.bytes()
+        let handed_back = self.news.bytes() + self.uncollected;
+        self.queued_bytes + self.ledger.bytes() + self.ledger.waste() + handed_back
     }
 
     /// The same, and the ids of those that came.

@@ -138,8 +138,10 @@ impl Hub {
         let (peer, before) = (link.peer, link.outbox.bytes());
         let queued = link.outbox.take_queued();
         self.queued_bytes -= before - link.outbox.bytes();
-        for one in queued.into_iter().rev().filter(|one| one.id.is_none()) {
-            self.take_back_plain(peer, one);
+        let queued = queued.into_iter().filter(|one| one.id.is_none());
+        let in_session = self.take_back_plain(peer, queued.collect());
+        if let Some(peer) = peer {
+            self.leave_over(peer, in_session.into_iter());
         }
     }
 
@@ -154,6 +156,7 @@ impl Hub {
         for id in self.link_ids().collect::<Vec<LinkId>>() {
             self.take_from_writer(id);
         }
+        remains.unsent = std::mem::take(&mut self.left_over);
         for entry in self.ledger.drain() {
             let list = match entry.was_sent() || entry.is_written() {
                 true => &mut remains.unacknowledged,

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::event::{DownReason, Event};
-use crate::message::Identity;
+use crate::message::{Body, Identity};
 use crate::proto::chunk::Leftover;
-use crate::proto::delivery::Presence;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::joining::whose;
 use crate::proto::hub::timing::TOGETHER;
@@ -144,12 +143,12 @@ impl Hub {
         };
         self.queued_bytes -= link.outbox.bytes();
         self.held_bytes -= link.held;
-        let in_doubt = self.take_back(id, &mut link);
+        let (in_doubt, unsent) = self.take_back(id, &mut link);
         let reason = link.reason.unwrap_or(DownReason::Closed);
         match link.peer.filter(|_| link.was_up) {
             Some(peer) => {
                 self.stats.peers_down += 1;
-                self.note(peer, Presence::Down);
+                self.end_session(peer, id, unsent);
                 self.tell(Event::PeerDown {
                     peer,
                     reason,
@@ -199,8 +198,8 @@ impl Hub {
     }
 
     /// Messages that the link did not deliver go back to the front of where they came from.
-    /// Returns how many at-most-once messages are in doubt.
-    fn take_back(&mut self, id: LinkId, link: &mut Link) -> u64 {
+    /// Returns how many at-most-once messages are in doubt, and what was for this link alone.
+    fn take_back(&mut self, id: LinkId, link: &mut Link) -> (u64, Vec<Body>) {
         link.outbox.chunks_mut().for_each(|chunk| {
             self.ledger.forget_torn(chunk);
         });
@@ -217,29 +216,37 @@ impl Hub {
         };
         self.stats.written -= written;
         self.stats.in_doubt += written + halfway;
-        for one in unsent.into_iter().rev().filter(|one| !one.written) {
-            self.take_back_plain(link.peer, one);
-        }
+        let unsent = unsent.into_iter().filter(|one| !one.written);
+        let in_session = self.take_back_plain(link.peer, unsent.collect());
         // They are older, as far as they were written.
         tracked
             .into_iter()
             .flatten()
             .rev()
             .for_each(|id| self.take_back_tracked(id));
-        written + halfway
+        (written + halfway, in_session)
     }
 
-    pub(super) fn take_back_plain(&mut self, peer: Option<Identity>, one: Leftover) {
-        let target = peer.filter(|_| one.whose != Whose::Anyone);
-        self.wait_again(
-            target,
-            Item {
+    /// Messages without an id wait again, but for those that were for the link alone, which it
+    /// gives.
+    pub(super) fn take_back_plain(
+        &mut self,
+        peer: Option<Identity>,
+        unsent: Vec<Leftover>,
+    ) -> Vec<Body> {
+        let is_in_session = |one: &Leftover| one.whose == Whose::Session;
+        let (in_session, others): (Vec<_>, Vec<_>) = unsent.into_iter().partition(is_in_session);
+        for one in others.into_iter().rev() {
+            let target = peer.filter(|_| one.whose != Whose::Anyone);
+            let item = Item {
                 id: None,
                 whose: one.whose,
                 body: one.body,
                 expires: None,
-            },
-        );
+            };
+            self.wait_again(target, item);
+        }
+        in_session.into_iter().map(|one| one.body).collect()
     }
 
     /// The messages that a link has not got acknowledged, the oldest first, but for those that are

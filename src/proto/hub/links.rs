@@ -8,7 +8,6 @@ use crate::endpoint::{Endpoint, Remote};
 use crate::event::{DownReason, DropReason, Event};
 use crate::message::Identity;
 use crate::policy::Candidate;
-use crate::proto::delivery::Presence;
 use crate::proto::dial::{DialId, DialState};
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
@@ -283,7 +282,7 @@ impl Hub {
         }
         self.stats.peers_up += 1;
         self.tell(Event::PeerUp { peer, remote });
-        self.note(peer, Presence::Up);
+        self.begin_session(peer, id);
         self.router.add(id);
         self.effects.wake.peers = true;
         self.effects.wake.room = true;

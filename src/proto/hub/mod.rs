@@ -16,6 +16,7 @@ mod multicast;
 mod receiving;
 mod returning;
 mod sending;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod timing;
@@ -40,6 +41,7 @@ use crate::proto::news::News;
 use crate::proto::peer::Peer;
 use crate::proto::router::Router;
 use crate::proto::window::Window;
+use crate::report::Unsent;
 use crate::stats::Stats;
 
 use closing::Closing;
@@ -86,6 +88,10 @@ pub(crate) struct Hub {
     freed: (usize, usize),
     /// A peer may have more messages again, and those who wait for that are not called yet.
     owes_room: bool,
+    /// Bytes of memory of what came back at the end of sessions and was not taken yet.
+    uncollected: usize,
+    /// What sessions had not written that have ended while the socket closes.
+    left_over: Vec<Unsent>,
     /// Bytes of frames that have begun to arrive, in all links.
     held_bytes: usize,
     /// Bytes of memory of all windows, and at how many they are looked at next.
@@ -111,7 +117,7 @@ pub(crate) struct Effects {
     /// Links that are gone for good.
     pub(crate) gone: Vec<LinkId>,
     /// Peers that came or went, for the inbox to tell in its place.
-    pub(crate) presences: Vec<(Identity, Presence)>,
+    pub(crate) presences: Vec<Presence>,
     /// Errors that nobody is told of any more.
     pub(crate) lost: Vec<Cause>,
     pub(crate) wake: Wake,
@@ -181,6 +187,8 @@ impl Hub {
             drops_due: None,
             stats: Stats::default(),
             queued_bytes: 0,
+            uncollected: 0,
+            left_over: Vec::new(),
             held_bytes: 0,
             window_bytes: 0,
             windows_due: 0,
@@ -257,6 +265,7 @@ impl Hub {
         let (gathered, _) = self.gathered.copies();
         let queued = self.router.waiting.untracked() + absent.sum::<usize>();
         let waiting = self.ledger.len() + queued + outboxes.sum::<usize>() + gathered;
+        let waiting = waiting + self.left_over.len();
         Stats {
             waiting: waiting as u64,
             ..self.stats
@@ -325,20 +334,6 @@ impl Hub {
         }
         self.effects.wake.hook = self.config.on_event.is_some();
         self.effects.wake.events = true;
-    }
-
-    /// From now on the inbox is told who comes and goes. Says who is there, the first time.
-    pub(crate) fn tell_inbox(&mut self) -> Vec<Identity> {
-        if std::mem::replace(&mut self.tells_inbox, true) {
-            return Vec::new();
-        }
-        self.peers().filter_map(|(_, link)| link.peer).collect()
-    }
-
-    fn note(&mut self, peer: Identity, presence: Presence) {
-        if self.tells_inbox {
-            self.effects.presences.push((peer, presence));
-        }
     }
 
     /// Counts dropped messages; the event follows at the next timeout, one for many.

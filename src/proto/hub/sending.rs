@@ -27,7 +27,7 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// For the caller to write.
-    fn on(link: LinkId) -> Sent {
+    pub(super) fn on(link: LinkId) -> Sent {
         Sent {
             link: Some(link),
             ..Sent::to(1)
@@ -305,7 +305,7 @@ impl Hub {
 
     fn new_item(&mut self, target: Option<Identity>, whose: Whose, body: &[u8]) -> Item {
         let body = Body::from(body);
-        let is_tracked = self.is_tracked() && whose != Whose::Published;
+        let is_tracked = self.is_tracked() && whose.may_be_tracked();
         let id = is_tracked.then(|| self.ledger.insert(target, body.clone()));
         Item {
             id,
@@ -315,8 +315,8 @@ impl Hub {
         }
     }
 
-    fn queue_new(&mut self, link: LinkId, whose: Whose, body: &[u8]) {
-        if self.is_tracked() {
+    pub(super) fn queue_new(&mut self, link: LinkId, whose: Whose, body: &[u8]) {
+        if self.is_tracked() && whose.may_be_tracked() {
             return self.queue_tracked(link, whose, body);
         }
         if body.len() >= LARGE {

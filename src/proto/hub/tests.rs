@@ -18,6 +18,7 @@ mod resends;
 mod returning;
 mod rounds;
 mod sending;
+mod sessions;
 mod side;
 mod streams;
 mod telling;

@@ -185,3 +185,29 @@ fn who_waits_for_room_is_woken_when_its_link_ends() {
     assert_eq!(lanes.take_woken(), [who(2)]);
     assert!(!lanes.is_queued(who(2)) && lanes.has_ended(who(2)));
 }
+
+#[test]
+fn what_comes_back_with_a_presence_counts_until_it_is_taken() {
+    let mut lanes = narrow(1_000);
+    let session = Session::new(who(1), 1);
+    lanes.push_presence(Presence::Up(session));
+    assert!(lanes.take().is_some_and(|it| it.presence().is_some()));
+    let unsent = vec![[0; 2_000].as_slice().into()];
+    lanes.push_presence(Presence::Down(session, unsent));
+    assert!(!lanes.has_room(1), "it is memory");
+    let mut delivery = lanes.take().expect("it is there");
+    assert!(matches!(delivery.take_presence(), Some(Presence::Down(..))));
+    assert!(lanes.has_room(1_000));
+}
+
+#[test]
+fn who_comes_and_goes_unseen_is_told_of_neither_way() {
+    let mut lanes = narrow(1_000);
+    for link in 1..=3 {
+        let session = Session::new(who(1), link);
+        lanes.push_presence(Presence::Up(session));
+        lanes.push_presence(Presence::Down(session, Vec::new()));
+    }
+    assert!(lanes.take().is_none());
+    assert!(lanes.has_room(1_000));
+}

@@ -10,6 +10,7 @@ use crate::message::Identity;
 use crate::policy::Delivery;
 use crate::proto::chunk::Chunk;
 use crate::proto::decoder::Reading;
+use crate::proto::delivery::Presence;
 use crate::proto::dial::{DialId, DialStep};
 use crate::proto::frame::MessageId;
 pub(super) use crate::proto::hub::tests::wire::{Frame, Wire, decode, ids, texts};
@@ -26,6 +27,8 @@ pub(super) struct Side {
     /// Links whose stream was shut down, and how.
     pub(super) shut: Vec<(LinkId, Shut)>,
     pub(super) gone: BTreeSet<LinkId>,
+    /// Who came and who went, since the inbox is told.
+    presences: Vec<Presence>,
     /// Readers that are somewhere else, and do not see that their stream was shut down.
     pub(super) absent_readers: BTreeSet<LinkId>,
     wires: BTreeMap<LinkId, Wire>,
@@ -89,6 +92,7 @@ impl Side {
             events: Vec::new(),
             shut: Vec::new(),
             gone: BTreeSet::new(),
+            presences: Vec::new(),
             absent_readers: BTreeSet::new(),
             wires: BTreeMap::new(),
         }
@@ -272,6 +276,7 @@ impl Side {
     pub(super) fn settle(&mut self) {
         while let Some(effects) = self.hub.take_effects() {
             self.gone.extend(effects.gone);
+            self.presences.extend(effects.presences);
             for (link, how) in effects.shutdowns {
                 self.shut.push((link, how));
                 if how == Shut::Both && !self.absent_readers.contains(&link) {
@@ -288,6 +293,15 @@ impl Side {
         self.hub.check_peers();
         self.hub.check_slots();
         self.hub.check_deadlines();
+    }
+
+    /// The application takes what its inbox was told.
+    pub(super) fn take_presences(&mut self) -> Vec<Presence> {
+        let presences = std::mem::take(&mut self.presences);
+        let bytes = presences.iter().map(Presence::memory).sum();
+        self.hub.handle_collected(bytes);
+        self.settle();
+        presences
     }
 
     pub(super) fn is_gone(&self, link: LinkId) -> bool {
