@@ -17,7 +17,7 @@ impl Hub {
         self.publishes = false;
         self.relieve_news(body.len());
         let link = self.link_of(session).ok_or(Refusal::NoPeer)?;
-        if !self.has_room(link, body.len()) {
+        if !self.has_room_in_session(link, body.len()) {
             return Err(Refusal::Full);
         }
         self.stats.accepted += 1;
@@ -29,6 +29,13 @@ impl Hub {
     pub(crate) fn lend_in(&mut self, session: Session, body: &[u8]) -> Option<(LinkId, Chunk)> {
         let link = self.link_of(session)?;
         self.lend_on(link, Whose::Session, body)
+    }
+
+    /// It does not matter what the peer has to acknowledge, for this is not acknowledged.
+    fn has_room_in_session(&self, link: LinkId, len: usize) -> bool {
+        self.link(link).is_some_and(|link| {
+            link.outbox.has_room(self.config.outbox, len) && self.budget_to_send().allows(link, len)
+        })
     }
 
     /// The link of a session that has not ended.

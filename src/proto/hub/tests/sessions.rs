@@ -118,6 +118,15 @@ fn who_waits_for_room_is_called_at_the_end() {
 }
 
 #[test]
+fn what_a_peer_has_to_acknowledge_does_not_hold_up_its_session() {
+    let (mut side, link, session) = in_session(at_least_once().unacknowledged(1));
+    side.send("a job").expect("there is room");
+    assert_eq!(side.send_to(who(1), "another"), Err(Refusal::Full));
+    send_in(&mut side, session, "an answer").expect("there is room");
+    assert_eq!(texts(&side.write(link)), ["a job", "an answer"]);
+}
+
+#[test]
 fn what_was_not_written_comes_back_in_order_and_goes_nowhere_else() {
     for config in [round_robin(), at_least_once()] {
         for taken in 0..=26 {
