@@ -27,7 +27,7 @@ fn main() -> Result<(), Error> {
 
     let nobody = Identity::new([0; 16]);
     if let Err(error) = server.send_to(nobody, "anyone there?") {
-        println!("server: to a stranger: {error}"); // and `error.message` is the message again
+        println!("server: to a stranger: {error}"); // a message that was given away is in `error.body`
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use jackfield::{Config, Endpoint, Error, Socket};
 
 fn relay(inward: &Socket, outward: &Socket) -> Result<(), Error> {
     for message in inward.messages() {
-        outward.publish(message)?;
+        outward.publish(&message)?;
     }
     Ok(())
 }

@@ -7,6 +7,8 @@
 mod contents;
 #[path = "../src/message.rs"]
 mod message;
+#[path = "../src/payload.rs"]
+mod payload;
 #[path = "../src/proto"]
 mod proto {
     pub(crate) mod backoff;

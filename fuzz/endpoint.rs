@@ -3,10 +3,16 @@
 #![no_main]
 #![allow(dead_code, rustdoc::broken_intra_doc_links)]
 
+#[path = "../src/contents.rs"]
+mod contents;
 #[path = "../src/endpoint.rs"]
 mod endpoint;
 #[path = "../src/error.rs"]
 mod error;
+#[path = "../src/message.rs"]
+mod message;
+#[path = "../src/payload.rs"]
+mod payload;
 
 use endpoint::Endpoint;
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,8 @@
-//! Contents: the payload of a message that was received, and what it lies in.
+//! Contents: the payloads of messages, and what they lie in.
 
+use std::fmt;
 use std::mem;
+use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
@@ -13,15 +15,28 @@ pub(crate) enum Contents {
     Part(Part),
 }
 
-/// What was read at once. It goes home with the last message that lies in it.
+/// A payload that several queues share.
+#[derive(Clone)]
+pub(crate) struct Body(Shared);
+
+#[derive(Clone)]
+enum Shared {
+    Bytes(Arc<[u8]>),
+    Part(Part),
+}
+
+/// What was read at once, or what a program gave. It goes home with the last message that lies in
+/// it, if it has a home.
+#[derive(Clone)]
 pub(crate) struct Buffer(Arc<Lent>);
 
 struct Lent {
     bytes: Vec<u8>,
-    home: Home,
+    home: Option<Home>,
 }
 
-/// A place in a buffer that other messages lie in as well.
+/// A place in a buffer that other messages may lie in as well.
+#[derive(Clone)]
 pub(crate) struct Part {
     buffer: Buffer,
     start: u32,
@@ -29,6 +44,19 @@ pub(crate) struct Part {
 }
 
 impl Contents {
+    /// A payload that fills its allocation, which may be sent on as it is.
+    pub(crate) fn large(bytes: Vec<u8>, home: Home) -> Contents {
+        Contents::Part(Part::whole(Buffer::new(bytes, home)))
+    }
+
+    /// The same payload for a queue, without a copy, if it has an allocation of its own.
+    pub(crate) fn share(&self) -> Option<Body> {
+        match self {
+            Contents::Part(part) if part.is_whole() => Some(Body(Shared::Part(part.clone()))),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
@@ -41,13 +69,73 @@ impl Contents {
     pub(crate) fn take(&mut self) -> Vec<u8> {
         match mem::replace(self, Contents::Own(Vec::new())) {
             Contents::Own(bytes) => bytes,
-            Contents::Part(part) => part.bytes().to_vec(),
+            Contents::Part(part) => part.into_vec(),
         }
+    }
+}
+
+impl Body {
+    /// The bytes, copied if somebody else has them as well.
+    pub(crate) fn into_vec(self) -> Vec<u8> {
+        match self.0 {
+            Shared::Bytes(bytes) => bytes.to_vec(),
+            Shared::Part(part) => part.into_vec(),
+        }
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Shared::Bytes(bytes) => bytes,
+            Shared::Part(part) => part.bytes(),
+        }
+    }
+}
+
+impl From<&[u8]> for Body {
+    fn from(bytes: &[u8]) -> Body {
+        Body::from(Arc::<[u8]>::from(bytes))
+    }
+}
+
+impl From<Arc<[u8]>> for Body {
+    fn from(bytes: Arc<[u8]>) -> Body {
+        Body(Shared::Bytes(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(mut bytes: Vec<u8>) -> Body {
+        // Queues count what is in it.
+        if bytes.capacity() > bytes.len() + bytes.len() / 8 {
+            bytes.shrink_to_fit();
+        }
+        let buffer = Buffer(Arc::new(Lent { bytes, home: None }));
+        Body(Shared::Part(Part::whole(buffer)))
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Body) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Body {}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.len())
     }
 }
 
 impl Buffer {
     pub(crate) fn new(bytes: Vec<u8>, home: Home) -> Buffer {
+        let home = Some(home);
         Buffer(Arc::new(Lent { bytes, home }))
     }
 
@@ -69,6 +157,32 @@ impl Buffer {
 }
 
 impl Part {
+    fn whole(buffer: Buffer) -> Part {
+        let len =
+            u32::try_from(buffer.bytes().len()).expect("max_message keeps payloads below 4 GiB");
+        Part {
+            buffer,
+            start: 0,
+            len,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.start == 0 && self.len as usize == self.buffer.bytes().len()
+    }
+
+    /// Its bytes, as they are if nobody else has them.
+    fn into_vec(mut self) -> Vec<u8> {
+        let is_whole = self.is_whole();
+        match Arc::get_mut(&mut self.buffer.0).filter(|_| is_whole) {
+            Some(lent) => {
+                lent.home = None;
+                mem::take(&mut lent.bytes)
+            }
+            None => self.bytes().to_vec(),
+        }
+    }
+
     #[inline(always)]
     fn bytes(&self) -> &[u8] {
         let (start, len) = (self.start as usize, self.len as usize);
@@ -78,7 +192,9 @@ impl Part {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        (self.home)(mem::take(&mut self.bytes));
+        if let Some(home) = &self.home {
+            home(mem::take(&mut self.bytes));
+        }
     }
 }
 

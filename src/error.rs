@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::{error, fmt, io};
 
+use crate::payload::Payload;
+
 /// Why a call did not do what it was asked to.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -82,20 +84,22 @@ impl error::Error for Error {
     }
 }
 
-/// A send that failed, with the message handed back.
+/// A send that failed, with the message handed back if it was given away.
 ///
 /// It turns into an [`Error`] by `?`, for callers that do not need the message again.
 pub struct SendError {
     /// Why it was not accepted.
     pub reason: Error,
-    /// The message, untouched.
-    pub message: Vec<u8>,
+    /// The message, untouched, if it was given away: what was borrowed is the caller's anyway.
+    pub body: Option<Payload<'static>>,
 }
 
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let len = self.message.len();
-        write!(f, "SendError({:?}, message of {len} bytes)", self.reason)
+        f.debug_struct("SendError")
+            .field("reason", &self.reason)
+            .field("body", &self.body)
+            .finish()
     }
 }
 

@@ -140,7 +140,7 @@
 //! All queues are bounded, in messages and in bytes. When the queue for a peer is full,
 //! [`send`](Socket::send) turns to another peer, and waits when all are full.
 //! [`try_send`](Socket::try_send) does not wait, [`send_timeout`](Socket::send_timeout) not
-//! longer than it is told. A send that fails hands the message back.
+//! longer than it is told. A send that fails hands back what it was given.
 //!
 //! ```
 //! use jackfield::{Config, Error, Limit, Socket};
@@ -148,9 +148,10 @@
 //! let room = Limit { messages: 1, bytes: 1024 };
 //! let socket = Socket::new(Config::default().outbox(room))?;
 //! socket.send("first")?; // nobody is connected: it waits in the socket
-//! let error = socket.try_send("second").unwrap_err();
+//! let error = socket.try_send("second".to_owned()).unwrap_err();
 //! assert!(matches!(error.reason, Error::Full));
-//! assert_eq!(error.message, b"second");
+//! let body = error.body.expect("it was given away");
+//! assert_eq!(body.as_bytes(), b"second");
 //! # socket.close_within(std::time::Duration::ZERO);
 //! # Ok::<(), jackfield::Error>(())
 //! ```
@@ -252,6 +253,7 @@ mod hooks;
 pub mod json;
 mod loan;
 mod message;
+mod payload;
 mod policy;
 mod proto;
 mod report;
@@ -276,6 +278,7 @@ pub use endpoint::{Endpoint, Remote};
 pub use error::{Error, SendError};
 pub use event::{DownReason, DropReason, Event};
 pub use message::{Identity, Message, ParseIdentityError};
+pub use payload::Payload;
 pub use policy::{
     Absent, AckMode, Candidate, Delivery, HalfOpen, Heartbeat, Limit, Overflow, Pauses,
 };

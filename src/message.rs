@@ -7,7 +7,7 @@ use std::mem;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::contents::{Contents, Home};
+use crate::contents::{Body, Contents};
 
 /// The 16 bytes that name a socket to its peers.
 ///
@@ -83,9 +83,6 @@ impl FromStr for Identity {
     }
 }
 
-/// A payload that several queues share.
-pub(crate) type Body = Arc<[u8]>;
-
 /// Encoded frames that several queues share.
 pub(crate) type Frames = Arc<Vec<u8>>;
 
@@ -124,7 +121,6 @@ const NO_ID: [u8; 16] = [0; 16];
 #[derive(Default)]
 struct Aftermath {
     pending: Option<Pending>,
-    home: Option<Home>,
     /// How often it was given back here.
     returns: u32,
 }
@@ -143,12 +139,6 @@ impl Message {
             body,
             aftermath: None,
         }
-    }
-
-    /// Its allocation is wanted back.
-    pub(crate) fn with_home(mut self, home: Home) -> Message {
-        self.aftermath.get_or_insert_default().home = Some(home);
-        self
     }
 
     /// It was given back here so often.
@@ -199,10 +189,12 @@ impl Message {
     /// `ack` first.
     #[must_use = "what is not needed can be dropped as a whole"]
     pub fn into_body(mut self) -> Vec<u8> {
-        if let Some(aftermath) = &mut self.aftermath {
-            aftermath.home = None;
-        }
         self.body.take()
+    }
+
+    /// Its payload for a queue, if that needs no copy.
+    pub(crate) fn share(&self) -> Option<Body> {
+        self.body.share()
     }
 
     /// Tells its sender that it is dealt with. Once is enough; for messages that nobody waits
@@ -230,11 +222,7 @@ impl Drop for Message {
             return;
         };
         if body.capacity() == SHORT {
-            return keep_spare(mem::take(body));
-        }
-        let home = self.aftermath.as_mut().and_then(|it| it.home.take());
-        if let Some(home) = home {
-            home(mem::take(body));
+            keep_spare(mem::take(body));
         }
     }
 }

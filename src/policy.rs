@@ -61,10 +61,13 @@ impl Limit {
         }
     }
 
-    pub(crate) fn but_a_quarter(self) -> Limit {
+    /// So much of it, rounded up.
+    pub(crate) fn percent(self, percent: u8) -> Limit {
+        let part = |whole: usize| (whole as u128 * u128::from(percent)).div_ceil(100);
+        let part = |whole: usize| usize::try_from(part(whole)).unwrap_or(usize::MAX);
         Limit {
-            messages: self.messages - self.messages / 4,
-            bytes: self.bytes - self.bytes / 4,
+            messages: part(self.messages),
+            bytes: part(self.bytes),
         }
     }
 }

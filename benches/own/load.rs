@@ -226,7 +226,7 @@ fn stalling(run: &Run) -> Outcome {
                 // More than the system takes for a reader that does not read.
                 let body = vec![7; 64 * 1_024];
                 for _ in 0..16 {
-                    socket.send_to_each(&identities, &body)?;
+                    socket.send_to_each(&identities, 75, &body)?;
                 }
                 Ok(())
             });

@@ -251,9 +251,9 @@ impl World {
         }
         let before = self.hub.stats().accepted;
         let sent = match to {
-            None if self.settings.publishes => self.hub.publish(&body),
-            None => self.hub.send(&body),
-            Some(to) => self.hub.send_to(to, &body),
+            None if self.settings.publishes => self.hub.publish(&(&body).into()),
+            None => self.hub.send(&(&body).into()),
+            Some(to) => self.hub.send_to(to, &(&body).into()),
         };
         let accepted = self.hub.stats().accepted - before;
         match sent {

@@ -17,6 +17,10 @@ use crate::bus::wakes::Wakes;
 use crate::bus::wire;
 use crate::{Error as SocketError, Socket};
 
+/// News take so much of a client's outbox, in per cent: the rest is for answers and runs, without
+/// which it would be disconnected.
+const FOR_NEWS: u8 = 75;
+
 /// Past so many effects that wait, whoever makes more waits for them.
 const MAX_WAITING: usize = 256;
 
@@ -233,7 +237,7 @@ impl Station {
         let Some(socket) = self.socket.as_ref().filter(|_| !to.peers.is_empty()) else {
             return Vec::new();
         };
-        let missed = socket.send_to_each(&to.peers, message);
+        let missed = socket.send_to_each(&to.peers, FOR_NEWS, message);
         let missed = missed.unwrap_or_else(|_| to.peers.clone());
         missed.into_iter().map(Key::Peer).collect()
     }

@@ -178,8 +178,8 @@ impl Core {
     }
 
     /// What is longer than the limit is not sent.
-    pub(crate) fn check_length(&self, body: &[u8]) -> Result<(), Error> {
-        let (len, max) = (body.len(), self.config.max_message);
+    pub(crate) fn check_length(&self, len: usize) -> Result<(), Error> {
+        let max = self.config.max_message;
         match len > max {
             true => Err(Error::TooLarge { len, max }),
             false => Ok(()),

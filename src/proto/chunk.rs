@@ -1,6 +1,7 @@
 //! Chunk: encoded frames that are written together, and what becomes of them when the link ends.
 
-use crate::message::{Body, Frames};
+use crate::contents::Body;
+use crate::message::Frames;
 use crate::proto::chunk::parts::{Bytes, Tail};
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
 use crate::proto::ledger::SheetId;
@@ -9,7 +10,7 @@ use crate::proto::whose::Whose;
 mod parts;
 
 /// Payloads from this size on are shared instead of copied into a chunk.
-pub(crate) const LARGE: usize = 16 * 1024;
+pub(crate) use crate::payload::LARGE;
 
 /// A chunk this long takes no further frame.
 pub(crate) const FULL: usize = 64 * 1024;

@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use crate::contents::{Buffer, Contents, Home, Part};
-use crate::message::{self, Body, Identity};
+use crate::contents::{Body, Buffer, Contents, Home, Part};
+use crate::message::{self, Identity};
 use crate::proto::batch::{Batch, Span};
 use crate::proto::frame::MessageId;
 use crate::session::Session;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::message::{Body, Identity};
+use crate::contents::Body;
+use crate::message::Identity;
 use crate::policy::Pauses;
 use crate::proto::chunk::Chunk;
 use crate::proto::frame::{self, MessageId};

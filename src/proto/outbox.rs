@@ -2,25 +2,19 @@
 
 use std::collections::VecDeque;
 
-use crate::message::{Body, Frames, Identity};
+use crate::message::{Frames, Identity};
+use crate::payload::Payload;
 use crate::policy::Limit;
 use crate::proto::chunk::{Chunk, KEEP, LARGE, Leftover};
 use crate::proto::frame::{self, MessageId};
 use crate::proto::ledger::SheetId;
 use crate::proto::whose::Whose;
 
-/// Leftover ACKs and NACKs over which a link is not read until some have left.
+/// Unsent ACKs and NACKs over which a link is not read until some have left.
 const MAX_ACKS: usize = 65_536;
 
 /// Shorter batches are copied into every outbox: small chunks cost more than they save.
 pub(crate) const WORTH_SHARING: usize = 4 * 1024;
-
-/// A payload on its way into an outbox: small ones are copied, large ones shared.
-#[derive(Clone, Copy)]
-pub(crate) enum Payload<'a> {
-    Slice(&'a [u8]),
-    Shared(&'a Body),
-}
 
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -103,18 +97,15 @@ impl Outbox {
         &mut self,
         id: Option<MessageId>,
         whose: Whose,
-        payload: Payload<'_>,
+        payload: &Payload<'_>,
     ) -> usize {
         self.open_chunk();
         self.untracked += usize::from(id.is_none());
         let before = self.newest().len();
         let chunk = self.newest();
-        match payload {
-            Payload::Shared(body) if body.len() >= LARGE => {
-                chunk.push_shared(id, whose, body.clone());
-            }
-            Payload::Shared(body) => chunk.push(id, whose, body),
-            Payload::Slice(bytes) => chunk.push(id, whose, bytes),
+        match payload.is_shared() && payload.len() >= LARGE {
+            true => chunk.push_shared(id, whose, payload.to_body()),
+            false => chunk.push(id, whose, payload.as_bytes()),
         }
         self.count(before)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::message::Body;
+use crate::contents::Body;
 use crate::policy::Limit;
 use crate::proto::departed::{Filed, Keeps};
 use crate::proto::frame::MessageId;

@@ -310,11 +310,13 @@ pub(super) fn hand_out(core: &Arc<Core>, arrived: Arrived, acks: Acks) -> Messag
         id,
         returns,
     } = arrived;
-    let is_large = matches!(&body, Contents::Own(own) if is_worth_keeping(own.len()));
-    let mut message = Message::new(from, id.map(|it| it.0), body).returned(returns);
-    if is_large {
-        message = message.with_home(core.home.clone());
-    }
+    let body = match body {
+        Contents::Own(own) if is_worth_keeping(own.len()) => {
+            Contents::large(own, core.home.clone())
+        }
+        body => body,
+    };
+    let message = Message::new(from, id.map(|it| it.0), body).returned(returns);
     let Some(id) = id else { return message };
     if core.config.ack_mode == AckMode::OnRecv {
         core.see_to(acks);

@@ -5,22 +5,30 @@ use std::time::Instant;
 use crate::engine::core::Life;
 use crate::error::{Error, SendError};
 use crate::message::Identity;
+use crate::payload::Payload;
 use crate::socket::Socket;
 
 impl Socket {
     /// Sends to each of these peers, and never waits: says who it is not on its way to, because
-    /// they are not connected or three quarters of their outbox are full. The last quarter is left
-    /// for [`send_to`](Socket::send_to), so that an answer finds room where news do not.
-    pub fn send_to_each(
+    /// they are not connected or have no room.
+    ///
+    /// It takes at most `percent` of an outbox; the rest is left for [`send_to`](Socket::send_to),
+    /// so that an answer finds room where news do not.
+    pub fn send_to_each<'a>(
         &self,
         peers: &[Identity],
-        body: impl AsRef<[u8]>,
+        percent: u8,
+        body: impl Into<Payload<'a>>,
     ) -> Result<Vec<Identity>, SendError> {
-        let body = body.as_ref();
-        self.cast(peers, body).map_err(|reason| SendError {
-            reason,
-            message: body.to_vec(),
-        })
+        let mut body = body.into();
+        body.share();
+        match self.cast(peers, percent, &body) {
+            Ok(missed) => Ok(missed),
+            Err(reason) => Err(SendError {
+                reason,
+                body: body.into_owned(),
+            }),
+        }
     }
 
     /// Ends the connection of a peer, without what is queued for it, and says whether it was
@@ -31,14 +39,19 @@ impl Socket {
         shared.hub.handle_expelled(Instant::now(), peer)
     }
 
-    fn cast(&self, peers: &[Identity], body: &[u8]) -> Result<Vec<Identity>, Error> {
+    fn cast(
+        &self,
+        peers: &[Identity],
+        percent: u8,
+        body: &Payload<'_>,
+    ) -> Result<Vec<Identity>, Error> {
         let core = self.core();
-        core.check_length(body)?;
+        core.check_length(body.len())?;
         let mut shared = core.lock_to_send();
         if shared.life != Life::Open {
             return Err(Error::Closed);
         }
-        let cast = shared.hub.send_to_each(peers, body);
+        let cast = shared.hub.send_to_each(peers, percent, body);
         let claimed = cast
             .link
             .and_then(|link| Some((link, shared.hub.claim(link, false, Instant::now)?)));

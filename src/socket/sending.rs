@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::engine::core::{Life, Locked, deadline_after};
 use crate::error::{Error, SendError};
 use crate::message::Identity;
+use crate::payload::Payload;
 use crate::proto::chunk::Chunk;
 use crate::proto::hub::{Hub, Refusal, Sent};
 use crate::proto::link::LinkId;
@@ -17,9 +18,9 @@ impl Socket {
     ///
     /// With nobody connected the message waits in the socket. When there is no room, the call waits
     /// for some, at most for the socket's [`send_timeout`](crate::Config::send_timeout).
-    pub fn send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        let body = body.as_ref();
-        match self.core().join_burst(body, Hub::join) {
+    pub fn send<'a>(&self, body: impl Into<Payload<'a>>) -> Result<Receipt, SendError> {
+        let body = body.into();
+        match self.core().join_burst(body.as_bytes(), Hub::join) {
             Some(sent) => Ok(sent.into()),
             None => self.dispatch(To::Next, body, self.default_patience()),
         }
@@ -27,46 +28,50 @@ impl Socket {
 
     /// As [`send`](Socket::send), but answers [`Error::Full`] instead of waiting. Nor does it wait
     /// for the system to take the message: another thread writes it.
-    pub fn try_send(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        self.dispatch(To::Next, body.as_ref(), Patience::None)
+    pub fn try_send<'a>(&self, body: impl Into<Payload<'a>>) -> Result<Receipt, SendError> {
+        self.dispatch(To::Next, body.into(), Patience::None)
     }
 
     /// As [`send`](Socket::send), but answers [`Error::Timeout`] after `timeout`.
-    pub fn send_timeout(
+    pub fn send_timeout<'a>(
         &self,
-        body: impl AsRef<[u8]>,
+        body: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
         let patience = Patience::Until(deadline_after(timeout));
-        self.dispatch(To::Next, body.as_ref(), patience)
+        self.dispatch(To::Next, body.into(), patience)
     }
 
     /// Sends to the peer of that identity; [`Error::NoPeer`] if it is not connected.
     ///
     /// When there is no room, the call waits as [`send`](Socket::send) does.
-    pub fn send_to(&self, peer: Identity, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        self.dispatch(To::Peer(peer), body.as_ref(), self.default_patience())
+    pub fn send_to<'a>(
+        &self,
+        peer: Identity,
+        body: impl Into<Payload<'a>>,
+    ) -> Result<Receipt, SendError> {
+        self.dispatch(To::Peer(peer), body.into(), self.default_patience())
     }
 
     /// As [`send_to`](Socket::send_to), but answers [`Error::Full`] instead of waiting. Nor does it
     /// wait for the system to take the message: another thread writes it.
-    pub fn try_send_to(
+    pub fn try_send_to<'a>(
         &self,
         peer: Identity,
-        body: impl AsRef<[u8]>,
+        body: impl Into<Payload<'a>>,
     ) -> Result<Receipt, SendError> {
-        self.dispatch(To::Peer(peer), body.as_ref(), Patience::None)
+        self.dispatch(To::Peer(peer), body.into(), Patience::None)
     }
 
     /// As [`send_to`](Socket::send_to), but answers [`Error::Timeout`] after `timeout`.
-    pub fn send_to_timeout(
+    pub fn send_to_timeout<'a>(
         &self,
         peer: Identity,
-        body: impl AsRef<[u8]>,
+        body: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
         let patience = Patience::Until(deadline_after(timeout));
-        self.dispatch(To::Peer(peer), body.as_ref(), patience)
+        self.dispatch(To::Peer(peer), body.into(), patience)
     }
 
     /// Sends to one connection of a peer, and never to its next one: [`Error::NoPeer`] once that
@@ -95,30 +100,34 @@ impl Socket {
     /// assert!(matches!(error.reason, Error::NoPeer));
     /// # Ok::<(), jackfield::Error>(())
     /// ```
-    pub fn send_in(&self, session: Session, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
+    pub fn send_in<'a>(
+        &self,
+        session: Session,
+        body: impl Into<Payload<'a>>,
+    ) -> Result<Receipt, SendError> {
         let to = To::Session(session);
-        self.dispatch(to, body.as_ref(), self.default_patience())
+        self.dispatch(to, body.into(), self.default_patience())
     }
 
     /// As [`send_in`](Socket::send_in), but answers [`Error::Full`] instead of waiting. Nor does it
     /// wait for the system to take the message: another thread writes it.
-    pub fn try_send_in(
+    pub fn try_send_in<'a>(
         &self,
         session: Session,
-        body: impl AsRef<[u8]>,
+        body: impl Into<Payload<'a>>,
     ) -> Result<Receipt, SendError> {
-        self.dispatch(To::Session(session), body.as_ref(), Patience::None)
+        self.dispatch(To::Session(session), body.into(), Patience::None)
     }
 
     /// As [`send_in`](Socket::send_in), but answers [`Error::Timeout`] after `timeout`.
-    pub fn send_in_timeout(
+    pub fn send_in_timeout<'a>(
         &self,
         session: Session,
-        body: impl AsRef<[u8]>,
+        body: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
         let patience = Patience::Until(deadline_after(timeout));
-        self.dispatch(To::Session(session), body.as_ref(), patience)
+        self.dispatch(To::Session(session), body.into(), patience)
     }
 
     /// Sends to every peer that is connected, at most once.
@@ -126,9 +135,9 @@ impl Socket {
     /// It does not wait: a peer without room does not get the message, which the receipt, the
     /// counters and an event tell, unless [`Overflow`](crate::Overflow) says otherwise. With nobody
     /// connected the message waits, and goes to the first peer that comes, to that one alone.
-    pub fn publish(&self, body: impl AsRef<[u8]>) -> Result<Receipt, SendError> {
-        let body = body.as_ref();
-        match self.core().join_burst(body, Hub::join_publish) {
+    pub fn publish<'a>(&self, body: impl Into<Payload<'a>>) -> Result<Receipt, SendError> {
+        let body = body.into();
+        match self.core().join_burst(body.as_bytes(), Hub::join_publish) {
             Some(sent) => Ok(sent.into()),
             None => self.dispatch(To::Everyone, body, self.default_patience()),
         }
@@ -141,18 +150,27 @@ impl Socket {
         }
     }
 
-    fn dispatch(&self, to: To, body: &[u8], patience: Patience) -> Result<Receipt, SendError> {
-        self.try_dispatch(to, body, patience)
-            .map(Receipt::from)
-            .map_err(|reason| SendError {
+    fn dispatch(
+        &self,
+        to: To,
+        mut body: Payload<'_>,
+        patience: Patience,
+    ) -> Result<Receipt, SendError> {
+        body.share();
+        match self.try_dispatch(to, &body, patience) {
+            Ok(sent) => Ok(sent.into()),
+            Err(reason) => Err(SendError {
                 reason,
-                message: body.to_vec(),
-            })
+                body: body.into_owned(),
+            }),
+        }
     }
 
-    fn try_dispatch(&self, to: To, body: &[u8], patience: Patience) -> Result<Sent, Error> {
+    fn try_dispatch(&self, to: To, body: &Payload<'_>, patience: Patience) -> Result<Sent, Error> {
         let core = self.core();
-        core.check_length(body)?;
+        core.check_length(body.len())?;
+        // What is shared is written from where it is in any case.
+        let borrowed = (!body.is_shared()).then(|| body.as_bytes());
         let mut shared = core.lock_to_send();
         core.stumble("sender");
         loop {
@@ -160,8 +178,10 @@ impl Socket {
                 return Err(Error::Closed);
             }
             let waits = !matches!(patience, Patience::None);
-            if let Some((link, chunk)) = waits.then(|| to.lend(&mut shared.hub, body)).flatten() {
-                core.carry_on(shared, link, chunk, body);
+            let lent = borrowed.filter(|_| waits);
+            let lent = lent.and_then(|body| to.lend(&mut shared.hub, body));
+            if let Some((link, chunk)) = lent {
+                core.carry_on(shared, link, chunk, body.as_bytes());
                 return Ok(Sent::to(1));
             }
             match to.offer(&mut shared.hub, body) {
@@ -206,7 +226,7 @@ enum To {
 }
 
 impl To {
-    fn offer(self, hub: &mut Hub, body: &[u8]) -> Result<Sent, Refusal> {
+    fn offer(self, hub: &mut Hub, body: &Payload<'_>) -> Result<Sent, Refusal> {
         match self {
             To::Next => hub.send(body),
             To::Everyone => hub.publish(body),

@@ -84,7 +84,9 @@ fn a_send_to_each_reaches_the_chosen_and_names_the_others() {
         .collect();
     await_peers(&news, 3);
     let chosen = [identity(1), identity(9), identity(3)];
-    let missed = news.send_to_each(&chosen, "for some").expect("accepted");
+    let missed = news
+        .send_to_each(&chosen, 75, "for some")
+        .expect("accepted");
     assert_eq!(missed, [identity(9)]);
     news.send_to(identity(2), "for one").expect("accepted");
     assert_eq!(next_text(&readers[0]), "for some");
@@ -109,7 +111,7 @@ fn a_send_to_each_leaves_a_quarter_for_the_others() {
     let to = [reader.identity()];
     let is_missed = || {
         !news
-            .send_to_each(&to, vec![0; LARGE])
+            .send_to_each(&to, 75, vec![0; LARGE])
             .expect("accepted")
             .is_empty()
     };

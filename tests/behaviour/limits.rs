@@ -29,7 +29,7 @@ fn a_message_over_the_limit_is_not_sent(on: Transport) {
         refused.reason,
         Error::TooLarge { len: 11, max: 10 }
     ));
-    assert_eq!(refused.message, [7; 11]);
+    assert_eq!(refused.body.expect("it was given").as_bytes(), [7; 11]);
     assert_eq!(sender.stats().accepted, 0);
 }
 

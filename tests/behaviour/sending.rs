@@ -71,9 +71,9 @@ fn what_waits_for_a_peer_is_bounded(on: Transport) {
     for _ in 0..3 {
         sender.try_send("waits").unwrap();
     }
-    let refused = sender.try_send("too much").unwrap_err();
+    let refused = sender.try_send("too much".to_owned()).unwrap_err();
     assert!(matches!(refused.reason, Error::Full));
-    assert_eq!(refused.message, b"too much");
+    assert_eq!(refused.body.expect("it was given").as_bytes(), b"too much");
     assert_law(&sender);
 }
 
@@ -186,9 +186,9 @@ fn try_send_hands_the_message_back_when_every_peer_is_full(on: Transport) {
         sink,
     );
     fill(&sender, 0);
-    let refused = sender.try_send("one more").unwrap_err();
+    let refused = sender.try_send("one more".to_owned()).unwrap_err();
     assert!(matches!(refused.reason, Error::Full));
-    assert_eq!(refused.message, b"one more");
+    assert_eq!(refused.body.expect("it was given").as_bytes(), b"one more");
     assert_law(&sender);
     sender.close_within(Duration::ZERO);
 }
@@ -226,9 +226,9 @@ fn plain_send_gives_up_after_the_send_timeout(on: Transport) {
         .send_timeout(Duration::from_millis(50));
     let sender = connected(config, &on.endpoint());
     sender.send("waits").unwrap();
-    let (refused, took) = timed(|| sender.send("gives up").unwrap_err());
+    let (refused, took) = timed(|| sender.send("gives up".to_owned()).unwrap_err());
     assert!(matches!(refused.reason, Error::Timeout));
-    assert_eq!(refused.message, b"gives up");
+    assert_eq!(refused.body.expect("it was given").as_bytes(), b"gives up");
     assert!(took >= Duration::from_millis(50), "{took:?}");
 }
 
@@ -245,9 +245,9 @@ fn a_message_to_an_identity_reaches_it_alone(on: Transport) {
 
 fn a_message_to_a_stranger_is_handed_back(on: Transport) {
     let (sender, _other) = pair(on, quick(), quick());
-    let refused = sender.send_to(identity(9), "who?").unwrap_err();
+    let refused = sender.send_to(identity(9), "who?".to_owned()).unwrap_err();
     assert!(matches!(refused.reason, Error::NoPeer));
-    assert_eq!(refused.message, b"who?");
+    assert_eq!(refused.body.expect("it was given").as_bytes(), b"who?");
     assert_eq!(sender.stats().accepted, 0);
 }
 

@@ -71,9 +71,11 @@ fn assert_last_of(count: usize, unsent: &[&[u8]]) {
 }
 
 fn refused(host: &Socket, session: Session) {
-    let error = host.try_send_in(session, "late").expect_err("it has ended");
+    let error = host
+        .try_send_in(session, "late".to_owned())
+        .expect_err("it has ended");
     assert!(matches!(error.reason, Error::NoPeer), "{error:?}");
-    assert_eq!(error.message, b"late");
+    assert_eq!(error.body.expect("it was given").as_bytes(), b"late");
 }
 
 fn a_peer_that_comes_back_gets_nothing_of_its_former_session(on: Transport) {

@@ -142,12 +142,12 @@ pub fn await_no_peers(socket: &Socket) {
 /// As `send`, to all.
 pub fn publish(socket: &Socket, body: impl AsRef<[u8]>) {
     socket
-        .publish(body)
+        .publish(body.as_ref())
         .expect("a publish drops, and never fails");
 }
 
 pub fn send(socket: &Socket, body: impl AsRef<[u8]>) {
-    socket.send(body).expect("it is accepted");
+    socket.send(body.as_ref()).expect("it is accepted");
 }
 
 pub fn next(socket: &Socket) -> Message {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use jackfield::{AckMode, Delivery, Error, Pauses, Socket};
+use jackfield::{AckMode, Delivery, Error, Pauses, Payload, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_peers, bound, connected, eventually, next, next_text, pair,
@@ -65,8 +65,8 @@ fn consumers_that_panic_leave_the_socket_usable() {
 /// A body that cannot be had.
 struct Unreadable;
 
-impl AsRef<[u8]> for Unreadable {
-    fn as_ref(&self) -> &[u8] {
+impl From<Unreadable> for Payload<'_> {
+    fn from(_: Unreadable) -> Self {
         panic!("a body's panic, on purpose");
     }
 }

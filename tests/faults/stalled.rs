@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jackfield::{Config, DownReason, Error, Event, Heartbeat, Limit, Overflow, Socket};
+use jackfield::{Config, DownReason, Error, Event, Heartbeat, Limit, Overflow, Payload, Socket};
 
 use crate::support::{
     SLACK, Transport, assert_law, await_event, await_peers, bound, connected, eventually, fill,
-    identity, large, next, number_of, pair, quick, send, timed,
+    identity, large, next, number_of, pair, publish, quick, timed,
 };
 use crate::wire::{HELLO, RawPeer, heartbeat, hello, listener, server};
 
@@ -79,7 +79,8 @@ fn a_peer_that_beats_and_does_not_read_is_held_back_and_kept() {
     let refused = refusals.take(100).flatten().next();
     let refused = refused.expect("it takes nothing for long");
     assert!(matches!(refused.reason, Error::Full));
-    assert_eq!((refused.message, server.stats().dropped()), (large(0), 0));
+    let body = refused.body.map(Payload::into_vec);
+    assert_eq!((body, server.stats().dropped()), (Some(large(0)), 0));
     assert_law(&server);
 }
 
@@ -96,7 +97,7 @@ fn a_peer_that_beats_and_does_not_read_is_ended_where_that_is_asked_for() {
     await_peers(&server, 1);
     let events = server.events();
     eventually("it ends as a slow peer", || {
-        send(&server, large(0));
+        publish(&server, large(0));
         let slow = DownReason::SlowPeer;
         matches!(events.try_recv(), Ok(Event::PeerDown { reason, .. }) if reason == slow)
     });

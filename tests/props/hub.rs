@@ -101,15 +101,15 @@ impl World {
 
     fn run(&mut self, step: Step) {
         match step {
-            Step::Send(len) => self.send(len, Hub::send),
+            Step::Send(len) => self.send(len, |hub, body| hub.send(&body.into())),
             Step::SendTo(peer, len) => {
                 let number = self.sent;
-                self.send(len, |hub, body| hub.send_to(who(peer), body));
+                self.send(len, |hub, body| hub.send_to(who(peer), &body.into()));
                 (self.sent > number).then(|| self.direct.insert(number, peer));
             }
             Step::Publish(len) => {
                 let number = self.sent;
-                self.send(len, Hub::publish);
+                self.send(len, |hub, body| hub.publish(&body.into()));
                 (self.sent > number).then(|| self.published.insert(number));
             }
             Step::Join(peer) => self.join(peer),

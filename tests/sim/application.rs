@@ -62,9 +62,9 @@ impl World {
             return true;
         }
         let result = match to {
-            To::Next => node.hub.send(&body),
-            To::Everyone => node.hub.publish(&body),
-            To::One(peer) => node.hub.send_to(peer, &body),
+            To::Next => node.hub.send(&(&body).into()),
+            To::Everyone => node.hub.publish(&(&body).into()),
+            To::One(peer) => node.hub.send_to(peer, &(&body).into()),
         };
         let sent = match result {
             Ok(sent) => sent,

@@ -3,7 +3,8 @@
 use std::mem;
 use std::ops::Deref;
 
-use crate::message::{Body, Frames};
+use crate::contents::Body;
+use crate::message::Frames;
 
 /// Who shares a short chunk does not hold on to more than twice this.
 const SHORT: usize = 4 * 1024;

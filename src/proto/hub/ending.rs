@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::contents::Body;
 use crate::event::{DownReason, Event};
-use crate::message::{Body, Identity};
+use crate::message::Identity;
 use crate::proto::chunk::Leftover;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::joining::whose;

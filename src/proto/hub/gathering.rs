@@ -71,6 +71,8 @@ pub(super) struct Gathered {
     audience: Audience,
     /// The peers that the last message was for which named any.
     named: Vec<Identity>,
+    /// The part of their outboxes that they may take.
+    percent: u8,
     /// So many turns of the keeper are for what several outboxes got at once.
     going_out: usize,
     /// Messages that these peers got at once lately, if they are several.
@@ -223,11 +225,17 @@ impl Hub {
 
     /// The same for peers that were named before as they are now. Who is named differently each
     /// time gains nothing from being gathered for.
-    pub(super) fn gather_named(&mut self, named: &[Identity], body: &[u8]) -> Option<Sent> {
-        if self.gathered.named != named {
+    pub(super) fn gather_named(
+        &mut self,
+        named: &[Identity],
+        percent: u8,
+        body: &[u8],
+    ) -> Option<Sent> {
+        if self.gathered.named != named || self.gathered.percent != percent {
             self.settle();
             self.gathered.named.clear();
             self.gathered.named.extend_from_slice(named);
+            self.gathered.percent = percent;
             self.gathered.lately = 0;
             return None;
         }
@@ -250,7 +258,7 @@ impl Hub {
         }
         let limit = match audience {
             Audience::Turn | Audience::Everyone => self.config.outbox,
-            Audience::Named => self.config.outbox.but_a_quarter(),
+            Audience::Named => self.config.outbox.percent(self.gathered.percent),
         };
         self.set_full_apart(audience, &mut links, limit, len)?;
         // One message for one peer is written at once; from the second on, somebody is at it.

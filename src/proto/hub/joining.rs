@@ -3,14 +3,14 @@
 //! Nearly every message of a burst is sent this way. Whatever is not as usual is left to
 //! [`Hub::send`], which decides all that there is to decide.
 
-use crate::message::{Body, Identity};
+use crate::message::Identity;
+use crate::payload::Payload;
 use crate::proto::chunk::LARGE;
 use crate::proto::hub::Hub;
 use crate::proto::hub::gathering::Audience;
 use crate::proto::hub::sending::Sent;
 use crate::proto::ledger::Ledger;
 use crate::proto::link::{Link, LinkId};
-use crate::proto::outbox::Payload;
 use crate::proto::whose::Whose;
 
 impl Hub {
@@ -62,16 +62,16 @@ impl Hub {
     }
 
     /// Queues a tracked message, behind others if that is easily done.
-    pub(super) fn queue_tracked(&mut self, id: LinkId, whose: Whose, body: &[u8]) {
+    pub(super) fn queue_tracked(&mut self, id: LinkId, whose: Whose, body: &Payload<'_>) {
         let target = self.peer_of(id).filter(|_| whose == Whose::Peer);
         let link = self.links[id.slot()].as_mut().expect("it is up");
         if body.len() < LARGE && link.outbox.make_place(body.len()) {
-            self.queued_bytes += track(&mut self.ledger, link, id, target, body);
+            self.queued_bytes += track(&mut self.ledger, link, id, target, body.as_bytes());
             return;
         }
-        let body = Body::from(body);
+        let body = body.to_body();
         let message = self.ledger.insert(target, body.clone());
-        self.queue(id, Some(message), whose, Payload::Shared(&body));
+        self.queue(id, Some(message), whose, &body.into());
     }
 }
 

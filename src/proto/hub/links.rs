@@ -11,7 +11,6 @@ use crate::policy::Candidate;
 use crate::proto::dial::{DialId, DialState};
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId, Phase};
-use crate::proto::outbox::Payload;
 use crate::proto::whose::Whose;
 
 /// How long a peer that shows nothing after HELLO may still refuse us.
@@ -294,7 +293,7 @@ impl Hub {
     fn pour(&mut self, id: LinkId, peer: Identity) {
         while let Some(item) = self.peer_mut(peer).waiting.pop_front() {
             self.queued_bytes -= item.memory();
-            self.queue(id, item.id, item.whose, Payload::Shared(&item.body));
+            self.queue(id, item.id, item.whose, &item.body.into());
         }
         if self.router.waiting.published() > 0 {
             self.pour_published(id, peer);
@@ -321,7 +320,7 @@ impl Hub {
             self.queued_bytes -= item.memory();
             let link = self.link(id);
             if link.is_some_and(|link| link.outbox.has_room(most, len)) {
-                self.queue(id, item.id, item.whose, Payload::Shared(&item.body));
+                self.queue(id, item.id, item.whose, &item.body.into());
             } else {
                 self.drop_messages(Some(peer), DropReason::OutboxFull, 1);
             }

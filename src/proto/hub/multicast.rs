@@ -1,10 +1,10 @@
 //! Multicast: one message to several peers that the application has chosen.
 
-use crate::message::{Body, Identity};
-use crate::proto::chunk::LARGE;
+use crate::message::Identity;
+use crate::payload::Payload;
 use crate::proto::hub::Hub;
+use crate::proto::hub::sending::shared_if_large;
 use crate::proto::link::LinkId;
-use crate::proto::outbox::Payload;
 use crate::proto::whose::Whose;
 
 /// Whom a message did not reach, and the one link that the caller may write.
@@ -15,35 +15,38 @@ pub(crate) struct Cast {
 }
 
 impl Hub {
-    /// Queues a copy for each of `peers` that is up and has used less than three quarters of its
-    /// outbox: the rest is for what is sent to it alone.
-    pub(crate) fn send_to_each(&mut self, peers: &[Identity], body: &[u8]) -> Cast {
+    /// Queues a copy for each of `peers` that is up and has used less than so much of its outbox: the
+    /// rest is for what is sent to it alone.
+    pub(crate) fn send_to_each(
+        &mut self,
+        peers: &[Identity],
+        percent: u8,
+        body: &Payload<'_>,
+    ) -> Cast {
         self.publishes = false;
         self.relieve_news(body.len());
-        if let Some(sent) = self.gather_named(peers, body) {
+        if let Some(sent) = self.gather_named(peers, percent, body.as_bytes()) {
             return Cast {
                 link: sent.link,
                 missed: self.missed(),
             };
         }
         self.settle();
-        let is_shared = self.is_tracked() || body.len() >= LARGE;
-        let shared = is_shared.then(|| Body::from(body));
-        let payload = shared
-            .as_ref()
-            .map_or(Payload::Slice(body), Payload::Shared);
+        let tracked = self.is_tracked().then(|| body.to_body());
+        let payload = match &tracked {
+            Some(body) => body.clone().into(),
+            None => shared_if_large(body),
+        };
         let mut cast = Cast::default();
         for peer in peers {
-            let Some(link) = self.link_with_room(*peer, body.len()) else {
+            let Some(link) = self.link_with_room(*peer, percent, body.len()) else {
                 cast.missed.push(*peer);
                 continue;
             };
             self.stats.accepted += 1;
-            let id = shared
-                .as_ref()
-                .filter(|_| self.is_tracked())
-                .map(|body| self.ledger.insert(Some(*peer), body.clone()));
-            self.queue(link, id, Whose::Peer, payload);
+            let tracked = tracked.as_ref();
+            let id = tracked.map(|body| self.ledger.insert(Some(*peer), body.clone()));
+            self.queue(link, id, Whose::Peer, &payload);
             match peers.len() {
                 1 => cast.link = Some(link),
                 _ => self.mark_dirty(link),
@@ -52,10 +55,10 @@ impl Hub {
         cast
     }
 
-    fn link_with_room(&self, peer: Identity, len: usize) -> Option<LinkId> {
+    fn link_with_room(&self, peer: Identity, percent: u8, len: usize) -> Option<LinkId> {
         let id = self.peers.get(&peer)?.link?;
         let link = self.link(id).filter(|link| link.is_up())?;
-        let limit = self.config.outbox.but_a_quarter();
+        let limit = self.config.outbox.percent(percent);
         let has_room = link.has_room(limit, len, self.config.unacknowledged_or_default())
             && self.budget_to_send().allows(link, len);
         has_room.then_some(id)

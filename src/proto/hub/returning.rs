@@ -6,7 +6,6 @@ use crate::message::Identity;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::link::{Link, LinkId};
-use crate::proto::outbox::Payload;
 use crate::proto::peer::Item;
 use crate::proto::whose::Whose;
 
@@ -80,7 +79,7 @@ impl Hub {
             let body = body.clone();
             self.router.given_back.pop_front();
             self.settle();
-            self.queue(link, Some(id), Whose::Anyone, Payload::Shared(&body));
+            self.queue(link, Some(id), Whose::Anyone, &body.into());
             self.mark_dirty(link);
             self.effects.wake.room = true;
         }
@@ -111,7 +110,7 @@ impl Hub {
             return self.ledger.postpone(now, id);
         }
         self.settle();
-        self.queue(link, Some(id), Whose::Peer, Payload::Shared(&body));
+        self.queue(link, Some(id), Whose::Peer, &body.into());
         self.mark_dirty(link);
         self.effects.wake.room = true;
     }

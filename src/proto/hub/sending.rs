@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use crate::event::DropReason;
-use crate::message::{Body, Identity};
+use crate::message::Identity;
+use crate::payload::Payload;
 use crate::policy::Overflow;
 use crate::proto::chunk::LARGE;
 use crate::proto::frame::MessageId;
@@ -10,7 +11,6 @@ use crate::proto::hub::Hub;
 use crate::proto::hub::budget::Budget;
 use crate::proto::hub::gathering::Audience;
 use crate::proto::link::{Link, LinkId};
-use crate::proto::outbox::Payload;
 use crate::proto::peer::Item;
 use crate::proto::whose::Whose;
 
@@ -53,8 +53,8 @@ pub(crate) enum Refusal {
 
 impl Hub {
     /// Accepts a message for the next peer in turn.
-    pub(crate) fn send(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
-        if let Some(sent) = self.join(body) {
+    pub(crate) fn send(&mut self, body: &Payload<'_>) -> Result<Sent, Refusal> {
+        if let Some(sent) = self.join(body.as_bytes()) {
             return Ok(sent);
         }
         self.publishes = false;
@@ -63,8 +63,8 @@ impl Hub {
     }
 
     /// Accepts a message for everybody who is there.
-    pub(crate) fn publish(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
-        if let Some(sent) = self.join_publish(body) {
+    pub(crate) fn publish(&mut self, body: &Payload<'_>) -> Result<Sent, Refusal> {
+        if let Some(sent) = self.join_publish(body.as_bytes()) {
             return Ok(sent);
         }
         self.publishes = true;
@@ -73,7 +73,7 @@ impl Hub {
     }
 
     /// Accepts a message for one peer.
-    pub(crate) fn send_to(&mut self, to: Identity, body: &[u8]) -> Result<Sent, Refusal> {
+    pub(crate) fn send_to(&mut self, to: Identity, body: &Payload<'_>) -> Result<Sent, Refusal> {
         self.settle();
         self.publishes = false;
         self.relieve_news(body.len());
@@ -105,7 +105,7 @@ impl Hub {
         known.is_some_and(|it| it.ending.iter().any(|id| !self.has_room(*id, len)))
     }
 
-    fn send_to_next(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+    fn send_to_next(&mut self, body: &Payload<'_>) -> Result<Sent, Refusal> {
         if !self.router.waiting.is_empty() {
             self.pump();
         }
@@ -113,7 +113,7 @@ impl Hub {
         // To one peer in its turn is to everybody.
         let is_alone = self.router.roster().len() == 1;
         let gathered = (is_alone && !is_behind)
-            .then(|| self.gather(Audience::Turn, body))
+            .then(|| self.gather(Audience::Turn, body.as_bytes()))
             .flatten();
         if let Some(sent) = gathered {
             return Ok(sent);
@@ -132,11 +132,11 @@ impl Hub {
         Ok(self.keep_waiting(Whose::Anyone, body))
     }
 
-    fn send_to_all(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+    fn send_to_all(&mut self, body: &Payload<'_>) -> Result<Sent, Refusal> {
         if self.router.roster().is_empty() {
             return self.publish_to_nobody(body);
         }
-        if let Some(sent) = self.gather(Audience::Everyone, body) {
+        if let Some(sent) = self.gather(Audience::Everyone, body.as_bytes()) {
             return Ok(sent);
         }
         self.settle();
@@ -148,10 +148,7 @@ impl Hub {
                 return Err(Refusal::Full);
             }
         }
-        let shared = (body.len() >= LARGE).then(|| Body::from(body));
-        let payload = shared
-            .as_ref()
-            .map_or(Payload::Slice(body), Payload::Shared);
+        let payload = shared_if_large(body);
         for index in 0..count {
             let link = self.router.roster()[index];
             self.stats.accepted += 1;
@@ -161,7 +158,7 @@ impl Hub {
                 sent.dropped += 1;
                 continue;
             }
-            self.queue(link, None, Whose::Published, payload);
+            self.queue(link, None, Whose::Published, &payload);
             sent.queued += 1;
             if count == 1 {
                 sent.link = Some(link);
@@ -173,7 +170,7 @@ impl Hub {
     }
 
     /// It waits for the first who comes. Of what waits, only what was published gives way to it.
-    fn publish_to_nobody(&mut self, body: &[u8]) -> Result<Sent, Refusal> {
+    fn publish_to_nobody(&mut self, body: &Payload<'_>) -> Result<Sent, Refusal> {
         while !self.may_wait(body.len()) {
             let may_give_way = self.router.waiting.may_give_way();
             match self.config.overflow {
@@ -193,7 +190,7 @@ impl Hub {
         Ok(self.keep_waiting(Whose::Published, body))
     }
 
-    fn keep_waiting(&mut self, whose: Whose, body: &[u8]) -> Sent {
+    fn keep_waiting(&mut self, whose: Whose, body: &Payload<'_>) -> Sent {
         self.stats.accepted += 1;
         let item = self.new_item(None, whose, body);
         self.queued_bytes += item.memory();
@@ -227,7 +224,7 @@ impl Hub {
             };
             let item = self.router.waiting.pop_front().expect("it has a front");
             self.queued_bytes -= item.memory();
-            self.queue(link, item.id, item.whose, Payload::Shared(&item.body));
+            self.queue(link, item.id, item.whose, &item.body.into());
             self.mark_dirty(link);
             self.effects.wake.room = true;
         }
@@ -303,8 +300,8 @@ impl Hub {
         true
     }
 
-    fn new_item(&mut self, target: Option<Identity>, whose: Whose, body: &[u8]) -> Item {
-        let body = Body::from(body);
+    fn new_item(&mut self, target: Option<Identity>, whose: Whose, body: &Payload<'_>) -> Item {
+        let body = body.to_body();
         let is_tracked = self.is_tracked() && whose.may_be_tracked();
         let id = is_tracked.then(|| self.ledger.insert(target, body.clone()));
         Item {
@@ -315,14 +312,11 @@ impl Hub {
         }
     }
 
-    pub(super) fn queue_new(&mut self, link: LinkId, whose: Whose, body: &[u8]) {
+    pub(super) fn queue_new(&mut self, link: LinkId, whose: Whose, body: &Payload<'_>) {
         if self.is_tracked() && whose.may_be_tracked() {
             return self.queue_tracked(link, whose, body);
         }
-        if body.len() >= LARGE {
-            return self.queue(link, None, whose, Payload::Shared(&Body::from(body)));
-        }
-        self.queue(link, None, whose, Payload::Slice(body));
+        self.queue(link, None, whose, &shared_if_large(body));
     }
 
     /// Puts a message into a link's outbox.
@@ -331,7 +325,7 @@ impl Hub {
         to: LinkId,
         id: Option<MessageId>,
         whose: Whose,
-        payload: Payload<'_>,
+        payload: &Payload<'_>,
     ) {
         let Some(link) = self.link_mut(to) else {
             return;
@@ -355,4 +349,12 @@ impl Hub {
 fn has_room(config: &Config, link: &Link, len: usize, budget: Option<Budget>) -> bool {
     link.has_room(config.outbox, len, config.unacknowledged_or_default())
         && budget.is_none_or(|budget| budget.allows(link, len))
+}
+
+/// A large payload as outboxes have it, and a small one as it is.
+pub(super) fn shared_if_large<'a>(body: &'a Payload<'_>) -> Payload<'a> {
+    match body.len() >= LARGE {
+        true => body.to_body().into(),
+        false => body.as_bytes().into(),
+    }
 }

@@ -1,6 +1,8 @@
 //! Sessions: what is sent to one connection of a peer, and what comes back when that ends.
 
-use crate::message::{Body, Identity};
+use crate::contents::Body;
+use crate::message::Identity;
+use crate::payload::Payload;
 use crate::proto::chunk::Chunk;
 use crate::proto::delivery::Presence;
 use crate::proto::hub::Hub;
@@ -12,7 +14,11 @@ use crate::session::Session;
 
 impl Hub {
     /// Accepts a message for one connection of a peer.
-    pub(crate) fn send_in(&mut self, session: Session, body: &[u8]) -> Result<Sent, Refusal> {
+    pub(crate) fn send_in(
+        &mut self,
+        session: Session,
+        body: &Payload<'_>,
+    ) -> Result<Sent, Refusal> {
         self.settle();
         self.publishes = false;
         self.relieve_news(body.len());

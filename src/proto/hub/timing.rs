@@ -11,7 +11,6 @@ use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::joining::whose;
 use crate::proto::link::{LOOKS, Link, LinkId, Phase};
-use crate::proto::outbox::Payload;
 
 /// Drops are told in one event for all that happened within this.
 pub(super) const DROPS_TOLD_AFTER: Duration = Duration::from_millis(100);
@@ -203,9 +202,7 @@ impl Hub {
         if !link.outbox.has_room(limit, body.len()) {
             return self.ledger.postpone(now, id);
         }
-        let grown = link
-            .outbox
-            .push(Some(id), whose(target), Payload::Shared(&body));
+        let grown = link.outbox.push(Some(id), whose(target), &body.into());
         self.queued_bytes += grown;
         self.ledger.handle_repeated(id);
         self.stats.resent += 1;

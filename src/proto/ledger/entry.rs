@@ -2,7 +2,8 @@
 
 use std::mem;
 
-use crate::message::{Body, Identity};
+use crate::contents::Body;
+use crate::message::Identity;
 use crate::proto::link::LinkId;
 use crate::proto::resends::Run;
 

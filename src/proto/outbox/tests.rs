@@ -1,6 +1,7 @@
 //! Outboxes: what goes first, what is one writer's, and what gives way.
 
 use super::*;
+use crate::contents::Body;
 
 const LIMIT: Limit = Limit {
     messages: 3,
@@ -8,7 +9,7 @@ const LIMIT: Limit = Limit {
 };
 
 fn push(outbox: &mut Outbox, text: &str) {
-    outbox.push(None, Whose::Published, Payload::Slice(text.as_bytes()));
+    outbox.push(None, Whose::Published, &text.into());
 }
 
 #[test]
@@ -75,9 +76,9 @@ fn one_writer_at_a_time() {
 #[test]
 fn what_was_not_written_comes_back_in_order() {
     let mut outbox = Outbox::default();
-    let large = vec![1; LARGE].into();
+    let large = Payload::from(Body::from(vec![1; LARGE]));
     push(&mut outbox, "a");
-    outbox.push(None, Whose::Peer, Payload::Shared(&large));
+    outbox.push(None, Whose::Peer, &large);
     push(&mut outbox, "b");
     let chunk = outbox.poll_chunk(true).unwrap();
     outbox.handle_back(chunk);

@@ -118,7 +118,7 @@ fn on_processor() -> Duration {
 fn acks_of_what_waits_for_another_peer_cost_no_search() {
     let mut bare = Bare::new(at_least_once());
     let links: Vec<LinkId> = (0..8).map(|number| bare.up(number)).collect();
-    while bare.hub.send(b"job").is_ok() {}
+    while bare.hub.send(&b"job".into()).is_ok() {}
     let first = bare.write(links[0]);
     links.iter().for_each(|link| bare.end(*link));
     let again = bare.up(0);
@@ -132,7 +132,9 @@ fn looking_at_the_time_costs_no_look_at_what_waits_for_absent_peers() {
     let mut bare = Bare::new(round_robin());
     let links: Vec<LinkId> = (0..10).map(|number| bare.up(number)).collect();
     for _ in 0..65_536 {
-        bare.hub.publish(b"news").expect("a publish never waits");
+        bare.hub
+            .publish(&b"news".into())
+            .expect("a publish never waits");
     }
     links.iter().for_each(|link| bare.end(*link));
     assert_eq!(bare.hub.stats().waiting, 655_360);
@@ -152,7 +154,9 @@ fn a_publish_at_the_memory_budget_costs_no_search_for_each_peer() {
         bare.up(number);
     }
     let publish = |bare: &mut Bare| {
-        bare.hub.publish(&[7; 100]).expect("a publish never waits");
+        bare.hub
+            .publish(&(&[7; 100]).into())
+            .expect("a publish never waits");
     };
     while bare.hub.stats().dropped_memory_budget == 0 {
         publish(&mut bare);
@@ -184,7 +188,9 @@ fn counting_costs_no_look_at_each_message() {
     let mut bare = Bare::new(round_robin());
     let link = bare.up(1);
     for _ in 0..65_536 {
-        bare.hub.publish(b"news").expect("a publish never waits");
+        bare.hub
+            .publish(&b"news".into())
+            .expect("a publish never waits");
     }
     bare.end(link);
     let took = worked(|| {
@@ -227,7 +233,9 @@ fn a_departure_costs_no_look_at_all_who_left_before() {
     }));
     let come_and_go = |bare: &mut Bare, number| {
         let link = bare.up(number);
-        bare.hub.publish(b"news").expect("a publish never waits");
+        bare.hub
+            .publish(&b"news".into())
+            .expect("a publish never waits");
         bare.end(link);
         bare.hub.take_effects();
     };
@@ -261,7 +269,7 @@ fn acks_wake_senders_for_a_quarter_of_what_a_peer_may_have() {
     for bound in [1, 2, 3, 8, 64, 8_192] {
         let mut bare = Bare::new(at_least_once().unacknowledged(bound));
         let link = bare.up(1);
-        while bare.hub.send(b"job").is_ok() {}
+        while bare.hub.send(&b"job".into()).is_ok() {}
         let ids = bare.write(link);
         assert_eq!(ids.len(), bound);
         let many = (bound / 4).max(1);
@@ -269,7 +277,7 @@ fn acks_wake_senders_for_a_quarter_of_what_a_peer_may_have() {
             let wakes = bare.wakes_of_acks(link, &[*id]);
             assert_eq!(wakes.room, count == many, "{count} of {bound}");
         }
-        assert!(bare.hub.send(b"job").is_ok());
+        assert!(bare.hub.send(&b"job".into()).is_ok());
     }
 }
 
@@ -278,7 +286,7 @@ fn acks_wake_senders_for_a_quarter_of_what_a_peer_may_have() {
 fn acks_of_a_few_wake_senders_soon() {
     let mut bare = Bare::new(at_least_once().unacknowledged(64));
     let link = bare.up(1);
-    while bare.hub.send(b"job").is_ok() {}
+    while bare.hub.send(&b"job".into()).is_ok() {}
     let ids = bare.write(link);
     assert!(!bare.wakes_of_acks(link, &ids[..1]).room);
     let due = bare.hub.poll_timeout().expect("somebody is to be woken");
@@ -292,7 +300,7 @@ fn acks_of_a_few_wake_senders_soon() {
 fn acks_below_the_bound_wake_nobody_who_waits_for_room() {
     let mut bare = Bare::new(at_least_once().unacknowledged(64));
     let link = bare.up(1);
-    (0..63).for_each(|_| assert!(bare.hub.send(b"job").is_ok()));
+    (0..63).for_each(|_| assert!(bare.hub.send(&b"job".into()).is_ok()));
     let ids = bare.write(link);
     assert!(!bare.wakes_of_acks(link, &ids).room);
 }
@@ -301,12 +309,12 @@ fn acks_below_the_bound_wake_nobody_who_waits_for_room() {
 fn acks_of_one_peer_wake_senders_while_another_hangs() {
     let mut bare = Bare::new(at_least_once().unacknowledged(8));
     let [link, hung] = [bare.up(1), bare.up(2)];
-    while bare.hub.send(b"job").is_ok() {}
+    while bare.hub.send(&b"job".into()).is_ok() {}
     let (ids, others) = (bare.write(link), bare.write(hung));
     assert_eq!((ids.len(), others.len()), (8, 8));
     assert!(bare.wakes_of_acks(link, &ids[..2]).room);
-    (0..2).for_each(|_| assert!(bare.hub.send(b"job").is_ok()));
-    assert!(bare.hub.send(b"job").is_err());
+    (0..2).for_each(|_| assert!(bare.hub.send(&b"job".into()).is_ok()));
+    assert!(bare.hub.send(&b"job".into()).is_err());
     assert!(bare.wakes_of_acks(link, &ids[2..4]).room);
 }
 
@@ -319,7 +327,7 @@ fn acks_wake_senders_at_once_where_memory_is_short() {
     }));
     let link = bare.up(1);
     let mut ids = Vec::new();
-    while bare.hub.send(&[7; 1_000]).is_ok() {
+    while bare.hub.send(&(&[7; 1_000]).into()).is_ok() {
         ids.extend(bare.write(link));
     }
     assert!(ids.len() < 64, "memory is the bound");

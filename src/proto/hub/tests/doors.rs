@@ -229,6 +229,6 @@ fn what_is_handed_back_and_not_read_does_not_keep_the_largest_message_out() {
     side.send_to(who(1), "job").unwrap();
     side.end(link, DownReason::Closed);
     side.hub.handle_timeout(side.now + secs(2));
-    assert!(side.hub.send(&[0; 1 << 16]).is_ok());
+    assert!(side.hub.send(&(&[0; 1 << 16]).into()).is_ok());
     assert_eq!(side.hub.stats().events_lost, 1);
 }

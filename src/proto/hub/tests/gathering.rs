@@ -160,7 +160,7 @@ fn a_named_peer_without_room_is_missed_and_the_others_are_gathered_for() {
     }));
     let peers = [who(1), who(2), who(3)];
     let missed = |side: &mut Side, text: &str| {
-        let cast = side.hub.send_to_each(&peers, text.as_bytes());
+        let cast = side.hub.send_to_each(&peers, 75, &text.as_bytes().into());
         side.settle();
         cast.missed
     };
@@ -235,14 +235,14 @@ fn a_burst_to_the_only_peer_is_gathered_and_stays_in_order() {
 fn what_comes_while_the_only_peer_is_written_is_gathered() {
     let (mut side, link, chunk) = side_that_writes();
     for body in [b"a", b"b"] {
-        side.hub.send(body).expect("there is room");
+        side.hub.send(&body.into()).expect("there is room");
     }
     assert_eq!(side.hub.gathered.copies(), (2, 12));
     assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
     side.hub.handle_back(side.now, link, chunk, true);
     let effects = side.hub.take_effects();
     assert!(effects.is_some_and(|effects| effects.wake.keeper));
-    side.hub.send(b"c").expect("there is room");
+    side.hub.send(&b"c".into()).expect("there is room");
     assert_eq!(side.hub.gathered.copies(), (3, 18), "all leave together");
     assert_eq!(side.hub.poll_dirty(), Some(link));
     assert!(side.hub.gathered.is_empty(), "the outbox has it");
@@ -274,7 +274,9 @@ fn a_burst_to_chosen_peers_reaches_them_alone_and_in_order() {
     let (mut side, links) = side_of_three(round_robin());
     let run: Vec<String> = (0..3_000).map(|n| format!("{n:040}")).collect();
     for text in &run {
-        let cast = side.hub.send_to_each(&[who(1), who(3)], text.as_bytes());
+        let cast = side
+            .hub
+            .send_to_each(&[who(1), who(3)], 75, &text.as_bytes().into());
         assert!(cast.missed.is_empty());
     }
     assert_eq!(texts(&side.write(links[0])), run);
@@ -296,7 +298,7 @@ fn other_chosen_peers_get_theirs_in_the_order_of_the_calls() {
     ];
     for (to, text) in calls {
         let to: Vec<_> = to.iter().map(|n| who(*n)).collect();
-        side.hub.send_to_each(&to, text.as_bytes());
+        side.hub.send_to_each(&to, 75, &text.as_bytes().into());
         side.hub.check_counts();
     }
     assert_eq!(texts(&side.write(links[0])), ["a", "b", "c", "f"]);
@@ -309,7 +311,8 @@ fn other_chosen_peers_get_theirs_in_the_order_of_the_calls() {
 fn what_was_gathered_for_chosen_peers_waits_for_them_alone() {
     let (mut side, links) = side_of_three(round_robin());
     for text in ["a", "b", "c"] {
-        side.hub.send_to_each(&[who(1), who(2)], text.as_bytes());
+        side.hub
+            .send_to_each(&[who(1), who(2)], 75, &text.as_bytes().into());
     }
     side.end(links[0], DownReason::Reset);
     assert_eq!(texts(&side.write(links[1])), ["a", "b", "c"]);
@@ -325,7 +328,13 @@ fn gathering_for_chosen_peers_ends_at_three_quarters_of_an_outbox() {
         bytes: 100_000,
     }));
     let both = [who(1), who(2)];
-    let missed = (0..100).filter(|_| !side.hub.send_to_each(&both, b"x").missed.is_empty());
+    let missed = (0..100).filter(|_| {
+        !side
+            .hub
+            .send_to_each(&both, 75, &b"x".into())
+            .missed
+            .is_empty()
+    });
     assert_eq!(missed.count(), 25);
     assert_eq!(side.write(links[1]).len(), 75);
 }
@@ -359,10 +368,13 @@ fn a_peer_that_is_crowded_out_gets_nothing_that_comes_later() {
 
     let (mut side, links) = side_of_three(round_robin().memory_budget(64 << 20));
     let both = [who(1), who(2)];
-    side.hub.send_to_each(&both, b"a");
-    side.hub.send_to_each(&both, b"b");
+    side.hub.send_to_each(&both, 75, &b"a".into());
+    side.hub.send_to_each(&both, 75, &b"b".into());
     side.hub.handle_held(links[0], 40 << 20);
-    assert_eq!(side.hub.send_to_each(&both, b"c").missed.len(), 1);
+    assert_eq!(
+        side.hub.send_to_each(&both, 75, &b"c".into()).missed.len(),
+        1
+    );
 }
 
 #[test]

@@ -35,7 +35,8 @@ fn a_message_for_the_only_peer_joins_a_burst_only_if_that_changes_nothing_else()
 fn a_burst_for_named_peers_is_not_joined() {
     let (mut side, _) = side_in_burst(Side::new(round_robin()), 3);
     for text in ["a", "b", "c"] {
-        side.hub.send_to_each(&[who(1), who(3)], text.as_bytes());
+        side.hub
+            .send_to_each(&[who(1), who(3)], 75, &text.as_bytes().into());
     }
     assert!(side.hub.gathered.copies().0 > 0);
     assert_eq!(side.hub.join(b"for one of all"), None);

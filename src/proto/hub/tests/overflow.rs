@@ -339,7 +339,7 @@ fn a_short_message_that_waits_counts_with_all_its_memory() {
     for config in [round_robin(), at_least_once()] {
         let mut side = Side::new(config.memory_budget(200_000));
         let accepted = (0..100_000)
-            .take_while(|_| side.hub.send(b"x").is_ok())
+            .take_while(|_| side.hub.send(&b"x".into()).is_ok())
             .count();
         let item = size_of::<crate::proto::peer::Item>();
         assert!(accepted * item < 100_000, "{accepted} times {item}");

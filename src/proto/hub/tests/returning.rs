@@ -283,7 +283,12 @@ fn a_peer_that_is_late_gets_nothing_new_before_it_answers() {
             (0, 4)
         );
         assert!(side.send_to(who(1), "to it").is_err());
-        assert_eq!(side.hub.send_to_each(&[who(1)], b"to it").missed, [who(1)]);
+        assert_eq!(
+            side.hub
+                .send_to_each(&[who(1)], 75, &b"to it".into())
+                .missed,
+            [who(1)]
+        );
         side.read(one, &[answer(job)]);
         side.send_to(who(1), "to it").unwrap();
         assert_eq!(texts(&side.write(one)), ["to it"]);

@@ -160,7 +160,7 @@ fn what_others_got_at_once_is_not_waited_for() {
     let [some, others] = [1..=40, 41..=80].map(|n| n.map(who).collect::<Vec<_>>());
     let send_to = |side: &mut Side, peers: &[Identity], messages| {
         // The first time that they are named, nothing is gathered for them.
-        (0..=messages).for_each(|_| drop(side.hub.send_to_each(peers, b"little")));
+        (0..=messages).for_each(|_| drop(side.hub.send_to_each(peers, 75, &b"little".into())));
         let waits = rest(side) > Duration::ZERO;
         write_round(side, &links, 0);
         waits

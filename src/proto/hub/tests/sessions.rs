@@ -29,7 +29,7 @@ fn begun(side: &mut Side) -> Session {
 }
 
 fn send_in(side: &mut Side, session: Session, text: &str) -> Result<Sent, Refusal> {
-    let sent = side.hub.send_in(session, text.as_bytes());
+    let sent = side.hub.send_in(session, &(text.as_bytes()).into());
     side.settle();
     sent
 }

@@ -215,15 +215,15 @@ impl Side {
 
     pub(super) fn send(&mut self, text: &str) -> Result<Sent, Refusal> {
         let sent = match self.publishes {
-            true => self.hub.publish(text.as_bytes()),
-            false => self.hub.send(text.as_bytes()),
+            true => self.hub.publish(&text.as_bytes().into()),
+            false => self.hub.send(&text.as_bytes().into()),
         };
         self.settle();
         sent
     }
 
     pub(super) fn publish(&mut self, text: &str) -> Result<Sent, Refusal> {
-        let sent = self.hub.publish(text.as_bytes());
+        let sent = self.hub.publish(&text.as_bytes().into());
         self.settle();
         sent
     }
@@ -235,7 +235,7 @@ impl Side {
     }
 
     pub(super) fn send_to(&mut self, to: Identity, text: &str) -> Result<Sent, Refusal> {
-        let sent = self.hub.send_to(to, text.as_bytes());
+        let sent = self.hub.send_to(to, &text.as_bytes().into());
         self.settle();
         sent
     }

@@ -60,7 +60,7 @@ fn others_that_take_all_room_at_once_keep_nobody_asleep() {
     let mut told = false;
     for _ in 0..1_000 {
         told |= tells_of_room(&mut side, link, 0);
-        while side.hub.send(&[0; 1_000]).is_ok() {}
+        while side.hub.send(&(&[0; 1_000]).into()).is_ok() {}
     }
     assert!(told);
 }
@@ -151,7 +151,7 @@ fn dropping_the_oldest_makes_room_and_says_so() {
     let link = side.accept();
     side.hello(link, who(1));
     assert!(side.send_to(who(1), &large).is_err());
-    side.hub.publish(b"a").unwrap();
+    side.hub.publish(&b"a".into()).unwrap();
     assert!(side.hub.take_effects().unwrap().wake.room);
     assert!(side.send_to(who(1), &large).is_ok());
 }
@@ -162,7 +162,7 @@ fn drop_until(side: &mut Side, is_over: impl Fn(&Side) -> bool) -> u64 {
         if is_over(side) {
             return seconds;
         }
-        side.hub.publish(b"x").unwrap();
+        side.hub.publish(&b"x".into()).unwrap();
         if side.hub.poll_timeout().is_some_and(|due| due <= side.now) {
             side.hub.handle_timeout(side.now);
         }
