@@ -40,17 +40,23 @@ impl World {
     /// Says whether the message needs no further attempt.
     fn offer(&mut self, index: usize, Outgoing { to, len }: Outgoing) -> bool {
         let body = truth::body(self.truth.next_number(), len);
+        let in_session = match to {
+            To::Session(session) => Some(self.conn_of(index, session)),
+            _ => None,
+        };
         let node = &mut self.nodes[index];
         let roster: Vec<Identity> = node.hub.peers().filter_map(|(_, link)| link.peer).collect();
         let lent = match to {
             To::Next => node.hub.lend(None, &body),
             To::Everyone => None,
             To::One(peer) => node.hub.lend(Some(peer), &body),
+            To::Session(session) => node.hub.lend_in(session, &body),
         };
         if let Some((link, chunk)) = lent {
             let id = node.id;
             let audience = match to {
                 To::One(peer) => Audience::One(peer),
+                To::Session(_) => Audience::Conn(in_session.flatten().expect("it is up")),
                 _ => Audience::Anyone,
             };
             self.truth.handle_accepted(id, audience);
@@ -65,7 +71,15 @@ impl World {
             To::Next => node.hub.send(&(&body).into()),
             To::Everyone => node.hub.publish(&(&body).into()),
             To::One(peer) => node.hub.send_to(peer, &(&body).into()),
+            To::Session(session) => node.hub.send_in(session, &(&body).into()),
         };
+        if let Some(conn) = in_session {
+            let is_refused = matches!(result, Err(Refusal::NoPeer));
+            assert_eq!(is_refused, conn.is_none(), "refused when it has ended");
+            if is_refused {
+                self.truth.seen.insert("refused in a session".into());
+            }
+        }
         let sent = match result {
             Ok(sent) => sent,
             Err(Refusal::NoPeer) => return true,
@@ -73,6 +87,7 @@ impl World {
         };
         let audience = match to {
             To::One(peer) => Audience::One(peer),
+            To::Session(_) => Audience::Conn(in_session.flatten().expect("it is up")),
             To::Everyone if roster.is_empty() => Audience::First,
             To::Everyone => {
                 assert_eq!(
@@ -87,7 +102,7 @@ impl World {
         self.truth.handle_accepted(node.id, audience);
         let now = self.now;
         let claimed = sent.link.and_then(|link| {
-            let in_turn = !matches!(to, To::One(_));
+            let in_turn = matches!(to, To::Next | To::Everyone);
             let chunk = node.hub.claim(link, in_turn, || now)?;
             Some((link, chunk))
         });
@@ -140,6 +155,11 @@ impl World {
         let Some(delivery) = &mut node.front else {
             return false;
         };
+        if let Some(presence) = delivery.take_presence() {
+            node.front = None;
+            self.take_presence(index, presence);
+            return true;
+        }
         if delivery.is_paused() {
             match node.lanes.ready() {
                 0 => delivery.go_on(),
@@ -161,6 +181,7 @@ impl World {
         if let Some(id) = id {
             self.acknowledge(index, from, id, number);
         }
+        self.answer(index, from);
         true
     }
 

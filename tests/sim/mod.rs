@@ -10,6 +10,7 @@ mod plan;
 mod queue;
 mod reading;
 mod search;
+mod sessions;
 mod truth;
 mod world;
 mod writing;
@@ -87,6 +88,9 @@ fn the_seeds_reach_what_they_are_to_test() {
         "duplicates",
         "in doubt",
         "resent",
+        "unsent in a session",
+        "refused in a session",
+        "read in a session",
         "stray acks",
     ];
     for word in words {

@@ -14,6 +14,7 @@ use crate::proto::dial::DialId;
 use crate::proto::hub::{Hub, Next};
 use crate::proto::lanes::Lanes;
 use crate::proto::link::LinkId;
+use crate::session::Session;
 
 /// One life of one node: after a restart it is another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Node {
     /// The batch that the application has in hand.
     pub(crate) front: Option<Delivery>,
     pub(crate) is_receiving: bool,
+    /// The sessions that the application has seen begin and not end.
+    pub(crate) sessions: BTreeMap<Identity, Session>,
     /// Sends that wait for room, in order.
     pub(crate) blocked: VecDeque<Outgoing>,
     pub(crate) keeper_is_busy: bool,
@@ -70,6 +73,7 @@ pub(crate) enum To {
     Next,
     Everyone,
     One(Identity),
+    Session(Session),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -146,10 +150,14 @@ impl Node {
     pub(crate) fn new(now: Instant, id: NodeId, plan: &NodePlan, me: Identity, seed: u64) -> Node {
         let config = plan.config.clone().identity(me);
         config.check().expect("a plan is a valid configuration");
+        let mut hub = Hub::new(now, config.clone(), me, seed, !seed);
+        if plan.answers {
+            assert!(hub.tell_inbox().is_empty(), "nobody is there yet");
+        }
         Node {
             id,
             me,
-            hub: Hub::new(now, config.clone(), me, seed, !seed),
+            hub,
             lanes: Lanes::new(&config),
             config,
             state: State::Open,
@@ -161,6 +169,7 @@ impl Node {
             refuses_until: None,
             front: None,
             is_receiving: false,
+            sessions: BTreeMap::new(),
             blocked: VecDeque::new(),
             keeper_is_busy: false,
             keeper_at: None,

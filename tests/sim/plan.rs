@@ -24,6 +24,8 @@ pub(crate) struct NodePlan {
     pub(crate) pace: Duration,
     /// A hook is asked about every peer, and takes this long.
     pub(crate) hook: Option<Duration>,
+    /// Its application is told who comes and goes, and answers in sessions.
+    pub(crate) answers: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +109,9 @@ impl Plan {
             .collect();
         steps.sort_by_key(|step| step.at);
         let latency = latency(&mut rng);
+        nodes
+            .iter_mut()
+            .for_each(|node| node.answers = rng.below(2) == 0);
         Plan {
             seed,
             nodes,
@@ -157,6 +162,7 @@ fn node(rng: &mut Rng, beat: (Duration, Duration)) -> NodePlan {
         dials: Vec::new(),
         pace,
         hook,
+        answers: false,
     }
 }
 

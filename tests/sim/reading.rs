@@ -93,7 +93,7 @@ impl World {
                 for number in truth::numbers(&reading.batch) {
                     let sent = pipe.in_flight.pop_front().map(|(number, _)| number);
                     assert_eq!(sent, Some(number), "bytes arrive as they were sent");
-                    self.truth.handle_read(number, owner, is_late);
+                    self.truth.handle_read(number, owner, conn, is_late);
                 }
                 self.wake_end(conn, 1 - side);
                 self.wake_reader(index, link);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::net::ConnId;
 use super::node::{Node, NodeId};
 use crate::config::Config;
 use crate::event::{DownReason, Event};
@@ -18,6 +19,8 @@ pub(crate) enum Audience {
     All(Vec<Identity>),
     /// It was published to nobody, and goes to the first who comes.
     First,
+    /// It was sent in a session, which is this connection.
+    Conn(ConnId),
 }
 
 /// What keeps its order at one receiver.
@@ -27,6 +30,8 @@ enum Order {
     /// By name, and in between to all.
     Bound,
     Published,
+    /// In sessions, of which the later come behind the earlier.
+    Session,
 }
 
 impl Audience {
@@ -36,6 +41,7 @@ impl Audience {
             Audience::One(_) => &[Order::Bound],
             Audience::All(_) => &[Order::Bound, Order::Published],
             Audience::First => &[Order::Published],
+            Audience::Conn(_) => &[Order::Bound, Order::Session],
         }
     }
 }
@@ -134,8 +140,13 @@ impl Truth {
     }
 
     /// `is_late`: its sender has given up the connection meanwhile.
-    pub(crate) fn handle_read(&mut self, number: u64, by: NodeId, is_late: bool) {
+    pub(crate) fn handle_read(&mut self, number: u64, by: NodeId, on: ConnId, is_late: bool) {
         let message = &mut self.messages[number as usize];
+        if let Audience::Conn(conn) = message.audience {
+            assert_eq!(conn, on, "message {number} is for another connection");
+            assert_eq!(message.found(), 0, "message {number} is found already");
+            self.seen.insert("read in a session".into());
+        }
         message.read.push(by);
         message.is_late |= is_late;
     }
@@ -192,7 +203,7 @@ impl Truth {
             let may_move = match order {
                 Order::Turn => sender.downs > 0,
                 Order::Bound => sender.is_tracked,
-                Order::Published => false,
+                Order::Published | Order::Session => false,
             };
             let last = sender.delivered.insert((to, *order), number);
             let is_late = last.is_some_and(|last| last > number);
@@ -220,6 +231,18 @@ impl Truth {
                 self.seen.insert(format!("Dropped {reason:?}"));
             }
             _ => {}
+        }
+    }
+
+    /// A session has ended, and these came back of what was sent in it.
+    pub(crate) fn handle_unsent(&mut self, by: NodeId, numbers: Vec<u64>) {
+        assert!(numbers.is_sorted(), "in order: {numbers:?}");
+        for number in numbers {
+            let message = &mut self.messages[number as usize];
+            assert!(matches!(message.audience, Audience::Conn(_)));
+            assert_eq!((message.by, message.found()), (by, 0), "{number} came back");
+            message.handed_back += 1;
+            self.seen.insert("unsent in a session".into());
         }
     }
 
@@ -318,6 +341,11 @@ impl Truth {
                     to.iter().all(|me| roster.contains(me)),
                     "{number} went astray"
                 );
+            }
+            if let Audience::Conn(_) = message.audience {
+                let is_killed = self.lives[&message.by].was_killed;
+                let is_found = message.found() == 1 || is_killed;
+                assert!(is_found, "message {number} for a session is nowhere");
             }
             if let Audience::One(me) = message.audience {
                 let is_meant = |id: &NodeId| self.lives[id].me == me;

@@ -211,6 +211,10 @@ impl World {
                 self.shut(index, link, how);
                 self.wake_lanes(index);
             }
+            for presence in effects.presences {
+                self.nodes[index].lanes.push_presence(presence);
+                self.wake_receiver(index);
+            }
             effects
                 .gone
                 .into_iter()
