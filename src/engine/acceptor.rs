@@ -67,10 +67,7 @@ impl Core {
         });
         if let Err(source) = started {
             self.unbind(&bound);
-            return Err(Error::Io {
-                op: format!("bind {bound}"),
-                source,
-            });
+            return Err(self.not_started(format!("bind {bound}"), source));
         }
         Ok(bound)
     }
@@ -132,6 +129,9 @@ impl Core {
         stream.set_write_timeout(Some(PATIENCE)).ok();
         let stream = Arc::new(stream);
         let mut shared = self.lock();
+        if shared.life >= Life::Stopped {
+            return;
+        }
         let (now, remote) = (Instant::now(), stream.remote());
         let (here, may_begin) = (here.clone(), stream.may_begin());
         let accepted = shared.hub.handle_accepted(now, remote, here, may_begin);

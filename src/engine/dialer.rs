@@ -39,10 +39,7 @@ impl Core {
         });
         started.map_err(|source| {
             self.lock().hub.handle_disconnect(Instant::now(), &endpoint);
-            Error::Io {
-                op: format!("connect {endpoint}"),
-                source,
-            }
+            self.not_started(format!("connect {endpoint}"), source)
         })
     }
 

@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::engine::core::{Core, Life};
 use crate::engine::signals::Signal;
+use crate::error::Error;
 
 /// Enough for threads that only carry bytes; untouched pages cost nothing.
 pub(crate) const SMALL_STACK: usize = 256 * 1024;
@@ -50,6 +51,14 @@ impl Core {
             }
         })?;
         Ok(())
+    }
+
+    /// Why a call failed whose thread could not be started.
+    pub(crate) fn not_started(&self, op: String, source: io::Error) -> Error {
+        match self.lock().life {
+            Life::Stopped | Life::Closed => Error::Closed,
+            Life::Open | Life::Closing => Error::Io { op, source },
+        }
     }
 
     /// Counts the calling thread in, unless the core is past that.
