@@ -98,6 +98,9 @@ proptest! {
                 }
                 Step::ForgetHalf => {
                     window.forget_half();
+                    if model.done.is_empty() {
+                        model.returns.clear();
+                    }
                     model.done.drain(..model.done.len().div_ceil(2));
                 }
                 Step::ForgetAll => {

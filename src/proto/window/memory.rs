@@ -21,8 +21,12 @@ impl Window {
         self.done_count > 0 || self.has_returns()
     }
 
-    /// Forgets the older half of the ids that are done, and gives their memory back.
+    /// Forgets the older half of the ids that are done, or how often others were given back if
+    /// there are none, and gives their memory back.
     pub(crate) fn forget_half(&mut self) {
+        if self.done_count == 0 {
+            self.returns = Returns::default();
+        }
         self.forget_down_to(self.done_count / 2);
         self.fit();
     }

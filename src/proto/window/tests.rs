@@ -212,6 +212,22 @@ impl Model {
 }
 
 #[test]
+fn what_can_be_forgotten_by_halves_is_forgotten_in_the_end() {
+    let mut window = Window::new(20, 5);
+    window.handle_arrival(id(1), 1);
+    window.handle_given_back(id(1));
+    for n in 2..9 {
+        window.handle_arrival(id(n), 1);
+        window.handle_ack(id(n));
+    }
+    let halves = (0..20).take_while(|_| {
+        window.forget_half();
+        window.can_forget()
+    });
+    assert!(halves.count() < 20, "it would be asked for ever");
+}
+
+#[test]
 fn it_does_what_a_naive_model_does() {
     let mut rng = Rng::new(4);
     for (ids, apart) in [(8, 1), (64, 1), (100, 1), (400, 1), (200, 40), (64, 64)] {
