@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::event::DownReason;
+use crate::message::Identity;
 use crate::proto::dial::DialId;
 use crate::proto::hub::Hub;
 use crate::proto::link::{LinkId, Phase};
@@ -176,6 +177,8 @@ impl Hub {
                 }
             }
         }
+        let known: Vec<Identity> = self.peers.keys().copied().collect();
+        known.into_iter().for_each(|identity| self.file(identity));
         self.tell_drops();
         self.stats.handed_back += (remains.unacknowledged.len() + remains.unsent.len()) as u64;
         remains
