@@ -46,6 +46,8 @@ mod finish;
 mod input;
 #[path = "link/reader.rs"]
 mod reader;
+#[path = "link/sessions.rs"]
+mod sessions;
 #[path = "link/settings.rs"]
 mod settings;
 #[path = "link/sleepers.rs"]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::far::Got;
 use crate::message::Identity;
 use crate::proto::frame::MessageId;
+use crate::proto::link::LinkId;
 use crate::settings::Settings;
 use crate::stats::Stats;
 
@@ -15,6 +16,8 @@ pub(crate) struct Application {
     settings: Settings,
     /// Whom each accepted message is for.
     sent: Vec<Option<Identity>>,
+    /// Those of them that were sent in a session, and on which link.
+    sent_in: BTreeMap<u32, LinkId>,
     /// Bodies without a number that were accepted, copies counted.
     pub(crate) anonymous: u64,
     /// How often each message arrived at each peer.
@@ -38,6 +41,7 @@ impl Application {
         Application {
             settings,
             sent: Vec::new(),
+            sent_in: BTreeMap::new(),
             anonymous: 0,
             arrived: BTreeMap::new(),
             arrivals: 0,
@@ -59,6 +63,24 @@ impl Application {
         body
     }
 
+    /// As `body`, but long enough to have a number.
+    pub(crate) fn numbered_body(&self, len: usize) -> Vec<u8> {
+        self.body(len.max(NUMBER))
+    }
+
+    /// It is accepted for one connection of a peer.
+    pub(crate) fn handle_accepted_in(&mut self, peer: Identity, link: LinkId, body: &[u8]) {
+        self.sent_in.insert(self.sent.len() as u32, link);
+        self.handle_accepted(Some(peer), body);
+    }
+
+    /// It comes back with the end of that connection.
+    pub(crate) fn handle_unsent(&mut self, link: LinkId, body: &[u8]) {
+        let number = number_of(body).expect("it was numbered");
+        assert_eq!(self.sent_in.get(&number), Some(&link), "{number} came back");
+        self.handle_handed_back(body);
+    }
+
     /// The message that `body` made is accepted.
     pub(crate) fn handle_accepted(&mut self, to: Option<Identity>, body: &[u8]) {
         match number_of(body) {
@@ -68,10 +90,20 @@ impl Application {
     }
 
     /// A message arrived at `peer`: one that was sent, to one that it was sent to, and not again.
-    pub(crate) fn handle_arrived(&mut self, peer: Identity, got: &Got, none_ended: bool) {
-        assert_eq!(got.id.is_some(), self.settings.is_tracked());
+    pub(crate) fn handle_arrived(
+        &mut self,
+        peer: Identity,
+        on: LinkId,
+        got: &Got,
+        none_ended: bool,
+    ) {
+        let number = number_of(&got.body);
+        let sent_in = number.and_then(|number| self.sent_in.get(&number));
+        assert!(sent_in.is_none_or(|link| *link == on), "on another link");
+        let is_tracked = self.settings.is_tracked() && sent_in.is_none();
+        assert_eq!(got.id.is_some(), is_tracked);
         self.arrivals += 1;
-        let Some(number) = number_of(&got.body) else {
+        let Some(number) = number else {
             return;
         };
         let to = self.sent[number as usize];
@@ -122,6 +154,7 @@ impl Application {
             return;
         };
         let is_first = self.handed_back.insert(number);
+        let is_tracked = self.settings.is_tracked() && !self.sent_in.contains_key(&number);
         let to = self.sent[number as usize];
         if to.is_none() && self.settings.publishes {
             return;
@@ -129,10 +162,7 @@ impl Application {
         assert!(is_first, "{number} is back twice");
         let mut arrived = self.arrived.range((number, FIRST)..=(number, LAST));
         let is_arrived = arrived.next().is_some();
-        assert!(
-            self.settings.is_tracked() || !is_arrived,
-            "{number} arrived"
-        );
+        assert!(is_tracked || !is_arrived, "{number} arrived");
     }
 
     /// A message of `peer` is delivered: no copy of one that is known.

@@ -50,6 +50,12 @@ pub(crate) enum Step<'a> {
         len: u8,
         write: Write,
     },
+    /// In the session of a link.
+    SendIn {
+        link: u8,
+        len: u8,
+        write: Write,
+    },
     /// A sender that was woken tries again.
     Retry,
     Take(u8),
@@ -161,6 +167,11 @@ impl<'a> Step<'a> {
                 4 | 5 => Step::Farewell {
                     link: input.byte(),
                     breaks: word >= 160,
+                },
+                6 => Step::SendIn {
+                    link: input.byte(),
+                    len: input.byte(),
+                    write: Write::new(input),
                 },
                 _ => Step::Pass(50),
             },

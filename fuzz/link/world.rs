@@ -1,6 +1,6 @@
 //! World: one hub with its threads, its links and their far ends, in virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,8 @@ pub(crate) struct World {
     pub(crate) application: Application,
     pub(crate) sleepers: Sleepers,
     pub(crate) close: Close,
+    /// Links whose sessions have begun and not ended.
+    pub(crate) sessions: BTreeSet<LinkId>,
     has_flooded: bool,
     is_settling: bool,
 }
@@ -70,9 +72,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(settings: Settings) -> World {
         let now = <Instant>::now();
+        let mut hub = Hub::new(now, settings.config(), word::who(ME), 7, 8);
+        assert!(hub.tell_inbox().is_empty(), "nobody is there yet");
         World {
             settings,
-            hub: Hub::new(now, settings.config(), word::who(ME), 7, 8),
+            hub,
             now,
             start: now,
             ends: BTreeMap::new(),
@@ -80,6 +84,7 @@ impl World {
             application: Application::new(settings),
             sleepers: Sleepers::default(),
             close: Close::NotYet,
+            sessions: BTreeSet::new(),
             has_flooded: false,
             is_settling: false,
         }
@@ -119,6 +124,10 @@ impl World {
             Step::Drain { link, write } => self.at(link, |it, link| it.drain(link, write)),
             Step::Back { link, write } => self.at(link, |it, link| it.bring_back(link, write)),
             Step::Send { to, len, write } => self.send(to, len, write),
+            Step::SendIn { link, len, write } => {
+                let len = self.length(len);
+                self.at(link, |it, link| it.send_in(link, len, write));
+            }
             Step::Retry => self.retry(),
             Step::Take(n) => self.take(n.into()),
             Step::Return(n) => self.give_back(n.into()),
@@ -227,13 +236,17 @@ impl World {
         });
     }
 
-    fn send(&mut self, to: Option<u8>, len: u8, write: Write) {
+    fn length(&self, len: u8) -> usize {
         let len = match len {
             0..160 => usize::from(len),
             160..240 => usize::from(len - 159) * 40,
             _ => 16 * 1024 - 245 + usize::from(len) * usize::from(len - 239),
         };
-        let body = self.application.body(len.min(self.settings.max_message));
+        len.min(self.settings.max_message)
+    }
+
+    fn send(&mut self, to: Option<u8>, len: u8, write: Write) {
+        let body = self.application.body(self.length(len));
         self.offer(to.map(word::who), body, write);
     }
 
@@ -336,6 +349,9 @@ impl World {
             for link in &effects.gone {
                 let end = self.ends.remove(link).expect("gone once");
                 assert!(matches!(end.reader, Reader::Gone) && end.chunk.is_none());
+            }
+            for presence in effects.presences {
+                self.take_presence(presence);
             }
             for (link, how) in effects.shutdowns {
                 self.shut(link, how);

@@ -99,7 +99,7 @@ impl World {
         let is_open = end.has_shown || waited.is_some_and(|waited| waited >= CONFIRM_WITHIN);
         assert!(is_open || seen.messages.is_empty(), "too early");
         for got in &seen.messages {
-            self.application.handle_arrived(peer, got, none_ended);
+            self.application.handle_arrived(peer, link, got, none_ended);
         }
         for ack in seen.acks {
             self.application.handle_ack_arrived(peer, ack);
