@@ -196,7 +196,7 @@ pub fn share(arguments: &Arguments) -> Outcome {
     let mut body = vec![0; arguments.size];
     for each in 0..arguments.total() {
         number(&mut body, each);
-        socket.publish(&body)?;
+        socket.send(&body)?;
     }
     say("SENT");
     linger();

@@ -27,7 +27,16 @@ pub(super) struct Wreck {
 }
 
 /// Dropped only where a call of ours panics.
-struct Tripwire<'a>(&'a Core);
+#[must_use]
+pub(crate) struct Tripwire<'a>(&'a Core);
+
+impl Tripwire<'_> {
+    /// The call is over, and has not panicked.
+    #[inline(always)]
+    pub(crate) fn disarm(self) {
+        mem::forget(self);
+    }
+}
 
 impl Drop for Tripwire<'_> {
     fn drop(&mut self) {
@@ -40,10 +49,16 @@ impl Core {
     /// on, and ends the socket.
     #[inline(always)]
     pub(crate) fn watched<T>(&self, call: impl FnOnce() -> T) -> T {
-        let tripwire = Tripwire(self);
+        let tripwire = self.tripwire();
         let result = call();
-        mem::forget(tripwire);
+        tripwire.disarm();
         result
+    }
+
+    /// The same for a call that is to be inlined, which a closure is not.
+    #[inline(always)]
+    pub(crate) fn tripwire(&self) -> Tripwire<'_> {
+        Tripwire(self)
     }
 
     /// Ends the socket, because our own code has panicked on this thread.

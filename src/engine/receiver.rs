@@ -21,12 +21,15 @@ impl Core {
     /// few instructions.
     #[inline(always)]
     pub(crate) fn take_plain(self: &Arc<Core>) -> Option<Message> {
+        let tripwire = self.tripwire();
+        let served = self.inbox.take_plain();
+        tripwire.disarm();
         let Served {
             from,
             body,
             id,
             acks,
-        } = self.watched(|| self.inbox.take_plain())?;
+        } = served?;
         self.see_to(acks);
         Some(Message::new(from, id.map(|it| it.0), Contents::Own(body)))
     }
