@@ -32,6 +32,8 @@ pub(crate) struct Buffer(Arc<Lent>);
 
 struct Lent {
     bytes: Vec<u8>,
+    /// Whoever has all of it alone may take the bytes and leave nothing to go home.
+    may_be_taken: bool,
     home: Option<Home>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct Part {
 impl Contents {
     /// A payload that fills its allocation, which may be sent on as it is.
     pub(crate) fn large(bytes: Vec<u8>, home: Home) -> Contents {
-        Contents::Part(Part::whole(Buffer::new(bytes, home)))
+        Contents::Part(Part::whole(Buffer::of_one(bytes, Some(home))))
     }
 
     /// The same payload for a queue, without a copy, if it has an allocation of its own.
@@ -114,8 +116,7 @@ impl From<Vec<u8>> for Body {
         if bytes.capacity() > bytes.len() + bytes.len() / 8 {
             bytes.shrink_to_fit();
         }
-        let buffer = Buffer(Arc::new(Lent { bytes, home: None }));
-        Body(Shared::Part(Part::whole(buffer)))
+        Body(Shared::Part(Part::whole(Buffer::of_one(bytes, None))))
     }
 }
 
@@ -135,8 +136,20 @@ impl fmt::Debug for Body {
 
 impl Buffer {
     pub(crate) fn new(bytes: Vec<u8>, home: Home) -> Buffer {
-        let home = Some(home);
-        Buffer(Arc::new(Lent { bytes, home }))
+        Buffer(Arc::new(Lent {
+            bytes,
+            may_be_taken: false,
+            home: Some(home),
+        }))
+    }
+
+    /// One that a single payload fills.
+    fn of_one(bytes: Vec<u8>, home: Option<Home>) -> Buffer {
+        Buffer(Arc::new(Lent {
+            bytes,
+            may_be_taken: true,
+            home,
+        }))
     }
 
     #[inline(always)]
@@ -173,8 +186,7 @@ impl Part {
 
     /// Its bytes, as they are if nobody else has them.
     fn into_vec(mut self) -> Vec<u8> {
-        let is_whole = self.is_whole();
-        match Arc::get_mut(&mut self.buffer.0).filter(|_| is_whole) {
+        match Arc::get_mut(&mut self.buffer.0).filter(|it| it.may_be_taken) {
             Some(lent) => {
                 lent.home = None;
                 mem::take(&mut lent.bytes)
@@ -204,6 +216,19 @@ mod tests {
 
     use super::*;
     use crate::message::{Identity, Message};
+
+    #[test]
+    fn a_buffer_goes_home_even_if_the_only_message_that_fills_it_is_taken_out() {
+        let returned = Arc::new(Mutex::new(Vec::new()));
+        let shelf = returned.clone();
+        let home: Home = Arc::new(move |bytes| shelf.lock().unwrap().push(bytes));
+        let buffer = Buffer::new(b"all".to_vec(), home);
+        let part = Contents::Part(buffer.part(0, 3));
+        drop(buffer);
+        let message = Message::new(Identity::new([1; 16]), None, part);
+        assert_eq!(message.into_body(), b"all");
+        assert_eq!(*returned.lock().unwrap(), [b"all"]);
+    }
 
     #[test]
     fn a_buffer_goes_home_with_the_last_message_in_it() {

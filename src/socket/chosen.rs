@@ -21,8 +21,7 @@ impl Socket {
         body: impl Into<Payload<'a>>,
     ) -> Result<Vec<Identity>, SendError> {
         let mut body = body.into();
-        body.share();
-        match self.cast(peers, percent, &body) {
+        match self.cast(peers, percent, &mut body) {
             Ok(missed) => Ok(missed),
             Err(reason) => Err(SendError {
                 reason,
@@ -43,10 +42,11 @@ impl Socket {
         &self,
         peers: &[Identity],
         percent: u8,
-        body: &Payload<'_>,
+        body: &mut Payload<'_>,
     ) -> Result<Vec<Identity>, Error> {
         let core = self.core();
         core.check_length(body.len())?;
+        body.share();
         let mut shared = core.lock_to_send();
         if shared.life != Life::Open {
             return Err(Error::Closed);

@@ -156,8 +156,7 @@ impl Socket {
         mut body: Payload<'_>,
         patience: Patience,
     ) -> Result<Receipt, SendError> {
-        body.share();
-        match self.try_dispatch(to, &body, patience) {
+        match self.try_dispatch(to, &mut body, patience) {
             Ok(sent) => Ok(sent.into()),
             Err(reason) => Err(SendError {
                 reason,
@@ -166,9 +165,16 @@ impl Socket {
         }
     }
 
-    fn try_dispatch(&self, to: To, body: &Payload<'_>, patience: Patience) -> Result<Sent, Error> {
+    fn try_dispatch(
+        &self,
+        to: To,
+        body: &mut Payload<'_>,
+        patience: Patience,
+    ) -> Result<Sent, Error> {
         let core = self.core();
         core.check_length(body.len())?;
+        body.share();
+        let body = &*body;
         // What is shared is written from where it is in any case.
         let borrowed = (!body.is_shared()).then(|| body.as_bytes());
         let mut shared = core.lock_to_send();

@@ -107,7 +107,7 @@ impl Hub {
     /// At the memory budget the longest queues give way, as far as what is oldest there was
     /// published: they are those of the slowest peers, or of peers that went away.
     pub(super) fn relieve_memory(&mut self, len: usize) {
-        while self.is_over_budget(len) {
+        while self.may_give_way && self.is_over_budget(len) {
             let before = self.queued_bytes;
             let enough = before.saturating_sub(self.config.memory_budget / RELIEF);
             for (bytes, queue) in self.longest_queues() {
@@ -120,9 +120,8 @@ impl Hub {
                     break;
                 }
             }
-            if self.queued_bytes == before {
-                return;
-            }
+            // Who sends as fast as it can into full queues must not search all of them each time.
+            self.may_give_way = self.queued_bytes < before;
         }
     }
 

@@ -283,6 +283,7 @@ impl Hub {
 
     pub(super) fn wait_again(&mut self, target: Option<Identity>, item: Item) {
         self.queued_bytes += item.memory();
+        self.may_give_way |= item.whose == Whose::Published;
         match target {
             None => self.router.waiting.push_front(item),
             Some(identity) => {

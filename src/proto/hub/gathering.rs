@@ -272,6 +272,7 @@ impl Hub {
             false => FULL,
         };
         self.gathered.links = links;
+        self.may_give_way |= audience == Audience::Everyone;
         if self.gathered.audience != audience {
             self.gathered.audience = audience;
             self.gathered.lately = 0;

@@ -72,6 +72,8 @@ pub(crate) struct Hub {
     gathered: Gathered,
     /// The latest message was published.
     publishes: bool,
+    /// Something was published or has left since nothing was found that may give way.
+    may_give_way: bool,
     /// Links that the keeper should write.
     dirty: VecDeque<LinkId>,
     /// When a write last ended, or a message of a burst was queued.
@@ -177,6 +179,7 @@ impl Hub {
             ledger,
             gathered: Gathered::default(),
             publishes: false,
+            may_give_way: false,
             dirty: VecDeque::new(),
             busy_until: now,
             freed: (0, 0),

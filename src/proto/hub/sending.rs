@@ -331,6 +331,7 @@ impl Hub {
             return;
         };
         let grown = link.outbox.push(id, whose, payload);
+        self.may_give_way |= whose == Whose::Published;
         self.queued_bytes += grown;
         let Some((id, entry)) = id.and_then(|id| Some((id, self.ledger.get(id)?))) else {
             return;

@@ -143,9 +143,12 @@ impl Hub {
         if left.messages > left.untracked {
             self.refill(id);
         }
-        if left.messages > 0 && self.gathered.is_missed_by(id) {
-            // It has room again.
-            self.settle();
+        if left.messages > 0 {
+            self.may_give_way = true;
+            if self.gathered.is_missed_by(id) {
+                // It has room again.
+                self.settle();
+            }
         }
         self.busy_until = now;
         if is_long && !was_drained && !self.publishes {

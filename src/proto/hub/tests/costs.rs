@@ -166,6 +166,23 @@ fn a_publish_at_the_memory_budget_costs_no_search_for_each_peer() {
 }
 
 #[test]
+fn a_publish_into_memory_that_is_full_of_what_was_sent_costs_no_search_each_time() {
+    let mut bare = Bare::new(round_robin().memory_budget(40_000_000));
+    for number in 0..1_000 {
+        bare.up(number);
+    }
+    while bare.hub.send(&[7; 10_000].into()).is_ok() {}
+    let mut publish = || {
+        bare.hub
+            .publish(&[7; 100_000].into())
+            .expect("it never waits")
+    };
+    while publish().queued > 0 {}
+    let took = worked(|| (0..50).for_each(|_| assert_eq!(publish().queued, 0)));
+    assert!(took < millis(100), "{took:?}");
+}
+
+#[test]
 fn many_that_are_due_in_a_row_are_looked_at_together() {
     let mut bare = Bare::new(round_robin());
     for number in 0..1_000 {
