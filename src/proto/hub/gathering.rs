@@ -63,20 +63,20 @@ pub(super) struct Gathered {
     messages: usize,
     links: Vec<LinkId>,
     /// Those who have no room, in order: they count as absent until they have some.
-    full: Vec<LinkId>,
+    pub(super) full: Vec<LinkId>,
     /// How many more messages and bytes every outbox has room for.
     room: (usize, usize),
     /// So many bytes of them are enough to be written.
     enough: usize,
     audience: Audience,
     /// The peers that the last message was for which named any.
-    named: Vec<Identity>,
+    pub(super) named: Vec<Identity>,
     /// The part of their outboxes that they may take.
-    percent: u8,
+    pub(super) percent: u8,
     /// So many turns of the keeper are for what several outboxes got at once.
     going_out: usize,
     /// Messages that these peers got at once lately, if they are several.
-    lately: usize,
+    pub(super) lately: usize,
 }
 
 impl Gathered {
@@ -221,31 +221,6 @@ impl Hub {
             queued,
             dropped,
         }
-    }
-
-    /// The same for peers that were named before as they are now. Who is named differently each
-    /// time gains nothing from being gathered for.
-    pub(super) fn gather_named(
-        &mut self,
-        named: &[Identity],
-        percent: u8,
-        body: &[u8],
-    ) -> Option<Sent> {
-        if self.gathered.named != named || self.gathered.percent != percent {
-            self.settle();
-            self.gathered.named.clear();
-            self.gathered.named.extend_from_slice(named);
-            self.gathered.percent = percent;
-            self.gathered.lately = 0;
-            return None;
-        }
-        self.gather(Audience::Named, body)
-    }
-
-    /// The peers that were named and have no room for what is gathered.
-    pub(super) fn missed(&self) -> Vec<Identity> {
-        let full = self.gathered.full.iter();
-        full.filter_map(|id| self.peer_of(*id)).collect()
     }
 
     /// Finds out whom the next messages are for, and how many of them. The first takes `len` bytes.

@@ -3,7 +3,8 @@
 use crate::message::Identity;
 use crate::payload::Payload;
 use crate::proto::hub::Hub;
-use crate::proto::hub::sending::shared_if_large;
+use crate::proto::hub::gathering::Audience;
+use crate::proto::hub::sending::{Sent, shared_if_large};
 use crate::proto::link::LinkId;
 use crate::proto::whose::Whose;
 
@@ -53,6 +54,26 @@ impl Hub {
             }
         }
         cast
+    }
+
+    /// Gathers for peers that were named before as they are now. Who is named differently each
+    /// time gains nothing from being gathered for.
+    fn gather_named(&mut self, named: &[Identity], percent: u8, body: &[u8]) -> Option<Sent> {
+        if self.gathered.named != named || self.gathered.percent != percent {
+            self.settle();
+            self.gathered.named.clear();
+            self.gathered.named.extend_from_slice(named);
+            self.gathered.percent = percent;
+            self.gathered.lately = 0;
+            return None;
+        }
+        self.gather(Audience::Named, body)
+    }
+
+    /// The peers that were named and have no room for what is gathered.
+    fn missed(&self) -> Vec<Identity> {
+        let full = self.gathered.full.iter();
+        full.filter_map(|id| self.peer_of(*id)).collect()
     }
 
     fn link_with_room(&self, peer: Identity, percent: u8, len: usize) -> Option<LinkId> {
