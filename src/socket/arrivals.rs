@@ -29,7 +29,8 @@ const TOGETHER: usize = 32;
 pub enum Arrival {
     /// A peer is connected, in a session of its own; its messages follow.
     Up(Session),
-    /// A message.
+    /// A message. Where two sockets connect to each other at once, one of the two connections gives
+    /// way, and what was read of it before comes without an [`Up`](Arrival::Up) of its own.
     Message(Message),
     /// A session has ended, and its last message was before this. One that came and went before
     /// anybody looked is told of neither way.

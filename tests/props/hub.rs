@@ -290,22 +290,22 @@ impl World {
     fn check_order(&self) {
         let stayed = self.hub.stats().peers_down == 0;
         for peer in 0..PEERS {
-            let is_direct = |number: &u64| self.direct.contains_key(number);
-            let is_published = |number: &u64| self.published.contains(number);
-            let kinds: [(bool, &dyn Fn(&u64) -> bool); 3] = [
-                (true, &is_direct),
-                (true, &is_published),
-                (stayed, &|number| {
-                    !is_direct(number) && !is_published(number)
-                }),
-            ];
-            for (keeps_order, is_of_kind) in kinds {
-                let mine = self.delivered.iter().filter(|(to, _)| *to == peer);
-                let numbers = mine.map(|(_, number)| *number).filter(is_of_kind);
-                let numbers: Vec<u64> = numbers.collect();
-                let is_kept = numbers.is_sorted_by(|a, b| a < b);
-                assert!(is_kept || !keeps_order, "{peer}: {numbers:?}");
-            }
+            let mine = self.delivered.iter().filter(|(to, _)| *to == peer);
+            let numbers = mine.map(|(_, number)| *number);
+            let (direct, rest): (Vec<u64>, Vec<u64>) =
+                numbers.partition(|number| self.direct.contains_key(number));
+            let (published, in_turn): (Vec<u64>, Vec<u64>) = rest
+                .into_iter()
+                .partition(|number| self.published.contains(number));
+            assert!(direct.is_sorted_by(|a, b| a < b), "{peer}: {direct:?}");
+            assert!(
+                published.is_sorted_by(|a, b| a < b),
+                "{peer}: {published:?}"
+            );
+            assert!(
+                !stayed || in_turn.is_sorted_by(|a, b| a < b),
+                "{peer}: {in_turn:?}"
+            );
         }
     }
 
