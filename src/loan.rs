@@ -61,9 +61,11 @@ impl<R> Loan<R> {
         self.place = Place::Returned(reader);
     }
 
-    /// It does not come back.
+    /// If somebody has it, it does not come back.
     pub(crate) fn lose(&mut self) {
-        self.place = Place::Lost;
+        if let Place::Lent = self.place {
+            self.place = Place::Lost;
+        }
     }
 
     /// For its own thread: what came back, and what was on offer all the time since `offers`.

@@ -170,7 +170,11 @@ impl Queue {
     }
 
     pub(crate) fn take(&self, client: &Client, deadline: Option<Instant>) -> Result<Note, Error> {
-        client.wait_for_news(deadline, || self.poll())?
+        let taken = client.wait_for_news(deadline, || self.poll());
+        if taken.is_err() {
+            self.lock().sleepers.remove();
+        }
+        taken?
     }
 
     /// A message, or that there will be none; the calling thread is woken when there may be.

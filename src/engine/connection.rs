@@ -4,7 +4,6 @@ mod borrowed;
 
 use std::io;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,9 +60,8 @@ impl Core {
     /// The hook for new streams looks at one.
     pub(crate) fn show(&self, stream: &Stream) {
         if let Some((hook, system)) = self.config.on_stream.as_ref().zip(stream.system()) {
-            held::assert_none("a hook");
             // A hook that panics has set what it has set.
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(system)));
+            held::run_outside("a hook", || hook(system));
         }
     }
 }
@@ -137,11 +135,10 @@ impl Reader {
             return true;
         };
         let candidate = core.lock().hub.candidate(self.id, identity);
-        // A hook that panics says no; the panic is its own and ends there.
         candidate.is_some_and(|mut candidate| {
             candidate.credentials = self.stream.credentials();
-            held::assert_none("a hook");
-            catch_unwind(AssertUnwindSafe(|| hook(&candidate))).unwrap_or(false)
+            // A hook that panics says no.
+            held::run_outside("a hook", move || hook(&candidate)).unwrap_or(false)
         })
     }
 

@@ -83,11 +83,10 @@ impl Core {
     /// Panics where a test has planted it.
     #[cfg(test)]
     pub(crate) fn stumble(&self, place: &'static str) {
-        let planted = self.planted.lock().expect("nothing else panics").take();
-        match planted {
-            Some(planted) if planted == place => panic!("planted: {place}"),
-            other => *self.planted.lock().expect("nothing else panics") = other,
-        }
+        let mut planted = self.planted.lock().expect("nothing panics with it held");
+        let is_here = planted.take_if(|planted| *planted == place).is_some();
+        drop(planted);
+        assert!(!is_here, "planted: {place}");
     }
 
     #[cfg(not(test))]

@@ -269,6 +269,7 @@ impl Inbox {
         if self.back.is_poisoned() {
             self.back().lanes = Lanes::new(config);
         }
+        self.lose_reader();
         self.close();
     }
 

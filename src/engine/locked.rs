@@ -1,8 +1,9 @@
 //! Locked: the hub's lock, held, and what is done when it is let go of.
 
+use std::mem;
 use std::net::Shutdown;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::engine::core::{Core, Shared};
 use crate::engine::signals::Signal;
 use crate::event::Cause;
-use crate::held::Held;
+use crate::held::{self, Held};
 use crate::proto::hub::Shut;
 use crate::transport::Stream;
 
@@ -50,7 +51,10 @@ impl<'a> Locked<'a> {
     /// Lets go of it where the hub has asked for nothing that cannot wait for the next.
     #[inline(always)]
     pub(super) fn let_go(mut self) {
-        drop(self.guard.take());
+        let guard = self.guard.take();
+        // What is left has nothing to do, and would be a call for each message.
+        mem::forget(self);
+        drop(guard);
     }
 
     /// Our own code has panicked with the lock held.
@@ -112,6 +116,7 @@ impl<'a> Locked<'a> {
         let Some(effects) = shared.hub.take_effects() else {
             return Errands::default();
         };
+        core.stumble("settler");
         for (id, how) in &effects.shutdowns {
             let peer = shared.hub.peer_of(*id).filter(|_| *how == Shut::Both);
             peer.inspect(|peer| core.inbox.end_lane(*peer));
@@ -152,12 +157,14 @@ impl<'a> Locked<'a> {
 impl Deref for Locked<'_> {
     type Target = Shared;
 
+    #[inline(always)]
     fn deref(&self) -> &Shared {
         &self.guard.as_ref().expect("held until dropped").0
     }
 }
 
 impl DerefMut for Locked<'_> {
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut Shared {
         &mut self.guard.as_mut().expect("held until dropped").0
     }
@@ -171,9 +178,16 @@ impl Drop for Locked<'_> {
         }
         // Most calls leave nothing to do.
         if guard.is_some_and(|(shared, _)| shared.hub.has_effects()) {
-            let errands = self.settle();
-            drop(self.guard.take());
-            errands.run();
+            match catch_unwind(AssertUnwindSafe(|| self.settle())) {
+                Ok(errands) => {
+                    drop(self.guard.take());
+                    errands.run();
+                }
+                Err(panic) => {
+                    self.fail();
+                    resume_unwind(panic);
+                }
+            }
         }
     }
 }
@@ -186,8 +200,7 @@ impl Errands {
     fn run(self) {
         shut_down(self.shutdowns);
         for error in self.lost {
-            // The panics of the program's own code end there.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(error)));
+            held::run_outside("an error's end", || drop(error));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Teller: the thread that tells the program's hook what happens, where there is one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::engine::core::{Core, Life};
@@ -31,9 +30,8 @@ impl Core {
             self.stumble("hook");
             if let Some(event) = shared.hub.poll_hooked() {
                 drop(shared);
-                held::assert_none("a hook");
-                // A hook that panics has been told; the panic is its own and ends there.
-                let _ = catch_unwind(AssertUnwindSafe(move || hook(&event)));
+                // A hook that panics has been told.
+                held::run_outside("a hook", move || hook(&event));
                 shared = self.lock();
                 continue;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
+use std::thread::{self, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -31,6 +31,8 @@ pub(crate) struct Turns {
 #[derive(Default)]
 struct Turn {
     is_led: bool,
+    /// Who began to lead last.
+    leader: Option<ThreadId>,
     /// The place to which the lead was handed, until its thread is awake.
     heir: Option<u64>,
     /// How often somebody began to lead: a thread that serves sees by it whether others do.
@@ -52,7 +54,7 @@ impl Turns {
     /// The lead, if it is free.
     pub(crate) fn try_lead(&self) -> Option<Lead<'_>> {
         let mut turn = self.lock();
-        (!turn.is_led).then(|| self.lead(&mut turn))
+        (!turn.is_led).then(|| self.lead(&mut turn, false))
     }
 
     /// Waits for the lead, or for what `is_there` gives, until the deadline.
@@ -115,11 +117,15 @@ impl Turns {
         }
     }
 
-    fn lead(&self, turn: &mut Turn) -> Lead<'_> {
+    fn lead(&self, turn: &mut Turn, is_handed: bool) -> Lead<'_> {
         turn.is_led = true;
+        turn.leader = Some(thread::current().id());
         turn.heir = None;
         turn.leads += 1;
-        Lead { turns: self }
+        Lead {
+            turns: self,
+            is_handed,
+        }
     }
 
     fn leave(&self, mut turn: MutexGuard<'_, Turn>) {
@@ -181,11 +187,14 @@ impl<'a> Place<'a> {
             Role::Serve => !turn.is_led && *seen == Some(turn.leads),
             Role::Wait => false,
         };
-        if is_free || turn.heir == Some(self.number) {
-            return Ok(Some(self.turns.lead(&mut turn)));
+        let is_heir = turn.heir == Some(self.number);
+        if is_free || is_heir {
+            return Ok(Some(self.turns.lead(&mut turn, is_heir)));
         }
-        // A leader that closes the socket may wait for the thread that serves.
-        if turn.is_closed && (!turn.is_led || self.role == Role::Serve) {
+        // A leader that closes the socket may wait for the thread that serves, or has come here
+        // itself.
+        let is_leader = turn.leader == Some(thread::current().id());
+        if turn.is_closed && (!turn.is_led || is_leader || self.role == Role::Serve) {
             return Err(Error::Closed);
         }
         *seen = Some(turn.leads);
@@ -208,6 +217,8 @@ impl Drop for Place<'_> {
 /// The right to receive, for as long as it is kept: a panic gives it up as well.
 pub(crate) struct Lead<'a> {
     turns: &'a Turns,
+    /// Who had it before had no use for it.
+    pub(crate) is_handed: bool,
 }
 
 impl Lead<'_> {

@@ -50,8 +50,11 @@ impl Core {
             return (shared, Written::Broken);
         };
         drop(shared);
-        let (took, written) = self.watched(|| write_chunk(&stream, &mut chunk, lent, limit));
-        chunk.keep(lent);
+        let (took, written) = self.watched(|| {
+            let outcome = write_chunk(&stream, &mut chunk, lent, limit);
+            chunk.keep(lent);
+            outcome
+        });
         // It may be the last of its stream: not under the lock.
         drop(stream);
         self.bring_back(self.lock(), id, chunk, took, written)

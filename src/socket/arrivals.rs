@@ -160,7 +160,7 @@ impl Arrivals {
 
     /// Waits until `is_there` gives something, and leads if nobody else does: then `handle` gets what
     /// arrives. Answers [`Error::Timeout`] at the deadline, and [`Error::Closed`] when the socket is
-    /// closed and what had arrived is handled.
+    /// closed and, where callers lead, what had arrived is handled.
     pub fn recv_until<T>(
         &self,
         deadline: Option<Instant>,
@@ -185,7 +185,9 @@ impl Arrivals {
 
     /// As [`recv_until`](Arrivals::recv_until), for a thread that is in no hurry: it leads while
     /// nobody else wants to, and leaves the lead to callers that come back within 2 ms. It calls
-    /// `is_there` when it has handled what is there, 32 arrivals at most, and when it is unparked.
+    /// `is_there` when it has handled what is there, 32 arrivals at most, and when it is unparked
+    /// while another thread leads. So what it waits for is made by `handle`; from elsewhere, a close
+    /// ends it.
     pub fn serve_until<T>(
         &self,
         mut is_there: impl FnMut() -> Option<T>,
@@ -194,23 +196,28 @@ impl Arrivals {
         let turns = &self.core.inbox.turns;
         let mut free = turns.try_lead();
         loop {
-            let _lead = match free.take() {
+            let lead = match free.take() {
                 Some(lead) => lead,
                 None => match turns.wait(Role::Serve, None, &mut is_there)? {
                     Waited::There(it) => return Ok(it),
                     Waited::Lead(lead) => lead,
                 },
             };
+            // Nothing came to whoever handed it over, and nothing would again.
+            let mut has_use = !lead.is_handed;
             loop {
                 let is_idle = self.handle_many(&mut handle)?;
                 // Asked before anybody is woken, who might be gone then.
-                let gives_way = is_idle && turns.is_wanted();
+                let gives_way = is_idle && has_use && turns.is_wanted();
                 if let Some(it) = is_there() {
                     return Ok(it);
                 }
                 match is_idle {
                     _ if gives_way => break,
-                    true => handle(self.take(None)?),
+                    true => {
+                        handle(self.take(None)?);
+                        has_use = true;
+                    }
                     false => {}
                 }
             }

@@ -5,7 +5,6 @@ mod tests;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -82,9 +81,8 @@ impl Stream {
 
     pub(super) fn credentials(&self) -> Option<Credentials> {
         let duplex = self.duplex.get()?;
-        held::assert_none("a stream's code");
         // One that panics knows nothing.
-        catch_unwind(AssertUnwindSafe(|| duplex.credentials())).unwrap_or(None)
+        held::run_outside("a stream's code", || duplex.credentials()).flatten()
     }
 
     /// As [`Stream::read`](super::Stream::read).
@@ -211,19 +209,15 @@ impl Stream {
 
     fn tell(&self, how: Shutdown) {
         if let Some(duplex) = self.duplex.get() {
-            held::assert_none("a stream's code");
-            // The panics of the program's own code end there.
-            let _ = catch_unwind(AssertUnwindSafe(|| duplex.shutdown(how)));
+            held::run_outside("a stream's code", || duplex.shutdown(how));
         }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        held::assert_none("a stream's end");
         let duplex = self.duplex.take();
-        // The panics of the program's own code end there.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(duplex)));
+        held::run_outside("a stream's end", || drop(duplex));
     }
 }
 
@@ -242,11 +236,9 @@ impl Write for &Stream {
     }
 }
 
-/// The panics of the program's own code are its own, and end there.
 fn guard<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    held::assert_none("a stream's code");
-    let result = catch_unwind(AssertUnwindSafe(call));
-    result.unwrap_or_else(|_| Err(io::Error::other("the stream's own code panicked")))
+    let result = held::run_outside("a stream's code", call);
+    result.unwrap_or_else(|| Err(io::Error::other("the stream's own code panicked")))
 }
 
 fn is_pause(error: &io::Error) -> bool {

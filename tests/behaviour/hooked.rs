@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use jackfield::{Event, Pauses, Socket};
+use jackfield::{Event, Limit, Pauses, Socket};
 
 use crate::support::{
     SLACK, Transport, await_event, await_no_peers, await_peers, bound, connected, eventually,
@@ -53,6 +53,24 @@ fn a_hook_is_told_what_a_close_brings_before_it_returns() {
     socket.close_within(SLACK);
     assert_eq!(told.try_iter().last(), Some(true));
     peer.close();
+}
+
+#[test]
+fn a_hook_is_told_the_last_drops_of_a_close() {
+    let (tells, told) = mpsc::channel();
+    let tell = move |event: &Event| tells.send(format!("{event:?}")).expect("it is read");
+    let outbox = Limit {
+        messages: 1,
+        bytes: 1 << 20,
+    };
+    let socket = socket(quick().outbox(outbox).on_event(tell));
+    for _ in 0..5 {
+        socket.publish("news").expect("nobody is there");
+    }
+    socket.close_within(Duration::ZERO);
+    let read: Vec<String> = socket.events().map(|event| format!("{event:?}")).collect();
+    assert_eq!(read.len(), 1, "{read:?}");
+    assert_eq!(told.try_iter().collect::<Vec<String>>(), read);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, Thread, ThreadId};
@@ -29,6 +29,8 @@ on_every_transport!(
     a_caller_hears_its_own_answer_beside_a_thread_that_serves,
     one_that_only_waits_is_served_at_once,
     a_leader_that_closes_may_wait_for_the_thread_that_serves,
+    where_nothing_comes_nobody_looks_for_long,
+    a_leader_that_waits_in_handle_ends_with_its_socket,
 );
 
 /// What came, by its text, and who waits for what.
@@ -398,4 +400,53 @@ fn a_leader_that_closes_may_wait_for_the_thread_that_serves(on: Transport) {
     let (left, took) = timed(|| leading.join().expect("no panic"));
     assert!(matches!(left, Err(Error::Closed)), "{left:?}");
     assert!(took < SLACK / 2, "{took:?}");
+}
+
+fn where_nothing_comes_nobody_looks_for_long(on: Transport) {
+    let (shared, other) = Shared::pair(on);
+    let looks = Arc::new(AtomicUsize::new(0));
+    let (own, count) = (shared.clone(), looks.clone());
+    let serving = thread::spawn(move || {
+        let look = || {
+            count.fetch_add(1, Ordering::SeqCst);
+            None::<()>
+        };
+        own.arrivals
+            .serve_until(look, |arrival| own.handle(arrival))
+    });
+    let calling = waiting(&shared, "answer");
+    let mut last = (usize::MAX, Instant::now());
+    eventually("it looks no more", || {
+        let now = looks.load(Ordering::SeqCst);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        now > 0 && last.1.elapsed() > Duration::from_millis(500)
+    });
+    send(&other, "answer");
+    calling.join().expect("no panic").expect("it came");
+    shared.socket.close();
+    let served = serving.join().expect("no panic");
+    assert!(matches!(served, Err(Error::Closed)), "{served:?}");
+}
+
+fn a_leader_that_waits_in_handle_ends_with_its_socket(on: Transport) {
+    let (shared, other) = Shared::pair(on);
+    let (own, (enters, entered)) = (shared.clone(), mpsc::channel());
+    let leading = thread::spawn(move || {
+        let handle = |arrival| {
+            if let Arrival::Message(_) = arrival {
+                enters.send(()).ok();
+                let nested = own.arrivals.recv_until(None, || None::<()>, drop);
+                assert!(matches!(nested, Err(Error::Closed)), "{nested:?}");
+            }
+        };
+        own.arrivals.recv_until(None, || None::<()>, handle)
+    });
+    send(&other, "come");
+    entered.recv_timeout(SLACK).expect("it leads");
+    shared.socket.close();
+    eventually("it ends", || leading.is_finished());
+    let left = leading.join().expect("no panic");
+    assert!(matches!(left, Err(Error::Closed)), "{left:?}");
 }

@@ -113,7 +113,13 @@ impl Client {
         };
         let is_said = messages.iter().all(|message| say(message).is_ok());
         let mut state = self.lock();
-        state.owes_restore |= !is_said && to.is_none();
+        if !is_said && to.is_none() {
+            // The broker may have come back while we spoke.
+            match state.peers.is_empty() {
+                true => state.owes_restore = true,
+                false => state.make_restore_due(),
+            }
+        }
         let is_gone = |id: &&Id| !state.subscriptions.contains_key(*id);
         let unwanted: Vec<Id> = patterns.iter().filter(is_gone).copied().collect();
         let is_gone = |id: &&Id| !state.services.contains_key(*id);

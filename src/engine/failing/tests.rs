@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::Life;
+use crate::engine::signals::Signal;
 use crate::{Config, Error, Event, Pauses, Socket, recv_any};
 
 const SLACK: Duration = Duration::from_secs(20);
@@ -185,7 +186,11 @@ fn a_close_that_waits_ends_with_its_socket() {
     });
     eventually(|| victim.socket.core().lock().life == Life::Closing);
     victim.plant("keeper");
-    let _another = TcpStream::connect(victim.here.trim_start_matches("tcp://")).unwrap();
+    eventually(|| {
+        let core = victim.socket.core();
+        core.wake(&mut core.lock(), Signal::Keeper);
+        core.lock().life == Life::Closed
+    });
     assert!(closing.join().unwrap() < SLACK);
     victim.assert_failed("keeper");
 }
@@ -238,6 +243,18 @@ fn a_panic_under_the_lock_in_a_send_ends_its_socket() {
     victim.plant("sender");
     let sent = catch_unwind(AssertUnwindSafe(|| victim.socket.send("hello")));
     assert!(sent.is_err(), "the panic goes on");
+    victim.assert_failed("application");
+}
+
+/// Row 41: the lock is about to be let go of.
+#[test]
+fn a_panic_in_what_a_send_leaves_to_do_ends_its_socket() {
+    let victim = Victim::new();
+    let _peer = victim.peer();
+    victim.plant("settler");
+    let sent = catch_unwind(AssertUnwindSafe(|| victim.socket.try_send("hello")));
+    assert!(sent.is_err(), "the panic goes on");
+    assert_eq!(victim.socket.core().lock().life, Life::Closed);
     victim.assert_failed("application");
 }
 

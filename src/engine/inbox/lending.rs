@@ -53,7 +53,7 @@ impl Inbox {
         self.hand_back(&mut self.back(), reader);
     }
 
-    /// Whoever had borrowed it has panicked.
+    /// Whoever has borrowed it has panicked, or the socket has failed.
     pub(crate) fn lose_reader(&self) {
         self.back().loan.lose();
         self.returned.notify_one();

@@ -83,6 +83,8 @@ impl Hub {
             }
             Closing::Leaving { .. } | Closing::Over => {
                 self.end_all(now);
+                // While somebody is there to be told.
+                self.tell_drops();
                 self.closing = Some(Closing::Over);
                 CloseStep::Over
             }
