@@ -404,6 +404,7 @@ fn a_leader_that_closes_may_wait_for_the_thread_that_serves(on: Transport) {
 
 fn where_nothing_comes_nobody_looks_for_long(on: Transport) {
     let (shared, other) = Shared::pair(on);
+    let calling = ["one", "two"].map(|answer| (answer, waiting(&shared, answer)));
     let looks = Arc::new(AtomicUsize::new(0));
     let (own, count) = (shared.clone(), looks.clone());
     let serving = thread::spawn(move || {
@@ -414,7 +415,6 @@ fn where_nothing_comes_nobody_looks_for_long(on: Transport) {
         own.arrivals
             .serve_until(look, |arrival| own.handle(arrival))
     });
-    let calling = waiting(&shared, "answer");
     let mut last = (usize::MAX, Instant::now());
     eventually("it looks no more", || {
         let now = looks.load(Ordering::SeqCst);
@@ -423,8 +423,10 @@ fn where_nothing_comes_nobody_looks_for_long(on: Transport) {
         }
         now > 0 && last.1.elapsed() > Duration::from_millis(500)
     });
-    send(&other, "answer");
-    calling.join().expect("no panic").expect("it came");
+    for (answer, caller) in calling {
+        send(&other, answer);
+        caller.join().expect("no panic").expect("it came");
+    }
     shared.socket.close();
     let served = serving.join().expect("no panic");
     assert!(matches!(served, Err(Error::Closed)), "{served:?}");
