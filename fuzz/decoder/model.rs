@@ -40,17 +40,18 @@ pub(crate) fn read(bytes: &[u8], max_message: u32) -> Meaning {
 
 /// Where the HELLO at the front of `bytes` ends, if it is all there.
 fn read_hello(bytes: &[u8], meaning: &mut Meaning) -> Result<Option<usize>, Violation> {
-    let Some(length) = bytes.first_chunk::<4>() else {
-        return Ok(None);
-    };
-    let length = u32::from_be_bytes(*length);
-    if !(18..=60).contains(&length) || bytes.get(4).is_some_and(|kind| *kind != 1) {
+    // Each byte is judged as it comes.
+    let good = [0..=0, 0..=0, 0..=0, 18..=60, 1..=1];
+    let mut front = bytes.iter().zip(good);
+    if front.any(|(byte, good)| !good.contains(byte)) {
         return Err(Violation::BadHello);
     }
     if let Some(version) = bytes.get(5).filter(|version| **version != 1) {
         return Err(Violation::Version(*version));
     }
-    let end = 4 + length as usize;
+    let Some(end) = bytes.get(3).map(|length| 4 + usize::from(*length)) else {
+        return Ok(None);
+    };
     if bytes.len() < end {
         return Ok(None);
     }

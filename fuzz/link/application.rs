@@ -170,6 +170,8 @@ impl Application {
         let one = (peer, id);
         let is_copy = self.in_hand.contains(&one);
         let is_done = self.done.get(&peer).is_some_and(|done| done.contains(&id));
+        // Memory is short: what is done may be forgotten, what is in hand is not.
+        let is_done = is_done && self.settings.memory_budget == 1 << 30;
         assert!(!remembers || !(is_copy || is_done), "a copy of {id:?}");
         self.in_hand.push_back(one);
     }

@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) is_sudden: bool,
     outbox: (usize, usize),
     pub(crate) max_message: usize,
-    memory_budget: usize,
+    pub(crate) memory_budget: usize,
     unacknowledged: Option<usize>,
     max_resends: u32,
     pub(crate) absent_peers: usize,
