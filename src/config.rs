@@ -252,7 +252,8 @@ impl Config {
 
     /// How often a message is sent again because its link ended or its peer gave it back, before it
     /// is handed back in [`Event::GaveUp`](crate::Event::GaveUp); default: 5. What is sent again to a
-    /// peer that is still at it does not count.
+    /// peer that is still at it does not count, nor does it when [`ack_within`](Config::ack_within) is
+    /// over, before the late peer gives it back or its link ends.
     pub fn max_resends(self, max_resends: u32) -> Config {
         Config {
             max_resends,

@@ -366,6 +366,7 @@ impl World {
         self.hub.check_counts();
         self.hub.check_bounds();
         self.hub.check_roster();
+        self.hub.check_returns();
         self.hub.check_peers();
         self.hub.check_slots();
         self.hub.check_deadlines();

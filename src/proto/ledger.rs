@@ -38,7 +38,7 @@ pub(crate) struct Ledger {
     resends: Resends,
     /// Whether late messages for anyone go to somebody else.
     hands_on: bool,
-    /// Messages that were given back and that nobody has.
+    /// Messages that were given back, that nobody has, and that anyone may have.
     given_back: usize,
     /// Sheets that were taken apart while their chunks were on their way. It is nearly always empty.
     torn: Vec<SheetId>,
@@ -252,8 +252,8 @@ impl Ledger {
     /// The same for a message that is on no sheet.
     pub(crate) fn handle_written(&mut self, now: Instant, link: LinkId, id: MessageId) {
         // A copy may leave with a link that has given the message back meanwhile.
-        let entry = self.get_mut(id).filter(|it| it.holder == Some(link));
-        if let Some(entry) = entry {
+        let awaits = |it: &&mut Entry| it.holder == Some(link) && !it.is_put_off();
+        if let Some(entry) = self.get_mut(id).filter(awaits) {
             entry.is_written = true;
             self.postpone(now, id);
         }
@@ -298,6 +298,7 @@ impl Ledger {
             if entry.is_written {
                 entry.lose(peer);
             }
+            entry.forgive();
             (entry.is_written, entry.run, entry.repeats) = (false, 0, 0);
         }
         held.into_iter().map(|age| self.id(age)).collect()

@@ -12,8 +12,10 @@ pub(crate) struct Router {
     next: usize,
     /// Messages for whoever comes.
     pub(crate) waiting: Waiting,
-    /// Messages that peers gave back, for others; those that somebody has again are passed over.
+    /// Messages that peers gave back, for others; those that are acknowledged are passed over.
     pub(crate) given_back: VecDeque<MessageId>,
+    /// The first of them, if no link could take it when it was last looked at, and none can since.
+    pub(crate) stuck: Option<MessageId>,
 }
 
 impl Router {
@@ -27,6 +29,7 @@ impl Router {
     }
 
     pub(crate) fn add(&mut self, link: LinkId) {
+        self.stuck = None;
         self.roster.push(link);
     }
 

@@ -258,6 +258,7 @@ impl World {
         node.hub.check_counts();
         node.hub.check_bounds();
         node.hub.check_roster();
+        node.hub.check_returns();
         node.hub.check_nothing_forgotten();
         if let Some(due) = node.hub.poll_timeout() {
             self.keep_by(index, due);

@@ -8,7 +8,7 @@ use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::timing::TOGETHER;
 use crate::proto::link::{LOOKS, Link, Phase};
-use crate::proto::peer::Item;
+use crate::proto::peer::{Item, Peer};
 use crate::proto::whose::Whose;
 
 impl Hub {
@@ -107,6 +107,18 @@ impl Hub {
         let dirty = self.links.iter().flatten().filter(|link| link.is_dirty);
         // The keeper may have one of them in hand.
         assert!(dirty.count() <= self.dirty_links() + 1, "for the keeper");
+    }
+
+    /// What is passed over for want of a peer has none, and who is late is there.
+    pub(crate) fn check_returns(&self) {
+        let mut roster = self.router.roster().iter();
+        assert!(!roster.any(|id| self.may_have_stuck(*id)), "stuck");
+        let has_link = |peer: &Peer| peer.link.is_some() || !peer.ending.is_empty();
+        let mut late = self.ledger.late();
+        assert!(
+            late.all(|late| self.peers.get(&late).is_some_and(has_link)),
+            "late, and not there"
+        );
     }
 
     /// The roster is the links that are up, and each peer has one of them at most.

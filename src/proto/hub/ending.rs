@@ -225,6 +225,10 @@ impl Hub {
             .flatten()
             .rev()
             .for_each(|id| self.take_back_tracked(id));
+        let peer = link.peer.filter(|_| self.config.ack_within.is_some());
+        if let Some(peer) = peer {
+            self.lose_late(peer);
+        }
         (written + halfway, in_session)
     }
 
@@ -328,6 +332,9 @@ impl Hub {
                 true if free > 0 => self.owe_room(),
                 _ => {}
             }
+        }
+        if let Some(link) = holder {
+            self.unstick(link);
         }
     }
 

@@ -56,6 +56,7 @@ impl Hub {
         if let Some(link) = self.link_mut(id).filter(|_| reading.has_answers()) {
             let was_overdue = std::mem::take(&mut link.is_overdue);
             self.effects.wake.room |= was_overdue;
+            self.unstick(id);
         }
         self.handle_acks(&reading.acks, peer);
         self.handle_nacks(&reading.nacks, peer);
@@ -213,11 +214,16 @@ impl Hub {
             return;
         };
         self.stats.acknowledged += 1;
+        self.let_go(id, &entry);
+    }
+
+    /// A message is out of the ledger, wherever it was.
+    pub(super) fn let_go(&mut self, id: MessageId, entry: &Entry) {
         match entry.holder {
             Some(_) => self.settle_with_holder(entry.holder, 1, entry.memory()),
             None if entry.is_given_back() => self.effects.wake.room = true,
             // It waits to be sent again, which is needless now.
-            None => self.stop_waiting(id, &entry),
+            None => self.stop_waiting(id, entry),
         }
     }
 

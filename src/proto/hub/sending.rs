@@ -297,6 +297,7 @@ impl Hub {
         self.queued_bytes -= freed;
         self.drop_messages(peer, reason, 1);
         self.effects.wake.room = true;
+        self.unstick(id);
         true
     }
 

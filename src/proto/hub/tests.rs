@@ -11,6 +11,7 @@ mod ending;
 mod gathering;
 mod handshake;
 mod joining;
+mod late;
 mod lending;
 mod liveness;
 mod overflow;

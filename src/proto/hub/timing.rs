@@ -177,7 +177,7 @@ impl Hub {
             is_any_late = true;
             match self.ledger.holder(id) {
                 Some(link) => self.resend(now, id, link),
-                None => self.handle_pause_over(now, id),
+                None => self.handle_pause_over(id),
             }
         }
         if is_any_late {

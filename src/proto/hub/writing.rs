@@ -250,7 +250,10 @@ impl Hub {
             Some((Phase::Ended, _)) => self.bury(id),
             Some((Phase::Leaving { .. }, true)) => self.end(id, DownReason::Closed),
             Some((Phase::Leaving { .. }, false)) => self.try_finish(id),
-            _ if self.router.has_waiting() => self.pump(),
+            _ if self.router.has_waiting() => {
+                self.unstick(id);
+                self.pump();
+            }
             _ => {}
         }
         self.mark_dirty(id);

@@ -26,12 +26,15 @@ pub(crate) struct Entry {
 pub(super) struct Past {
     /// The one identity that it is for; others are for whoever is next.
     target: Option<Identity>,
-    /// Links that ended after it was written to them, and peers that gave it back.
+    /// Links that ended after it was written to them, and times that it was given back. So many are
+    /// in the lists below at most, and each peer that is late.
     lost: u32,
     /// Who had it, the latest last.
     earlier: Vec<Identity>,
     /// Those of them that are not to have it again before a pause has passed.
     refused: Vec<Identity>,
+    /// Those that were late with it, are still connected, and have not given it back.
+    late: Vec<Identity>,
     /// It was given back, and neither has anybody got it since nor does it wait for a peer that is
     /// away.
     is_given_back: bool,
@@ -46,6 +49,18 @@ impl Past {
     fn remember(&mut self, peer: Identity) {
         self.earlier.retain(|earlier| *earlier != peer);
         self.earlier.push(peer);
+    }
+
+    fn refuse(&mut self, peer: Identity) {
+        if !self.refused.contains(&peer) {
+            self.refused.push(peer);
+        }
+    }
+
+    /// One delivery to `peer` came to nothing.
+    fn lose(&mut self, peer: Identity) {
+        self.lost += 1;
+        self.late.retain(|late| *late != peer);
     }
 }
 
@@ -82,7 +97,7 @@ impl Entry {
         self.past.as_ref()?.target
     }
 
-    /// Links that ended after it was written to them, and peers that gave it back.
+    /// Links that ended after it was written to them, and times that it was given back.
     pub(crate) fn lost(&self) -> u32 {
         self.past.as_ref().map_or(0, |past| past.lost)
     }
@@ -113,22 +128,50 @@ impl Entry {
         past.is_some_and(|past| past.refused.contains(&peer))
     }
 
+    /// The one that it is for gave it back, and is not to have it again before a pause has passed.
+    pub(super) fn is_put_off(&self) -> bool {
+        let target = self.target();
+        target.is_some_and(|target| self.has_refused(target))
+    }
+
+    pub(super) fn is_late_at(&self, peer: Identity) -> bool {
+        let past = self.past.as_ref();
+        past.is_some_and(|past| past.late.contains(&peer))
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn late(&self) -> impl Iterator<Item = Identity> {
+        let past = self.past.as_ref();
+        past.into_iter().flat_map(|past| past.late.iter().copied())
+    }
+
     /// Its link ended.
     pub(super) fn lose(&mut self, peer: Identity) {
         let past = self.past.get_or_insert_default();
-        past.lost += 1;
+        past.lose(peer);
         past.remember(peer);
-        past.refused.clear();
     }
 
-    /// Its holder gave it back, or is late with it.
+    /// Its holder gave it back, or is late with it. What is for one identity stays with that.
     pub(super) fn give_back(&mut self, peer: Identity, is_refused: bool) {
-        (self.holder, self.is_written, self.repeats) = (None, false, 0);
+        (self.is_written, self.repeats) = (false, 0);
         let past = self.past.get_or_insert_default();
-        past.lost += u32::from(is_refused);
+        match is_refused {
+            true => past.lose(peer),
+            false if past.late.contains(&peer) => {}
+            false => past.late.push(peer),
+        }
         past.remember(peer);
-        past.refused.push(peer);
-        past.is_given_back = true;
+        past.refuse(peer);
+        past.is_given_back = past.target.is_none();
+        self.holder = self.holder.filter(|_| !past.is_given_back);
+    }
+
+    /// A peer that was late with it gave it back.
+    pub(super) fn give_back_late(&mut self, peer: Identity) {
+        let past = self.past.get_or_insert_default();
+        past.lose(peer);
+        past.refuse(peer);
     }
 
     /// Everybody may have it again.

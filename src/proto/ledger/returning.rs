@@ -1,4 +1,4 @@
-//! Returning: messages that a peer gave back, or was late with, until another one has them.
+//! Returning: messages that a peer gave back, or was late with, and who may have them next.
 
 #[cfg(any(test, fuzzing))]
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use crate::proto::ledger::{Entry, Ledger};
 use crate::proto::link::LinkId;
 
 impl Ledger {
-    /// Messages that were given back and that nobody has.
+    /// Messages that were given back, that nobody has, and that anyone may have.
     pub(crate) fn given_back(&self) -> usize {
         self.given_back
     }
@@ -27,8 +27,9 @@ impl Ledger {
         of_sheet.or_else(|| self.get(id)?.holder)
     }
 
-    /// Nobody has the message any more: `peer` refused it, which counts, or is late with it. It is
-    /// due after the plain pause. Gives the memory that it takes.
+    /// `peer` refused the message that it has, which counts, or is late with it. It is due after the
+    /// plain pause. What is for that peer alone stays with it; any other message nobody has now.
+    /// Gives the memory that it takes, unless it never left or was refused already.
     pub(crate) fn give_back(
         &mut self,
         now: Instant,
@@ -37,12 +38,40 @@ impl Ledger {
         is_refused: bool,
     ) -> Option<usize> {
         self.single_out(id);
-        let entry = self.get_mut(id)?;
+        let entry = self.get_mut(id).filter(|entry| !entry.is_put_off())?;
         entry.give_back(peer, is_refused);
-        let memory = entry.memory();
-        self.given_back += 1;
+        let (memory, is_given_back) = (entry.memory(), entry.is_given_back());
+        self.given_back += usize::from(is_given_back);
         self.postpone(now, id);
         Some(memory)
+    }
+
+    /// `peer` was late with it, and has not given it back.
+    pub(crate) fn is_late_at(&self, id: MessageId, peer: Identity) -> bool {
+        self.get(id).is_some_and(|entry| entry.is_late_at(peer))
+    }
+
+    /// It does now.
+    pub(crate) fn give_back_late(&mut self, now: Instant, id: MessageId, peer: Identity) {
+        let Some(entry) = self.get_mut(id) else {
+            return;
+        };
+        entry.give_back_late(peer);
+        if entry.is_given_back() {
+            self.postpone(now, id);
+        }
+    }
+
+    /// A link of `peer` ended: with it what it was late with, which counts. Gives those.
+    pub(crate) fn lose_late(&mut self, peer: Identity) -> Vec<MessageId> {
+        let mut lost: Vec<u64> = Vec::new();
+        for (age, entry) in &mut self.entries {
+            if entry.is_late_at(peer) {
+                entry.lose(peer);
+                lost.push(*age);
+            }
+        }
+        lost.into_iter().map(|age| self.id(age)).collect()
     }
 
     /// The message gets an entry of its own, and its neighbours too.
@@ -65,8 +94,8 @@ impl Ledger {
         }
     }
 
-    /// A message that was given back waits for its peer from now on, or is on its way to one.
-    pub(crate) fn handle_placed(&mut self, id: MessageId) {
+    /// A message that was given back is on its way to a peer.
+    pub(super) fn handle_placed(&mut self, id: MessageId) {
         if self.get_mut(id).is_some_and(Entry::handle_placed) {
             self.given_back -= 1;
         }
@@ -79,14 +108,17 @@ impl Ledger {
         at.map(|at| self.torn.swap_remove(at)).is_some()
     }
 
-    /// Those of them that anyone may have are among these.
+    /// What was given back is among these.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn are_queued(&self, ids: &BTreeSet<MessageId>) -> bool {
         let mut entries = self.entries.iter();
-        entries.all(|(age, entry)| {
-            let is_anyones = entry.is_given_back() && entry.target().is_none();
-            !is_anyones || ids.contains(&self.id(*age))
-        })
+        entries.all(|(age, entry)| !entry.is_given_back() || ids.contains(&self.id(*age)))
+    }
+
+    /// Who is late with anything.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn late(&self) -> impl Iterator<Item = Identity> {
+        self.entries.values().flat_map(Entry::late)
     }
 
     /// Their number and the memory that they take, slowly.

@@ -1,4 +1,4 @@
-//! Messages that come back with a NACK, or are not acknowledged in time, and who gets them next.
+//! Messages that come back with a NACK, and who gets them next.
 
 use super::side::{Frame, Side, at_least_once, id, ids, millis, secs, texts, who};
 use crate::config::Config;
@@ -7,12 +7,12 @@ use crate::policy::Limit;
 use crate::proto::frame::MessageId;
 use crate::proto::link::LinkId;
 
-fn nack(side: &mut Side, link: LinkId, id: MessageId) {
+pub(super) fn nack(side: &mut Side, link: LinkId, id: MessageId) {
     side.read(link, &[Frame::Nack(id)]);
 }
 
 /// Links of peers 1 and 2, the first of which has a message.
-fn workers(config: Config) -> (Side, [LinkId; 2], MessageId) {
+pub(super) fn workers(config: Config) -> (Side, [LinkId; 2], MessageId) {
     let mut side = Side::new(config);
     let links = [1, 2].map(|n| side.up(who(n)));
     side.send_all(&["job"]);
@@ -70,6 +70,19 @@ fn what_nobody_takes_holds_the_others_up_for_one_pause_at_most() {
     assert!(side.write(one).is_empty() && side.write(two).is_empty());
     let frames = side.pass_alive(6, &[one, two]);
     assert_eq!(texts(&frames).len(), 2);
+}
+
+#[test]
+fn what_waits_for_room_with_the_only_other_peer_goes_there_with_its_next_ack() {
+    let (mut side, [one, two], job) = workers(at_least_once().unacknowledged(1));
+    side.send_all(&["next"]);
+    let next = ids(&side.write(two))[0];
+    nack(&mut side, one, job);
+    assert_eq!(side.hub.router.stuck, Some(job));
+    side.read(one, &[Frame::Heartbeat]);
+    assert_eq!(side.hub.router.stuck, Some(job), "nothing has changed");
+    side.read(two, &[Frame::Ack(next)]);
+    assert_eq!(ids(&side.write(two)), [job]);
 }
 
 #[test]
@@ -163,21 +176,81 @@ fn what_was_sent_to_one_peer_comes_to_it_again_after_the_pause() {
 }
 
 #[test]
-fn what_one_peer_gave_back_waits_for_room_there() {
-    let mut side = Side::new(at_least_once().unacknowledged(1));
+fn what_one_peer_gave_back_takes_up_its_room_there() {
+    let mut side = Side::new(at_least_once().unacknowledged(2));
+    let one = side.up(who(1));
+    for text in ["job", "next"] {
+        side.send_to(who(1), text).unwrap();
+    }
+    let [job, next] = ids(&side.write(one))[..] else {
+        panic!("two were sent");
+    };
+    nack(&mut side, one, job);
+    assert!(side.send_to(who(1), "other").is_err(), "it owes two");
+    side.read(one, &[Frame::Ack(next)]);
+    side.send_to(who(1), "other").unwrap();
+    assert_eq!(side.hub.link(one).unwrap().unacknowledged, 2);
+}
+
+/// Its sender always has something more for its peer, which acknowledges one after the other.
+#[test]
+fn what_was_sent_to_one_peer_and_given_back_is_not_overtaken_for_ever() {
+    let mut side = Side::new(at_least_once().unacknowledged(4));
     let one = side.up(who(1));
     side.send_to(who(1), "job").unwrap();
     let job = ids(&side.write(one))[0];
     nack(&mut side, one, job);
-    side.send_to(who(1), "next").unwrap();
-    let next = ids(&side.write(one))[0];
-    assert!(!ids(&side.pass_alive(6, &[one])).contains(&job));
-    side.read(one, &[Frame::Ack(next)]);
-    assert_eq!(ids(&side.pass_alive(6, &[one])), [job]);
+    let mut came = false;
+    for _ in 0..200 {
+        while side.send_to(who(1), "next").is_ok() {}
+        let got = ids(&side.write(one));
+        came |= got.contains(&job);
+        side.pass(millis(50));
+        for id in got {
+            side.read(one, &[Frame::Ack(id)]);
+            while side.send_to(who(1), "next").is_ok() {}
+        }
+    }
+    assert!(came, "two pauses have passed");
+}
+
+#[test]
+fn one_delivery_to_one_peer_counts_once() {
+    let mut side = Side::new(at_least_once().max_resends(1));
+    let one = side.up(who(1));
+    side.send_to(who(1), "job").unwrap();
+    let job = ids(&side.write(one))[0];
+    nack(&mut side, one, job);
+    nack(&mut side, one, job);
+    assert_eq!(side.hub.stats().stray_acks, 1, "it has been given back");
+    side.end(one, DownReason::Reset);
+    assert!(side.given_up().is_empty(), "it was lost once");
+    let again = side.up(who(1));
+    assert_eq!(ids(&side.write(again)), [job]);
+    nack(&mut side, again, job);
+    assert_eq!(side.given_up(), [(Some(who(1)), "job".to_string())]);
+    assert_eq!(side.hub.link(again).unwrap().unacknowledged, 0);
+}
+
+#[test]
+fn a_copy_that_follows_what_was_given_back_counts_when_it_was_written() {
+    for is_written in [false, true] {
+        let mut side = Side::new(at_least_once().max_resends(1));
+        let one = side.up(who(1));
+        side.send_to(who(1), "job").unwrap();
+        let job = ids(&side.write(one))[0];
+        nack(&mut side, one, job);
+        side.pass(millis(5_100));
+        if is_written {
+            assert_eq!(ids(&side.write(one)), [job]);
+        }
+        side.end(one, DownReason::Reset);
+        assert_eq!(side.given_up().len(), usize::from(is_written));
+    }
 }
 
 /// Enough of them for a sheet.
-fn burst(side: &mut Side, count: usize) {
+pub(super) fn burst(side: &mut Side, count: usize) {
     (0..count).for_each(|n| side.send_all(&[&format!("{n}")]));
 }
 
@@ -240,104 +313,46 @@ fn a_peer_that_gives_everything_back_is_not_sent_more_than_an_outbox_holds() {
     side.send_all(&["job"]);
 }
 
-fn in_time() -> Config {
-    at_least_once().ack_within(secs(1))
-}
-
-#[test]
-fn what_is_not_acknowledged_in_time_goes_to_another_peer_as_well() {
-    let (mut side, [one, two], job) = workers(in_time().max_resends(0));
-    side.pass(millis(900));
-    assert!(side.write(two).is_empty());
-    side.pass(millis(200));
-    assert_eq!(ids(&side.write(two)), [job]);
-    assert!(side.write(one).is_empty(), "it has it already");
-    assert!(side.given_up().is_empty(), "it does not count");
-}
-
-#[test]
-fn whoever_acknowledges_first_ends_it() {
-    for first in [0, 1] {
-        let (mut side, links, job) = workers(in_time());
-        side.pass(millis(1_100));
-        side.write(links[1]);
-        side.read(links[first], &[Frame::Ack(job)]);
-        let stats = side.hub.stats();
-        assert_eq!((stats.acknowledged, stats.waiting), (1, 0));
-        side.read(links[1 - first], &[Frame::Ack(job)]);
-        assert_eq!(side.hub.stats().stray_acks, 1);
-        assert!(texts(&side.pass_alive(9, &links)).is_empty());
+/// A socket of two peers, the first of which has given back as much as an outbox holds, all sent to
+/// it by its identity.
+fn with_one_that_gives_all_back() -> (Side, [LinkId; 2]) {
+    let mut side = Side::new(at_least_once().outbox(Limit {
+        messages: 10,
+        bytes: 10_000,
+    }));
+    let links = [1, 2].map(|n| side.up(who(n)));
+    for _ in 0..10 {
+        side.send_to(who(1), "job").unwrap();
+        let sent = ids(&side.write(links[0]));
+        nack(&mut side, links[0], sent[0]);
     }
+    (side, links)
 }
 
 #[test]
-fn a_peer_that_is_late_gets_nothing_new_before_it_answers() {
-    for answer in [Frame::Ack, Frame::Nack] {
-        let (mut side, [one, two], job) = workers(in_time());
-        side.pass(millis(1_100));
-        let copy = ids(&side.write(two));
-        side.read(two, &[Frame::Ack(copy[0])]);
-        burst(&mut side, 4);
-        assert_eq!(
-            (side.write(one).len(), texts(&side.write(two)).len()),
-            (0, 4)
-        );
-        assert!(side.send_to(who(1), "to it").is_err());
-        assert_eq!(
-            side.hub
-                .send_to_each(&[who(1)], 75, &b"to it".into())
-                .missed,
-            [who(1)]
-        );
-        side.read(one, &[answer(job)]);
-        side.send_to(who(1), "to it").unwrap();
-        assert_eq!(texts(&side.write(one)), ["to it"]);
-    }
-}
-
-#[test]
-fn where_nobody_else_can_take_it_a_late_message_stays_owed() {
-    let mut side = Side::new(in_time());
-    let one = side.up(who(1));
-    side.send_all(&["job"]);
-    let job = ids(&side.write(one))[0];
-    assert!(texts(&side.pass_alive(60, &[one])).is_empty());
-    assert_eq!(side.hub.stats().waiting, 1);
-    side.read(one, &[Frame::Ack(job)]);
-    assert_eq!(side.hub.stats().acknowledged, 1);
-}
-
-#[test]
-fn every_message_of_a_late_sheet_goes_to_the_other() {
-    let mut side = Side::new(in_time());
-    let one = side.up(who(1));
-    burst(&mut side, 100);
-    let sent = ids(&side.write(one));
-    let two = side.up(who(2));
-    side.pass(millis(1_100));
-    let mut moved = ids(&side.write(two));
-    moved.sort_unstable();
-    assert!(moved == sent);
-    side.read(one, &[Frame::Ack(sent[7])]);
-    assert_eq!(side.hub.stats().acknowledged, 1);
-}
-
-#[test]
-fn a_late_peer_that_leaves_has_nothing_more_to_do_with_it() {
-    let (mut side, [one, two], job) = workers(in_time());
-    side.pass(millis(1_100));
-    side.write(two);
+fn who_gives_back_what_was_sent_to_it_does_not_keep_others_from_being_sent_to() {
+    let (mut side, [one, two]) = with_one_that_gives_all_back();
+    side.send_to(who(2), "other").unwrap();
     side.end(one, DownReason::Reset);
-    side.read(two, &[Frame::Ack(job)]);
-    assert_eq!(side.hub.stats().acknowledged, 1);
+    side.send_to(who(2), "one more").unwrap();
+    assert_eq!(texts(&side.write(two)), ["other", "one more"]);
+    let again = side.up(who(1));
+    assert_eq!(ids(&side.write(again)).len(), 10);
 }
 
 #[test]
-fn what_is_sent_by_identity_is_sent_again_to_it_alone() {
-    let mut side = Side::new(in_time());
-    let [one, two] = [1, 2].map(|n| side.up(who(n)));
-    side.send_to(who(1), "job").unwrap();
-    let job = ids(&side.write(one));
-    assert_eq!(ids(&side.pass_alive(6, &[two, one])), job);
-    assert_eq!(side.hub.stats().resent, 1);
+fn what_was_acknowledged_does_not_pile_up_behind_what_waits() {
+    let mut side = Side::new(at_least_once());
+    let one = side.up(who(1));
+    for n in 0..1_000 {
+        side.send_all(&["job"]);
+        let id = ids(&side.write(one))[0];
+        nack(&mut side, one, id);
+        if n > 0 {
+            side.read(one, &[Frame::Ack(id)]);
+        }
+    }
+    assert_eq!(side.hub.ledger.given_back(), 1);
+    let queued = side.hub.router.given_back.len();
+    assert!(queued <= 100, "{queued} are queued");
 }
