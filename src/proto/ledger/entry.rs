@@ -145,11 +145,12 @@ impl Entry {
         past.into_iter().flat_map(|past| past.late.iter().copied())
     }
 
-    /// Its link ended.
+    /// A link of `peer` ended, which has it no more and may have it again.
     pub(super) fn lose(&mut self, peer: Identity) {
         let past = self.past.get_or_insert_default();
         past.lose(peer);
         past.remember(peer);
+        past.refused.retain(|refused| *refused != peer);
     }
 
     /// Its holder gave it back, or is late with it. What is for one identity stays with that.

@@ -154,6 +154,18 @@ fn a_job_that_all_give_back_late_is_given_up() {
 }
 
 #[test]
+fn a_late_worker_that_comes_anew_gets_it_at_once() {
+    let mut side = Side::new(in_time());
+    let one = side.up(who(1));
+    side.send_all(&["job"]);
+    let job = ids(&side.write(one));
+    side.pass(millis(1_100));
+    side.end(one, DownReason::Reset);
+    let again = side.up(who(1));
+    assert_eq!(ids(&side.write(again)), job);
+}
+
+#[test]
 fn what_is_given_back_late_counts_once_and_comes_back_after_the_pause() {
     let (mut side, [one, two], job) = workers(in_time().max_resends(1));
     side.pass(millis(1_100));
