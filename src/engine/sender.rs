@@ -27,8 +27,8 @@ impl Core {
         shared
     }
 
-    /// Offers the reader to whoever waits for what it reads, until it comes back or is not used, or is lost:
-    /// under the hub's lock, as a sender looks for it and falls asleep.
+    /// Offers the reader to whoever waits for what it reads, until it comes back, is not used or is
+    /// lost: under the hub's lock, as a sender looks for it and falls asleep.
     pub(crate) fn lend(&self, reader: Box<Reader>) -> Option<Box<Reader>> {
         let shared = self.lock();
         if shared.needs_acks() {

@@ -32,19 +32,24 @@ fn config() -> Config {
 
 impl Victim {
     fn new() -> Victim {
+        let mut victim = Victim::alone();
+        victim.block("wait_for_peers", |it| it.wait_for_peers(99, 5 * SLACK));
+        victim.block("recv_any", |it| recv_any(&[it], 5 * SLACK).map(drop));
+        victim
+    }
+
+    /// Nobody waits in it.
+    fn alone() -> Victim {
         let socket = Socket::new(config()).unwrap();
         let here = socket.bind("tcp://127.0.0.1:0").unwrap().to_string();
         let (ends, ended) = mpsc::channel();
-        let mut victim = Victim {
+        Victim {
             socket,
             here,
             ends,
             ended,
             blocked: 0,
-        };
-        victim.block("wait_for_peers", |it| it.wait_for_peers(99, 5 * SLACK));
-        victim.block("recv_any", |it| recv_any(&[it], 5 * SLACK).map(drop));
-        victim
+        }
     }
 
     /// Calls again and again, until it fails.
@@ -198,16 +203,7 @@ fn a_close_that_waits_ends_with_its_socket() {
 /// Row 41: the connection's own thread waits for the reader, which does not come back.
 #[test]
 fn a_borrower_that_panics_ends_its_socket() {
-    let socket = Socket::new(config()).unwrap();
-    let here = socket.bind("tcp://127.0.0.1:0").unwrap().to_string();
-    let (ends, ended) = mpsc::channel();
-    let mut victim = Victim {
-        socket,
-        here,
-        ends,
-        ended,
-        blocked: 0,
-    };
+    let mut victim = Victim::alone();
     let peer = victim.peer();
     victim.block("recv", |it| it.recv().map(drop));
     victim.plant("borrower");

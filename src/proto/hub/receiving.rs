@@ -262,8 +262,8 @@ impl Hub {
         Some((id, self.poll_chunk(id)?))
     }
 
-    /// An ACK, or a NACK, goes to the connection that the latest copy came on, or to the one that its sender
-    /// has now.
+    /// An ACK, or a NACK, goes to the connection that the latest copy came on, or to the one that its
+    /// sender has now.
     fn acknowledge(&mut self, peer: Identity, ids: impl Iterator<Item = MessageId>) {
         let acks = self.change_window(peer, |window| {
             let acks = Neighbours::among(ids).filter_map(|ids| window.handle_acks(ids));
