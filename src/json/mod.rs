@@ -17,36 +17,52 @@
 //! -2^127 to 2^127 - 1, and becomes the nearest `f64` beyond that; what no `f64` can hold is an
 //! error, and so is half of a surrogate pair. Nothing nests deeper than [`MAX_DEPTH`].
 //!
-//! Types of your own join by two traits, each with one method:
+//! Structs of your own join by [`record!`], which writes them as well:
+//!
+//! ```
+//! use jackfield::json;
+//!
+//! json::record! {
+//!     struct Reading { room: String, celsius: f64, scale: u32 = 1, note: Option<String> }
+//! }
+//!
+//! let readings: Vec<Reading> = json::from_str(r#"[{"room":"attic","celsius":31}]"#)?;
+//! assert_eq!((readings[0].celsius, readings[0].scale), (31.0, 1));
+//!
+//! let error = json::from_str::<Reading>(r#"{"room":"attic","celsuis":31}"#).err();
+//! let error = error.expect("a key is wrong").to_string();
+//! assert!(error.starts_with("byte 26, .celsuis: expected no key but"));
+//! # Ok::<(), json::Error>(())
+//! ```
+//!
+//! Other types join by two traits, each with one method:
 //!
 //! ```
 //! use jackfield::json::{self, Error, FromJson, ToJson, Value};
 //!
-//! struct Reading { room: String, celsius: f64, note: Option<String> }
+//! #[derive(PartialEq, Debug)]
+//! enum Door { Open, Closed }
 //!
-//! impl ToJson for Reading {
+//! impl ToJson for Door {
 //!     fn to_json(&self) -> Value {
-//!         Value::object([
-//!             ("room", self.room.to_json()),
-//!             ("celsius", self.celsius.to_json()),
-//!             ("note", self.note.to_json()),
-//!         ])
+//!         match self {
+//!             Door::Open => "open".to_json(),
+//!             Door::Closed => "closed".to_json(),
+//!         }
 //!     }
 //! }
 //!
-//! impl FromJson for Reading {
-//!     fn from_json(value: &Value) -> Result<Reading, Error> {
-//!         Ok(Reading {
-//!             room: value.field("room")?,
-//!             celsius: value.field("celsius")?,
-//!             note: value.field("note")?, // an `Option` may be absent
-//!         })
+//! impl FromJson for Door {
+//!     fn from_json(value: &Value) -> Result<Door, Error> {
+//!         match value.read::<String>()?.as_str() {
+//!             "open" => Ok(Door::Open),
+//!             "closed" => Ok(Door::Closed),
+//!             _ => Err(Error::mismatch("open or closed", value)),
+//!         }
 //!     }
 //! }
 //!
-//! let readings: Vec<Reading> = json::from_str(r#"[{"room":"attic","celsius":31}]"#)?;
-//! assert_eq!(readings[0].celsius, 31.0);
-//! assert_eq!(json::to_string(&readings), r#"[{"celsius":31.0,"note":null,"room":"attic"}]"#);
+//! assert_eq!(json::from_str::<Vec<Door>>(r#"["open","closed"]"#)?, [Door::Open, Door::Closed]);
 //! # Ok::<(), Error>(())
 //! ```
 
@@ -55,6 +71,7 @@ mod convert;
 mod error;
 mod integers;
 mod parser;
+mod record;
 mod tuples;
 mod value;
 mod writer;
@@ -62,7 +79,13 @@ mod writer;
 pub use convert::{FromJson, ToJson};
 pub use error::Error;
 pub use parser::MAX_DEPTH;
+pub use record::Record;
+#[doc(hidden)]
+pub use record::{__kept, __key, __others};
 pub use value::Value;
+
+#[doc(inline)]
+pub use crate::__record as record;
 
 /// `value` as JSON text, without spaces.
 pub fn to_string<T: ToJson + ?Sized>(value: &T) -> String {

@@ -74,6 +74,18 @@ impl Value {
         }
     }
 
+    /// As [`field`](Value::field), but where the key is absent, `default` says the value.
+    pub fn field_or<T: FromJson>(
+        &self,
+        key: &str,
+        default: impl FnOnce() -> T,
+    ) -> Result<T, Error> {
+        match self {
+            Value::Object(members) if !members.contains_key(key) => Ok(default()),
+            _ => self.field(key),
+        }
+    }
+
     /// What kind of value this is, in words for an error.
     pub(super) fn kind(&self) -> &'static str {
         match self {
