@@ -235,7 +235,7 @@ impl Ledger {
         let listed = chunk.sheet().filter(|_| !self.forget_torn(chunk));
         if let Some(sheet) = listed.and_then(|id| self.sheets.sheet(id)) {
             let (id, first, count) = (sheet.id(), sheet.first(), sheet.count());
-            let pause = self.pause(sheet.target, 0);
+            let pause = due::pause(self.hands_on, sheet.target, 0);
             let run = self.resends.put_many(now, pause, first, count);
             self.sheets.handle_written(id, run);
             self.limit_waste();

@@ -10,14 +10,6 @@ use crate::proto::ledger::{Entry, Ledger};
 use crate::proto::resends::{Pause, Run};
 
 impl Ledger {
-    /// How long to wait for the ACK of what was sent again so often.
-    pub(super) fn pause(&self, target: Option<Identity>, repeats: u32) -> Pause {
-        match self.hands_on && target.is_none() {
-            true => Pause::Within,
-            false => Pause::Resend(repeats),
-        }
-    }
-
     /// A message whose acknowledgement is late; it is the caller's to send again or to postpone.
     pub(crate) fn poll_due(&mut self, now: Instant) -> Option<MessageId> {
         let (sheets, entries) = (&self.sheets, &self.entries);
@@ -40,17 +32,14 @@ impl Ledger {
     /// A resend was due but the link takes nothing now: ask again after the same pause.
     pub(crate) fn postpone(&mut self, now: Instant, id: MessageId) {
         let Some(age) = self.age(id) else { return };
-        let Some(entry) = self.entries.get(&age) else {
+        let Some(entry) = self.entries.get_mut(&age) else {
             return;
         };
         let pause = match entry.holder {
-            Some(_) => self.pause(entry.target(), entry.repeats),
+            Some(_) => pause(self.hands_on, entry.target(), entry.repeats),
             None => Pause::Resend(0),
         };
-        let run = self.resends.put(now, pause, age);
-        if let Some(entry) = self.entries.get_mut(&age) {
-            entry.run = run;
-        }
+        entry.run = self.resends.put(now, pause, age);
         self.tidy();
     }
 
@@ -77,6 +66,15 @@ impl Ledger {
             time.expect("its run has it")
         });
         times.min()
+    }
+}
+
+/// How long to wait for the ACK of what was sent again so often. With `hands_on`, what anyone may
+/// have goes to somebody else then.
+pub(super) fn pause(hands_on: bool, target: Option<Identity>, repeats: u32) -> Pause {
+    match hands_on && target.is_none() {
+        true => Pause::Within,
+        false => Pause::Resend(repeats),
     }
 }
 
