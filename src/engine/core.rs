@@ -19,7 +19,7 @@ use crate::engine::shelf::Shelf;
 use crate::engine::signals::{SIGNALS, Signal, Sleepers};
 use crate::error::Error;
 use crate::message::Identity;
-use crate::proto::hub::{Hub, Sent};
+use crate::proto::hub::Hub;
 use crate::proto::link::LinkId;
 use crate::transport::{Listener, Stream};
 
@@ -163,11 +163,11 @@ impl Core {
     /// nothing else to do. Kept apart from all that may be slow, so that it comes to a few
     /// instructions.
     #[inline(always)]
-    pub(crate) fn join_burst(
+    pub(crate) fn join_burst<T>(
         &self,
         body: &[u8],
-        join: impl FnOnce(&mut Hub, &[u8]) -> Option<Sent>,
-    ) -> Option<Sent> {
+        join: impl FnOnce(&mut Hub, &[u8]) -> Option<T>,
+    ) -> Option<T> {
         let mut shared = self.lock_to_send();
         let sent = match shared.life == Life::Open && body.len() <= self.config.max_message {
             true => join(&mut shared.hub, body),

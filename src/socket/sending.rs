@@ -21,7 +21,7 @@ impl Socket {
     pub fn send<'a>(&self, body: impl Into<Payload<'a>>) -> Result<Receipt, SendError> {
         let body = body.into();
         match self.core().join_burst(body.as_bytes(), Hub::join) {
-            Some(sent) => Ok(sent.into()),
+            Some(queued) => Ok(Receipt { queued, dropped: 0 }),
             None => self.dispatch(To::Next, body, self.default_patience()),
         }
     }

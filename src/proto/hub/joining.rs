@@ -16,12 +16,12 @@ use crate::proto::whose::Whose;
 impl Hub {
     /// Adds a message to what somebody is about to write, if there is plenty of room.
     #[inline(always)]
-    pub(crate) fn join(&mut self, body: &[u8]) -> Option<Sent> {
+    pub(crate) fn join(&mut self, body: &[u8]) -> Option<usize> {
         if !self.router.waiting.is_empty() || self.news.bytes() > 0 {
             return None;
         }
         match self.gathered.is_empty() {
-            false => self.gather_on(Audience::Turn, body),
+            false => Some(self.gather_on(Audience::Turn, body)?.queued),
             true => self.follow(body),
         }
     }
@@ -36,7 +36,7 @@ impl Hub {
     }
 
     /// The same for one that has an outbox of its own to go to, that of the peer whose turn it is.
-    fn follow(&mut self, body: &[u8]) -> Option<Sent> {
+    fn follow(&mut self, body: &[u8]) -> Option<usize> {
         let is_tracked = self.is_tracked();
         let are_several = self.router.roster().len() > 1;
         let has_plenty = self.budget_to_send().in_plenty() > 2 * LARGE;
@@ -58,7 +58,7 @@ impl Hub {
         self.stats.accepted += 1;
         self.publishes = false;
         self.router.pass();
-        Some(Sent::to(1))
+        Some(1)
     }
 
     /// Queues a tracked message, behind others if that is easily done.

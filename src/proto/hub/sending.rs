@@ -54,8 +54,8 @@ pub(crate) enum Refusal {
 impl Hub {
     /// Accepts a message for the next peer in turn.
     pub(crate) fn send(&mut self, body: &Payload<'_>) -> Result<Sent, Refusal> {
-        if let Some(sent) = self.join(body.as_bytes()) {
-            return Ok(sent);
+        if let Some(queued) = self.join(body.as_bytes()) {
+            return Ok(Sent::to(queued));
         }
         self.publishes = false;
         self.relieve_news(body.len());

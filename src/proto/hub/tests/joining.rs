@@ -24,7 +24,7 @@ fn a_message_for_the_only_peer_joins_a_burst_only_if_that_changes_nothing_else()
     let (mut side, links) = side_in_burst(Side::new(round_robin()), 1);
     assert_eq!(side.hub.join(b"alone"), None);
     side.send_all(&["a"]);
-    assert_eq!(side.hub.join(b"b"), Some(Sent::to(1)));
+    assert_eq!(side.hub.join(b"b"), Some(1));
     assert_eq!(side.hub.join(&[0; 40_000]), None, "it is long");
     assert_eq!(side.hub.stats().accepted, 3);
     assert_eq!(texts(&side.write(links[0])), ["x", "a", "b"]);
@@ -46,7 +46,7 @@ fn a_burst_for_named_peers_is_not_joined() {
 fn messages_in_turn_join_one_peer_after_the_other() {
     let (mut side, links) = side_in_burst(Side::new(round_robin()), 3);
     for text in ["a", "b", "c", "d"] {
-        assert_eq!(side.hub.join(text.as_bytes()), Some(Sent::to(1)));
+        assert_eq!(side.hub.join(text.as_bytes()), Some(1));
     }
     assert_eq!(
         side.send("e").unwrap(),
@@ -68,7 +68,7 @@ fn nobody_joins_a_peer_that_nobody_is_about_to_write() {
     side.send_all(&["a", "b", "c"]);
     assert_eq!(side.hub.join(b"d"), None, "the keeper has not been told");
     side.hub.mark_dirty(links[1]);
-    assert_eq!(side.hub.join(b"d"), Some(Sent::to(1)));
+    assert_eq!(side.hub.join(b"d"), Some(1));
     assert_eq!(texts(&side.write(links[1])), ["b", "d"]);
     assert_eq!(side.hub.join(b"e"), None, "its turn is the first one's");
 }
@@ -104,7 +104,7 @@ fn who_writes_a_chunk_comes_back_for_what_joined_meanwhile() {
     assert_eq!(side.hub.poll_dirty(), Some(links[0]));
     let mut chunk = side.hub.poll_chunk(links[0]).expect("it is dirty");
     side.send_all(&["a"]);
-    assert_eq!(side.hub.join(b"b"), Some(Sent::to(1)));
+    assert_eq!(side.hub.join(b"b"), Some(1));
     chunk.handle_taken(chunk.len());
     side.hub.handle_back(now, links[0], chunk, true);
     assert_eq!(side.hub.poll_dirty(), Some(links[0]));
