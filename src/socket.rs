@@ -18,7 +18,10 @@ use crate::engine::core::{Life, deadline_after};
 use crate::engine::signals::Signal;
 use crate::error::Error;
 use crate::message::{Identity, Message};
+use crate::proto::hub::Hub;
+use crate::proto::link::{Link, LinkId};
 use crate::report::{CloseReport, Peer};
+use crate::session::Session;
 use crate::stats::Stats;
 
 pub use any::recv_any;
@@ -127,16 +130,18 @@ impl Socket {
     /// The peers that are connected, in the order in which they came.
     pub fn peers(&self) -> Vec<Peer> {
         let shared = self.core().lock();
-        let peers = shared.hub.peers().filter_map(|(id, link)| {
-            Some(Peer {
-                identity: link.peer?,
-                remote: link.remote,
-                listener: link.listener.clone(),
-                queued: shared.hub.queued_for(id),
-                unacknowledged: link.unacknowledged,
-            })
-        });
-        peers.collect()
+        let peers = shared.hub.peers();
+        peers
+            .filter_map(|(id, link)| look_at(&shared.hub, id, link))
+            .collect()
+    }
+
+    /// What is known of the peer of a session, such as where it came from; `None` when that has
+    /// ended.
+    pub fn peer(&self, session: Session) -> Option<Peer> {
+        let shared = self.core().lock();
+        let (id, link) = shared.hub.peer(session)?;
+        look_at(&shared.hub, id, link)
     }
 
     /// Waits until at least `count` peers are connected; [`Error::Timeout`] if that takes longer.
@@ -201,6 +206,16 @@ impl Socket {
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.handle.core
     }
+}
+
+fn look_at(hub: &Hub, id: LinkId, link: &Link) -> Option<Peer> {
+    Some(Peer {
+        identity: link.peer?,
+        remote: link.remote,
+        listener: link.listener.clone(),
+        queued: hub.queued_for(id),
+        unacknowledged: link.unacknowledged,
+    })
 }
 
 impl Drop for Handle {

@@ -12,6 +12,7 @@ use crate::support::{
 
 on_every_transport!(
     a_peer_that_comes_back_gets_nothing_of_its_former_session,
+    the_peer_of_a_session_is_known_until_it_ends,
     the_first_word_in_a_session_comes_first,
     a_call_that_waits_for_room_ends_with_the_session,
     who_is_expelled_leaves_what_it_had_not_got,
@@ -113,6 +114,20 @@ fn come_back(on: Transport, config: Config) -> usize {
     assert_eq!(next_text(&second), "for the second");
     assert_law(&host);
     unsent.len()
+}
+
+fn the_peer_of_a_session_is_known_until_it_ends(on: Transport) {
+    let here = on.endpoint();
+    let host = bound(quick(), &here);
+    let arrivals = host.arrivals();
+    let guest = guest(&here);
+    let session = up(&arrivals);
+    let peer = host.peer(session).expect("it is up");
+    assert_eq!(peer.identity, identity(7));
+    assert_eq!(peer.listener.map(|it| it.to_string()), Some(here));
+    guest.close_within(Duration::ZERO);
+    assert_eq!(down(&arrivals).0, session);
+    assert_eq!(host.peer(session), None);
 }
 
 /// A guest comes under one name again and again. Each says which one it is, and the host answers

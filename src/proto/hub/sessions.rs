@@ -44,6 +44,12 @@ impl Hub {
         })
     }
 
+    /// The peer of a session that has not ended.
+    pub(crate) fn peer(&self, session: Session) -> Option<(LinkId, &Link)> {
+        let id = self.link_of(session)?;
+        Some((id, self.link(id)?))
+    }
+
     /// The link of a session that has not ended.
     fn link_of(&self, session: Session) -> Option<LinkId> {
         let id = LinkId::from_token(session.link());
