@@ -1,9 +1,10 @@
 //! Broker: a table that clients elsewhere reach through a socket.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::bus::client::{MARGIN, MAX_MESSAGE};
 use crate::bus::error::Error;
@@ -13,7 +14,7 @@ use crate::bus::options::Options;
 use crate::bus::reader;
 use crate::bus::station::Station;
 use crate::bus::stats::BrokerStats;
-use crate::{Config, Endpoint, Error as SocketError, Limit, Socket};
+use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, Socket};
 
 /// A broker: it knows who wants which topic and who serves which name, and relays.
 ///
@@ -82,12 +83,27 @@ impl Broker {
         endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
     ) -> Result<Endpoint, Error> {
         let endpoint = self.socket.bind(endpoint).map_err(Error::Socket)?;
+        Ok(self.keep(endpoint))
+    }
+
+    /// As [`listen`](Broker::listen), with a stream of the program's own on top of every
+    /// connection, such as TLS: see [`Socket::bind_with`].
+    pub fn listen_with(
+        &self,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
+        accept: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
+    ) -> Result<Endpoint, Error> {
+        let endpoint = self.socket.bind_with(endpoint, accept);
+        Ok(self.keep(endpoint.map_err(Error::Socket)?))
+    }
+
+    fn keep(&self, endpoint: Endpoint) -> Endpoint {
         let mut endpoints = self
             .endpoints
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         endpoints.push(endpoint.clone());
-        Ok(endpoint)
+        endpoint
     }
 
     /// Where it listens, in the order of the calls.

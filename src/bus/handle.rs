@@ -192,7 +192,10 @@ impl Bus {
         self.client().close();
     }
 
-    pub(crate) fn open_connected(options: Options, endpoint: Endpoint) -> Result<Bus, Error> {
+    pub(crate) fn open_connected(
+        options: Options,
+        dial: impl FnOnce(&Socket) -> Result<(), SocketError>,
+    ) -> Result<Bus, Error> {
         options.check()?;
         let socket = Socket::new(options.config.clone()).map_err(Error::Socket)?;
         let deadline = options.opening_deadline();
@@ -205,7 +208,7 @@ impl Bus {
         bus.client().set_reader(reader.map_err(Error::no_thread)?);
         bus.client().introduce()?;
         let events = socket.events();
-        socket.connect(endpoint).map_err(Error::Socket)?;
+        dial(&socket).map_err(Error::Socket)?;
         let left = || deadline.saturating_duration_since(Instant::now());
         while let Ok(event) = events.recv_timeout(left()) {
             match event {

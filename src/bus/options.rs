@@ -1,5 +1,6 @@
 //! Options: the settings of a bus, and the ways to open one with them.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::bus::broker::Broker;
@@ -7,7 +8,7 @@ use crate::bus::client::{MARGIN, MAX_MESSAGE};
 use crate::bus::error::Error;
 use crate::bus::handle::Bus;
 use crate::bus::table::{bad_name, is_name};
-use crate::{Config, Endpoint, Error as SocketError, Limit, Socket};
+use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, Socket};
 
 /// The settings of a [`Bus`], for those who need other ones than the usual.
 ///
@@ -82,7 +83,19 @@ impl Options {
     ) -> Result<Bus, Error> {
         let endpoint = endpoint.try_into();
         let endpoint = endpoint.map_err(|error| Error::Socket(error.into()))?;
-        Bus::open_connected(self, endpoint)
+        Bus::open_connected(self, |socket| socket.connect(endpoint))
+    }
+
+    /// As [`connect`](Options::connect), with a stream of the program's own on top of the
+    /// connection, such as TLS: see [`Socket::connect_with`].
+    pub fn connect_with(
+        self,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
+        dial: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
+    ) -> Result<Bus, Error> {
+        let endpoint = endpoint.try_into();
+        let endpoint = endpoint.map_err(|error| Error::Socket(error.into()))?;
+        Bus::open_connected(self, |socket| socket.connect_with(endpoint, dial))
     }
 
     /// See [`Bus::over`].
