@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jackfield::bus::{Call, Error, Job, Service};
 
-use crate::stage::{Stage, Way, broker, call, connected, echo, named, on_all_ways, patient};
+use crate::stage::{Stage, Way, broker, call, connected, echo, named, patient};
 use crate::support::{SLACK, Transport, eventually, timed};
 
 /// Time that nothing here takes by itself: what comes sooner came at once.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jackfield::bus::{Bus, Error, Job};
 
-use crate::stage::{Stage, Way, broker, connected, echo, named, next_text, on_all_ways, patient};
+use crate::plug::ALL;
+use crate::stage::{Stage, Way, broker, connected, echo, named, next_text, patient};
 use crate::support::{SLACK, Transport, eventually, timed};
 
 on_all_ways!(
@@ -83,7 +84,7 @@ fn a_service_keeps_its_bus_open(way: Way) {
 
 #[test]
 fn what_was_published_before_a_close_arrives() {
-    for on in [Transport::Tcp, Transport::Unix, Transport::Mem] {
+    for on in ALL {
         let (broker, there) = broker(on);
         let all = broker.bus().subscribe("**").expect("accepted");
         let long = Duration::from_secs(5);

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use jackfield::bus::{Broker, Bus, Limits, Post};
 use jackfield::{Config, Error, Limit, Socket};
 
+use crate::plug::{ALL, child_environment, listen};
 use crate::stage::{broker, broker_config, call, connected, echo, next_text, patient, stranger};
 use crate::support::{self, SLACK, Transport, eventually};
-
-const ALL: [Transport; 3] = [Transport::Tcp, Transport::Unix, Transport::Mem];
 
 /// A broker, and two clients of it that mean well.
 struct Good {
@@ -98,9 +97,7 @@ fn narrow() -> (Broker, String) {
         bytes: 256 * 1024,
     });
     let broker = Broker::new(config, Limits::default()).expect("a broker");
-    let there = broker
-        .listen(Transport::Tcp.endpoint())
-        .expect("it is free");
+    let there = listen(&broker, &Transport::Tcp.endpoint()).expect("it is free");
     (broker, there.to_string())
 }
 
@@ -248,7 +245,8 @@ fn a_client_that_is_killed_is_gone_at_once_with_its_calls() {
     let mut command = std::process::Command::new(program);
     let command = command
         .args(["--exact", "hostile::victim"])
-        .env(VICTIM, &good.there);
+        .env(VICTIM, &good.there)
+        .envs(child_environment());
     let quiet = std::process::Stdio::null;
     let mut victim = command
         .stdout(quiet())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Post};
 
+use crate::plug::listen;
 use crate::stage::{broker_config, connected, echo, next_text, patient};
 use crate::support::{Transport, eventually};
 
@@ -11,9 +12,7 @@ fn limited(change: impl FnOnce(&mut Limits)) -> (Broker, Bus) {
     let mut limits = Limits::default();
     change(&mut limits);
     let broker = Broker::new(broker_config(), limits).expect("a broker");
-    let there = broker
-        .listen(Transport::Tcp.endpoint())
-        .expect("it is free");
+    let there = listen(&broker, &Transport::Tcp.endpoint()).expect("it is free");
     let bus = connected(patient(), &there.to_string());
     (broker, bus)
 }

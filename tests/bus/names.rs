@@ -2,6 +2,7 @@
 
 use jackfield::bus::{Bus, Error};
 
+use crate::plug::{ALL, join};
 use crate::stage::{Way, broker, connected, named, next, patient};
 use crate::support::{SLACK, Transport, eventually};
 
@@ -14,10 +15,10 @@ fn names(bus: &Bus) -> Vec<String> {
 
 #[test]
 fn a_second_live_client_of_a_name_gets_name_taken() {
-    for on in [Transport::Tcp, Transport::Unix, Transport::Mem] {
+    for on in ALL {
         let (broker, there) = broker(on);
         let first = connected(named("first"), &there);
-        let second = named("first").connect(&there);
+        let second = join(named("first"), &there);
         assert!(matches!(second, Err(Error::NameTaken)), "{second:?}");
         let attached = named("first").attach(&broker);
         assert!(matches!(attached, Err(Error::NameTaken)), "{attached:?}");
@@ -29,7 +30,7 @@ fn a_second_live_client_of_a_name_gets_name_taken() {
 fn a_client_that_left_frees_its_name() {
     let (_broker, there) = broker(Transport::Tcp);
     drop(connected(named("one"), &there));
-    eventually("the name is free", || named("one").connect(&there).is_ok());
+    eventually("the name is free", || join(named("one"), &there).is_ok());
 }
 
 #[test]

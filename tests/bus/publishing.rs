@@ -2,7 +2,8 @@
 
 use jackfield::bus::{Error, Post};
 
-use crate::stage::{Stage, Way, assert_quiet, connected, next, next_text, on_all_ways, patient};
+use crate::plug::listen;
+use crate::stage::{Stage, Way, assert_quiet, connected, next, next_text, patient};
 use crate::support::{SLACK, Transport};
 
 on_all_ways!(
@@ -235,7 +236,7 @@ fn a_broker_listens_at_several_endpoints_of_every_kind() {
     let broker = broker.expect("a broker");
     let (unix, mem) = (Transport::Unix.endpoint(), Transport::Mem.endpoint());
     for here in ["tcp://127.0.0.1:0", &unix, &mem, "ws://127.0.0.1:0"] {
-        broker.listen(here).expect("it is free");
+        listen(&broker, here).expect("it is free");
     }
     let tcp_of = |there: jackfield::Endpoint| there.to_string().replace("ws://", "tcp://");
     let connect = |there| connected(patient(), &tcp_of(there));

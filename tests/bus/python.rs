@@ -4,8 +4,10 @@
 //! `CI` is `true`.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::plug::{child_environment, listen};
 use crate::stage::{broker, call, echo, next_text};
 use crate::support::{Transport, eventually};
 
@@ -46,15 +48,17 @@ fn python() -> Option<String> {
 fn a_python_client_subscribes_publishes_serves_and_calls() {
     let Some(python) = python() else { return };
     let (broker, there) = broker(Transport::Tcp);
-    let tcp = broker.listen("tcp://127.0.0.1:0").expect("a port");
+    let tcp = listen(&broker, "tcp://127.0.0.1:0").expect("a port");
     let bus = crate::stage::connected(crate::stage::patient(), &there);
     let said = bus.subscribe("from/python").expect("accepted");
     let _echo = bus.serve("rust/echo", echo).expect("accepted");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/bus.py");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
+    let script = here.with_file_name("../interop/bus.py");
     let mut command = Command::new(python);
     command
         .arg(script)
-        .arg(tcp.port().expect("TCP").to_string());
+        .arg(tcp.port().expect("TCP").to_string())
+        .envs(child_environment());
     let child = command.stdin(Stdio::null()).spawn().expect("Python starts");
     let process = Process(child);
     assert_eq!(next_text(&said), "ready");

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use jackfield::bus::{Broker, Error, Limits};
 
+use crate::plug::{ALL, join, listen};
 use crate::stage::{broker_config, call, connected, echo, named, next_text, patient};
 use crate::support::{SLACK, Transport, eventually};
 
-const ALL: [Transport; 3] = [Transport::Tcp, Transport::Unix, Transport::Mem];
-
 fn start(there: &str) -> Broker {
     let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
-    broker.listen(there).expect("the address is free");
+    listen(&broker, there).expect("the address is free");
     broker
 }
 
@@ -42,8 +41,8 @@ fn a_restarted_broker_finds_subscriptions_services_and_names() {
 fn a_bus_may_be_opened_before_its_broker_runs() {
     for on in ALL {
         let there = on.endpoint();
-        let one = named("one").connect(&there).expect("a bus");
-        let two = patient().connect(&there).expect("a bus");
+        let one = join(named("one"), &there).expect("a bus");
+        let two = join(patient(), &there).expect("a bus");
         let all = one.subscribe("a").expect("accepted");
         let _echo = one.serve("echo", echo).expect("accepted");
         one.publish("a", "from itself")
@@ -61,7 +60,7 @@ fn a_bus_may_be_opened_before_its_broker_runs() {
 #[test]
 fn without_a_broker_a_call_waits_for_its_deadline() {
     let there = Transport::Tcp.endpoint();
-    let bus = patient().connect(&there).expect("a bus");
+    let bus = join(patient(), &there).expect("a bus");
     let result = bus.call_timeout("echo", "", Duration::from_millis(50));
     assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
     assert!(matches!(bus.ready(Duration::ZERO), Err(Error::Timeout)));
@@ -70,7 +69,7 @@ fn without_a_broker_a_call_waits_for_its_deadline() {
 #[test]
 fn a_call_that_waited_for_the_broker_is_answered() {
     let there = Transport::Mem.endpoint();
-    let bus = patient().connect(&there).expect("a bus");
+    let bus = join(patient(), &there).expect("a bus");
     let asking = std::thread::spawn(move || bus.call_timeout("$sys/stats", "", SLACK));
     let _broker = start(&there);
     let answer = asking.join().expect("no panic").expect("it is answered");

@@ -2,7 +2,7 @@
 
 use jackfield::bus::{Bus, Note, Post, Subscription};
 
-use crate::stage::{Stage, Way, assert_quiet, next, next_text, on_all_ways};
+use crate::stage::{Stage, Way, assert_quiet, next, next_text};
 
 on_all_ways!(
     a_new_subscriber_gets_the_last_value_marked_as_retained,

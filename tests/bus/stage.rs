@@ -5,6 +5,7 @@ use std::time::Duration;
 use jackfield::Socket;
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Note, Options, Subscription};
 
+use crate::plug::{join, listen};
 use crate::support::{self, SLACK, Transport};
 
 /// How two buses know each other.
@@ -74,7 +75,7 @@ pub fn bus_config() -> jackfield::Config {
 
 pub fn broker(on: Transport) -> (Broker, String) {
     let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
-    let there = broker.listen(on.endpoint()).expect("it is free");
+    let there = listen(&broker, &on.endpoint()).expect("it is free");
     (broker, there.to_string())
 }
 
@@ -84,7 +85,7 @@ pub fn broker_config() -> jackfield::Config {
 
 /// A bus that knows its broker.
 pub fn connected(options: Options, there: &str) -> Bus {
-    let bus = options.connect(there).expect("a bus");
+    let bus = join(options, there).expect("a bus");
     bus.ready(SLACK).expect("the broker is there");
     bus
 }
@@ -126,49 +127,6 @@ pub fn call(bus: &Bus, name: &str, body: &str) -> Result<String, Error> {
     let answer = bus.call(name, body)?;
     Ok(answer.text().into_owned())
 }
-
-/// Makes one test of a claim for each way in which two buses know each other.
-macro_rules! on_all_ways {
-    ($($name:ident),+ $(,)?) => {
-        mod tcp {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Tcp));
-            })+
-        }
-        mod unix {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Unix));
-            })+
-        }
-        mod mem {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Mem));
-            })+
-        }
-        mod attached {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Attached(crate::support::Transport::Tcp));
-            })+
-        }
-        mod direct {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Direct(crate::support::Transport::Tcp));
-            })+
-        }
-        mod direct_mem {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Direct(crate::support::Transport::Mem));
-            })+
-        }
-    };
-}
-pub(crate) use on_all_ways;
 
 /// Runs a test in a thread of its own, so that one that hangs fails.
 pub fn run(test: fn(Way), way: Way) {

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Service};
 
+use crate::plug::{ALL, listen};
 use crate::stage::{broker, broker_config, call, connected, echo, next_text, patient};
 use crate::support::{SLACK, Transport, eventually, timed};
-
-const ALL: [Transport; 3] = [Transport::Tcp, Transport::Unix, Transport::Mem];
 
 /// After these a caller and a worker have taken their turns.
 fn warm_up(bus: &Bus) {
@@ -115,7 +114,7 @@ fn a_broker_that_goes_while_a_caller_hears_is_found_back() {
         let there = on.endpoint();
         let start = || {
             let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
-            broker.listen(&there).expect("the address is free");
+            listen(&broker, &there).expect("the address is free");
             broker
         };
         let mut broker = start();

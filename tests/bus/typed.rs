@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jackfield::bus::Error;
 use jackfield::json::Value;
 
-use crate::stage::{Stage, Way, next, on_all_ways};
+use crate::stage::{Stage, Way, next};
 
 on_all_ways!(
     a_value_is_asked_and_another_one_answered,

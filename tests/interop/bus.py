@@ -1,6 +1,8 @@
 """A client of a broker, in Python over aiomsg: it subscribes, publishes, serves and calls."""
 
 import asyncio
+import os
+import ssl
 import sys
 import uuid
 
@@ -37,9 +39,16 @@ class Bus:
                 self.waiting.pop(id).set_result(body)
 
 
+def tls():
+    """What `ssl_context` of aiomsg takes; None where no certificates are named."""
+    certificates = os.environ.get("JACKFIELD_CERTIFICATES")
+    authority = certificates and os.path.join(certificates, "authority.pem")
+    return ssl.create_default_context(cafile=authority) if authority else None
+
+
 async def main(port):
     socket = Søcket()
-    await socket.connect("127.0.0.1", port)
+    await socket.connect("127.0.0.1", port, ssl_context=tls())
     bus = Bus(socket)
     listening = asyncio.create_task(bus.listen())
     await bus.ask("hello", "python")

@@ -1,11 +1,14 @@
 //! Certificates: an authority of this run's own, and those that it, or another one, has signed.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use jackfield_tls::Fingerprint;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// Where the files are: `authority.pem`, and `server`, `client`, `other` and `stranger`, each
 /// with `.pem` and `.key`. The stranger's is of another authority.
@@ -17,9 +20,17 @@ pub struct Certificates {
 /// The name that the server's certificate is for; 127.0.0.1 is the other.
 pub const NAME: &str = "localhost";
 
+/// Tells a program that a test starts where the files are.
+pub const CERTIFICATES: &str = "JACKFIELD_CERTIFICATES";
+
 pub fn certificates() -> &'static Certificates {
-    static MADE: OnceLock<Certificates> = OnceLock::new();
-    MADE.get_or_init(make)
+    static FOUND: OnceLock<Certificates> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let directory = env::var_os(CERTIFICATES).map_or_else(make, PathBuf::from);
+        let client = CertificateDer::from_pem_file(directory.join("client.pem"));
+        let client = Fingerprint::of(&client.expect("a certificate"));
+        Certificates { directory, client }
+    })
 }
 
 impl Certificates {
@@ -49,8 +60,8 @@ impl Authority {
         Authority { certificate, key }
     }
 
-    /// Signs one and writes it down with its key; its fingerprint.
-    fn sign(&self, directory: &Path, name: &str, hosts: &[&str]) -> Fingerprint {
+    /// Signs one and writes it down with its key.
+    fn sign(&self, directory: &Path, name: &str, hosts: &[&str]) {
         let key = KeyPair::generate().expect("a key");
         let signed = named(name, hosts).signed_by(&key, &self.certificate, &self.key);
         let signed = signed.expect("a certificate");
@@ -59,7 +70,6 @@ impl Authority {
         };
         write("pem", signed.pem());
         write("key", key.serialize_pem());
-        Fingerprint::of(signed.der())
     }
 }
 
@@ -70,7 +80,7 @@ fn named(name: &str, hosts: &[&str]) -> CertificateParams {
     params
 }
 
-fn make() -> Certificates {
+fn make() -> PathBuf {
     let name = format!("certificates-{}", std::process::id());
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&directory).expect("a directory of its own");
@@ -80,6 +90,6 @@ fn make() -> Certificates {
     authority.sign(&directory, "server", &[NAME, "127.0.0.1"]);
     authority.sign(&directory, "other", &[]);
     Authority::new("nobody").sign(&directory, "stranger", &[NAME]);
-    let client = authority.sign(&directory, "client", &[]);
-    Certificates { directory, client }
+    authority.sign(&directory, "client", &[]);
+    directory
 }
