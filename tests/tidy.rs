@@ -20,23 +20,12 @@ const FORBIDDEN_IN_PROTO: [&str; 6] = [
 ];
 
 /// The part of the bus that decides: it is told the time, and says what is to be sent.
-const PURE_IN_BUS: [&str; 16] = [
-    "bus/calls.rs",
-    "bus/error.rs",
-    "bus/id.rs",
-    "bus/letter.rs",
-    "bus/limits.rs",
+const PURE_IN_BUS: [&str; 5] = [
     "bus/note.rs",
-    "bus/providers.rs",
     "bus/request.rs",
-    "bus/retained.rs",
-    "bus/router.rs",
-    "bus/router/",
-    "bus/stats.rs",
     "bus/table.rs",
-    "bus/topic.rs",
-    "bus/trie.rs",
-    "bus/wire.rs",
+    "bus/table/",
+    "bus/words/",
 ];
 
 /// What it must not touch. It may share what it keeps (`Arc`), but nothing that is locked, and it

@@ -7,13 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bus::client::{MARGIN, MAX_MESSAGE};
-use crate::bus::error::Error;
 use crate::bus::handle::Bus;
-use crate::bus::limits::Limits;
 use crate::bus::options::Options;
 use crate::bus::reader;
 use crate::bus::station::Station;
-use crate::bus::stats::BrokerStats;
+use crate::bus::table::stats::BrokerStats;
+use crate::bus::words::{Error, Limits};
 use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, Socket};
 
 /// A broker: it knows who wants which topic and who serves which name, and relays.

@@ -5,7 +5,6 @@ mod hearing;
 mod opening;
 mod turns;
 
-pub(crate) use hearing::is_for_client;
 pub(crate) use turns::listen;
 
 use std::collections::HashMap;
@@ -14,20 +13,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bus::counters::BusStats;
 use crate::bus::counters::Counters;
-use crate::bus::error::Error;
-use crate::bus::id::Id;
 use crate::bus::maker::Maker;
 use crate::bus::options::Options;
 use crate::bus::service::Desk;
 use crate::bus::station::{Patience, Station};
-use crate::bus::stats::BusStats;
 use crate::bus::subscription::{Ended, Queue};
-use crate::bus::table::Key;
-use crate::bus::topic::Pattern;
-use crate::bus::trie::Trie;
+use crate::bus::table::clients::Key;
 use crate::bus::waiter::{Via, Waiter};
 use crate::bus::wakes::Wakes;
+use crate::bus::words::{Error, Id, Pattern, Trie, Word};
 use crate::{Arrivals, Error as SocketError, Identity, Socket};
 
 /// The longest message; what is put around it on its way is not more than [`MARGIN`].
@@ -154,19 +150,21 @@ impl Client {
     }
 
     /// Answers whoever asked something of us.
-    pub(crate) fn respond(&self, via: Via, message: &[u8]) -> Result<(), Error> {
+    pub(crate) fn respond(&self, via: Via, word: &Word<'_>) -> Result<(), Error> {
+        let message = word.to_bytes();
         if message.len() > MAX_MESSAGE {
             let (len, max) = (message.len(), MAX_MESSAGE);
             return Err(Error::Socket(SocketError::TooLarge { len, max }));
         }
         match via {
-            Some(peer) => self.say_to(peer, message, self.usual_deadline()),
-            None => self.say(message, self.usual_deadline()),
+            Some(peer) => self.say_to(peer, &message, self.usual_deadline()),
+            None => self.say(&message, self.usual_deadline()),
         }
     }
 
     /// As `respond`, by a thread that must not wait; says nothing where there is no room.
-    fn respond_now(&self, via: Via, message: &[u8]) {
+    fn respond_now(&self, via: Via, word: &Word<'_>) {
+        let message = &word.to_bytes();
         match (via, &self.way) {
             (Some(peer), _) => {
                 let socket = self.socket();

@@ -1,8 +1,6 @@
-//! Counters: what a bus counts while others read it.
+//! Counters: what a bus counts while others read it, and how they read it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::bus::stats::BusStats;
 
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -29,4 +27,30 @@ impl Counters {
             ..BusStats::default()
         }
     }
+}
+
+/// What a [`Bus`](crate::bus::Bus) holds now, and has seen since it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct BusStats {
+    /// Subscriptions, `on` handlers too.
+    pub subscriptions: usize,
+    /// Services.
+    pub services: usize,
+    /// Calls and other requests that are not answered yet.
+    pub waiting: usize,
+    /// Messages for subscriptions that did not fit into their queues.
+    pub lost: u64,
+    /// Messages that a broker told us it could not send us.
+    pub lost_on_the_way: u64,
+    /// Answers that came when nobody waited any more.
+    pub late: u64,
+    /// Calls that were not run because their deadline had passed.
+    pub expired: u64,
+    /// Calls that were refused because the service was busy.
+    pub busy: u64,
+    /// Handlers that panicked.
+    pub panicked: u64,
+    /// Messages that were none of the bus.
+    pub malformed: u64,
 }

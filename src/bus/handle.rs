@@ -6,18 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bus::client::{Client, Handle, Way, listen};
-use crate::bus::error::Error;
+use crate::bus::counters::BusStats;
 use crate::bus::job::Job;
-use crate::bus::limits::Limits;
 use crate::bus::note::{Note, Post, Receipt};
 use crate::bus::options::Options;
 use crate::bus::reader;
 use crate::bus::request::{Answer, Call, Peer};
 use crate::bus::service::{Service, Serving};
 use crate::bus::station::Station;
-use crate::bus::stats::BusStats;
 use crate::bus::subscription::Subscription;
 use crate::bus::watch::Watch;
+use crate::bus::words::{Error, Limits};
 use crate::{Endpoint, Error as SocketError, Event, Socket};
 
 /// Topics, services and names, through a broker or without one.

@@ -8,10 +8,8 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::bus::client::Client;
-use crate::bus::error::Error;
-use crate::bus::letter::Letter;
 use crate::bus::waiter::Via;
-use crate::bus::wire;
+use crate::bus::words::{Error, Id, Letter, Tail, Word};
 
 /// A call in the hands of a service. It is answered once, by [`reply`](Job::reply) or
 /// [`fail`](Job::fail), in the handler or in any other thread that it is given to. Dropped without
@@ -100,15 +98,16 @@ pub(crate) struct Run {
     pub(crate) client: Arc<Client>,
     pub(crate) via: Via,
     /// Its id, by whoever gave it to us.
-    pub(crate) id: String,
+    pub(crate) id: Id,
     pub(crate) was_answered: AtomicBool,
 }
 
 impl Run {
     pub(crate) fn reply(&self, body: &[u8]) {
         if self.take_turn() {
-            let message = wire::plain(&["done", &self.id], body);
-            if let Err(error @ Error::Socket(_)) = self.client.respond(self.via, &message) {
+            let (run, tail) = (self.id, Tail::of(body));
+            let done = Word::Done { run, tail };
+            if let Err(error @ Error::Socket(_)) = self.client.respond(self.via, &done) {
                 self.refuse(&error);
             }
         }
@@ -121,9 +120,10 @@ impl Run {
     }
 
     fn refuse(&self, error: &Error) {
-        let message = wire::failure("fail", &self.id, error);
+        let (run, body) = (self.id, error.body());
+        let why = error.why(&body);
         // Whoever gave us the call is gone, and with it who waits for the answer.
-        self.client.respond(self.via, &message).ok();
+        self.client.respond(self.via, &Word::Fail { run, why }).ok();
     }
 
     fn is_answered(&self) -> bool {

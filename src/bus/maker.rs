@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::bus::id::Id;
+use crate::bus::words::Id;
 
 /// Ids say when they were made, so that whoever stores messages can sort them. Nothing else depends
 /// on the time of day, and it is asked only once: a clock that is set back makes no id come again.

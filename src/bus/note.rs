@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::bus::id::Id;
-use crate::bus::letter::Letter;
+use crate::bus::words::{Id, Letter};
 
 /// A message to publish, for [`Bus::send`](crate::bus::Bus::send).
 ///

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::bus::broker::Broker;
 use crate::bus::client::{MARGIN, MAX_MESSAGE};
-use crate::bus::error::Error;
 use crate::bus::handle::Bus;
-use crate::bus::table::{bad_name, is_name};
+use crate::bus::words::{Error, bad_name, is_name};
 use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, Socket};
 
 /// The settings of a [`Bus`], for those who need other ones than the usual.

@@ -4,11 +4,11 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Instant;
 
-use crate::bus::client::{Client, is_for_client};
-use crate::bus::error::Error;
+use crate::bus::client::Client;
 use crate::bus::station::{Patience, Station};
-use crate::bus::table::Key;
+use crate::bus::table::clients::Key;
 use crate::bus::wakes::Wakes;
+use crate::bus::words::{Error, is_for_client};
 use crate::{Arrival, Arrivals, Error as SocketError};
 
 pub(crate) fn start(

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::bus::letter::Letter;
+use crate::bus::words::{Letter, Tail};
 
 /// A request, for [`Bus::ask`](crate::bus::Bus::ask) and
 /// [`Bus::ask_all`](crate::bus::Bus::ask_all).
@@ -55,7 +55,7 @@ impl Answer {
     }
 
     pub(crate) fn of_text(text: &str) -> Answer {
-        Answer::new(Letter::new(text.as_bytes().to_vec(), 0, 0))
+        Answer::new(Letter::of(&Tail::of(text.as_bytes())))
     }
 
     /// Its payload.

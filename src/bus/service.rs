@@ -8,10 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use crate::bus::client::{Client, Handle};
-use crate::bus::error::Error;
-use crate::bus::id::Id;
 use crate::bus::job::Job;
 use crate::bus::wakes::{Sleepers, Wakes};
+use crate::bus::words::{Error, Id};
 
 /// A service to offer, for [`Bus::serve`](crate::bus::Bus::serve): a name, or more.
 #[must_use]

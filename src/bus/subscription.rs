@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::bus::client::{Client, Handle};
-use crate::bus::error::Error;
-use crate::bus::id::Id;
 use crate::bus::note::Note;
 use crate::bus::wakes::{Sleepers, Wakes};
+use crate::bus::words::{Error, Id};
 
 /// No deadline that anybody sees.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

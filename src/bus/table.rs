@@ -1,141 +1,360 @@
-//! Table: the clients, what each of them is called, and what each has asked for.
+//! Table: what each client's words mean for the others. It is told and answers; it does nothing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+mod calling;
+mod calls;
+pub(crate) mod clients;
+mod news;
+mod providers;
+mod retained;
+pub(crate) mod routes;
+pub(crate) mod send;
+pub(crate) mod stats;
 
-use crate::Identity;
-use crate::bus::error::Error;
-use crate::bus::id::Id;
-use crate::bus::topic::Pattern;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
 
-/// Where a client is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Key {
-    /// In this process, as so-manieth.
-    Local(u64),
-    /// Behind the socket.
-    Peer(Identity),
-}
+use crate::bus::table::calls::Calls;
+use crate::bus::table::clients::{Clients, Key};
+use crate::bus::table::providers::Providers;
+use crate::bus::table::retained::{Retained, Value};
+use crate::bus::table::routes::Routes;
+use crate::bus::table::send::{Send, To};
+use crate::bus::table::stats::BrokerStats;
+use crate::bus::words::{
+    Error, Event, Id, Limits, Malformed, Tail, Text, Trie, Word, bad_name, is_name, write_headers,
+};
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Key::Local(number) => write!(f, "local-{number}"),
-            Key::Peer(identity) => identity.fmt(f),
-        }
-    }
-}
-
-/// A client's name is one token of this many bytes at most.
-const MAX_NAME: usize = 256;
-
-pub(crate) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME && !text.contains('/')
-}
-
-pub(crate) fn bad_name(text: &str) -> Error {
-    Error::BadTopic {
-        topic: text.chars().take(MAX_NAME).collect(),
-        reason: "a name is one token of at most 256 bytes".to_owned(),
-    }
-}
-
-/// One client.
-pub(crate) struct Client {
-    pub(crate) key: Key,
-    pub(crate) name: Option<String>,
-    /// Its coming was told.
-    pub(crate) has_joined: bool,
-    pub(crate) patterns: BTreeMap<Id, Pattern>,
-    pub(crate) services: BTreeMap<Id, u64>,
-    /// Bytes of patterns and of names of services.
-    pub(crate) bytes: usize,
-    /// Tokens behind a `**` in its patterns.
-    pub(crate) open_tokens: usize,
-    /// Calls of its own that are not answered.
-    pub(crate) calls: usize,
-    /// Messages that it missed and was not told of.
-    pub(crate) lost: u64,
-}
-
-/// Clients by a small number that others refer to; a number is used again.
-#[derive(Default)]
+/// The table that a broker, a bus without one, and a bus of its own have in common.
 pub(crate) struct Table {
-    clients: Vec<Option<Client>>,
-    free: Vec<u32>,
-    by_key: HashMap<Key, u32>,
-    by_name: HashMap<String, u32>,
+    limits: Limits,
+    /// What tells our ids of calls from those of others.
+    seed: u64,
+    clients: Clients,
+    wants: Trie<u32>,
+    routes: Routes,
+    /// Clients that missed messages and were not told of them.
+    owed: BTreeSet<u32>,
+    providers: Providers,
+    calls: Calls,
+    retained: Retained,
+    stats: BrokerStats,
+    due: VecDeque<Due>,
+}
+
+/// What is to be sent, in order.
+enum Due {
+    Send(Send),
+    /// A retained value for one subscription, if its client has room; it is written when its turn
+    /// comes.
+    Replay(Key, Id, Arc<Value>),
 }
 
 impl Table {
-    pub(crate) fn add(&mut self, key: Key) -> u32 {
-        if let Some(number) = self.by_key.get(&key) {
-            return *number;
+    pub(crate) fn new(limits: Limits, seed: u64) -> Table {
+        Table {
+            limits,
+            seed,
+            clients: Clients::default(),
+            wants: Trie::new(),
+            routes: Routes::default(),
+            owed: BTreeSet::new(),
+            providers: Providers::default(),
+            calls: Calls::default(),
+            retained: Retained::default(),
+            stats: BrokerStats::default(),
+            due: VecDeque::new(),
         }
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.clients.push(None);
-            self.clients.len() as u32 - 1
-        });
-        self.clients[number as usize] = Some(Client {
-            key,
-            name: None,
-            has_joined: false,
-            patterns: BTreeMap::new(),
-            services: BTreeMap::new(),
-            bytes: 0,
-            open_tokens: 0,
-            calls: 0,
-            lost: 0,
-        });
-        self.by_key.insert(key, number);
-        number
     }
 
-    pub(crate) fn remove(&mut self, number: u32) -> Option<Client> {
-        let client = self.clients.get_mut(number as usize)?.take()?;
-        self.by_key.remove(&client.key);
-        client.name.iter().for_each(|name| {
-            self.by_name.remove(name);
-        });
-        self.free.push(number);
-        Some(client)
+    /// A client is there; what it says follows.
+    pub(crate) fn handle_up(&mut self, key: Key) {
+        self.clients.add(key);
     }
 
-    pub(crate) fn find(&self, key: Key) -> Option<u32> {
-        self.by_key.get(&key).copied()
-    }
-
-    pub(crate) fn named(&self, name: &str) -> Option<u32> {
-        self.by_name.get(name).copied()
-    }
-
-    /// Gives a client a name instead of the one it had; not if somebody else has it.
-    pub(crate) fn rename(&mut self, number: u32, name: Option<String>) -> bool {
-        let owner = name.as_ref().and_then(|name| self.by_name.get(name));
-        if owner.is_some_and(|owner| *owner != number) {
-            return false;
+    /// A client is gone, and all that was its own.
+    pub(crate) fn handle_down(&mut self, key: Key) {
+        let Some(number) = self.clients.find(key) else {
+            return;
+        };
+        for call in self.calls.of_caller(number) {
+            self.settle(call);
         }
-        let client = self.clients[number as usize].as_mut();
-        let client = client.expect("a number is a client's");
-        let old = std::mem::replace(&mut client.name, name.clone());
-        old.into_iter().for_each(|old| {
-            self.by_name.remove(&old);
-        });
-        name.into_iter().for_each(|name| {
-            self.by_name.insert(name, number);
-        });
-        true
+        for call in self.calls.of_runner(number) {
+            if let Some(call) = self.settle(call) {
+                self.refuse(call.caller, call.id, &Error::NoPeer);
+            }
+        }
+        let Some(client) = self.clients.remove(number) else {
+            return;
+        };
+        for pattern in client.patterns.values() {
+            self.wants.remove(pattern, number);
+            self.routes.forget();
+        }
+        self.owed.remove(&number);
+        for provider in client.services.values() {
+            self.providers.remove(*provider);
+        }
+        if client.has_joined {
+            self.tell_presence("$sys/left", client.key, client.name);
+        }
     }
 
-    pub(crate) fn get(&self, number: u32) -> Option<&Client> {
-        self.clients.get(number as usize)?.as_ref()
+    /// A client said something; what makes no sense is counted, and answered if it has an id.
+    pub(crate) fn handle_word(
+        &mut self,
+        now: Instant,
+        from: Key,
+        said: Result<Word<'_>, Malformed>,
+    ) {
+        let Some(number) = self.clients.find(from) else {
+            return;
+        };
+        match said {
+            Ok(word) => self.obey(now, number, word),
+            Err(malformed) => {
+                self.stats.malformed += 1;
+                let (why, from) = (malformed.why(), Text::NONE);
+                let answer = malformed.id.map(|id| Word::Error { id, why, from });
+                answer.inspect(|answer| self.tell(number, answer));
+            }
+        }
     }
 
-    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Client> {
-        self.clients.get_mut(number as usize)?.as_mut()
+    fn obey(&mut self, now: Instant, from: u32, word: Word<'_>) {
+        match word {
+            Word::Pub(publish) => self.publish(from, &publish),
+            Word::Sub { id, pattern } => self.subscribe(from, id, pattern),
+            Word::Unsub { id } => self.unsubscribe(from, id),
+            Word::Serve { id, name } => self.serve(from, id, name),
+            Word::Unserve { id } => self.withdraw(from, id),
+            Word::Call(call) => self.call(now, from, &call),
+            Word::Ping {
+                id,
+                milliseconds,
+                name,
+            } => self.ping(now, from, id, milliseconds, name),
+            Word::Cancel { id } => self.cancel(from, id),
+            Word::Done { run, tail } => self.done(from, run, tail),
+            Word::Fail { run, why } => self.fail(from, run, &why),
+            Word::Hello { id, name } => self.hello(from, id, name),
+            Word::Peers { id } => self.list_peers(from, id),
+            // Those are for clients.
+            Word::Ok { .. }
+            | Word::Answer { .. }
+            | Word::Error { .. }
+            | Word::Many { .. }
+            | Word::Event(_)
+            | Word::Lost { .. }
+            | Word::Run(_)
+            | Word::Probe { .. } => self.stats.malformed += 1,
+        }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.clients.iter().flatten()
+    fn hello(&mut self, from: u32, id: Id, name: Text<'_>) {
+        match self.introduce(from, name) {
+            Ok(()) => self.accept(from, id),
+            Err(error) => return self.refuse(from, id, &error),
+        }
+        let client = self.clients.get_mut(from);
+        if let Some(client) = client.filter(|client| !client.has_joined) {
+            client.has_joined = true;
+            let (key, name) = (client.key, client.name.clone());
+            self.tell_presence("$sys/joined", key, name);
+        }
+    }
+
+    fn introduce(&mut self, from: u32, name: Text<'_>) -> Result<(), Error> {
+        let name = name.read()?.into_owned();
+        let name = Some(name).filter(|name| !name.is_empty());
+        if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
+            return Err(bad_name(name));
+        }
+        match self.clients.rename(from, name) {
+            true => Ok(()),
+            false => Err(Error::NameTaken),
+        }
+    }
+
+    fn list_peers(&mut self, from: u32, id: Id) {
+        let mut body = String::new();
+        for client in self.clients.iter() {
+            body.push_str(&client.key.to_string());
+            if let Some(name) = &client.name {
+                body.push(' ');
+                body.push_str(&Text::plain(name).word());
+            }
+            body.push('\n');
+        }
+        self.answer(from, id, Tail::of(body.as_bytes()));
+    }
+
+    /// Who came or went is told like any other news.
+    fn tell_presence(&mut self, topic: &str, key: Key, name: Option<String>) {
+        let key = key.to_string();
+        let escaped = name.as_deref().map(|name| Text::plain(name).word());
+        let mut headers = vec![("identity".to_owned(), key.clone())];
+        headers.extend(escaped.map(|name| ("name".to_owned(), name.into_owned())));
+        let headers = write_headers(&headers);
+        let headers = headers.expect("an identity and an escaped name are good headers");
+        let event = Event {
+            id: Id::counted(self.seed, 0),
+            topic: Text::plain(topic),
+            retained: None,
+            from: Text::NONE,
+            tail: Tail {
+                headers: &headers,
+                body: name.as_deref().unwrap_or(&key).as_bytes(),
+            },
+        };
+        let audience = self.audience(topic, None);
+        let message = Word::Event(event).to_bytes();
+        self.spread(topic, Arc::new(audience), message, None);
+    }
+
+    /// Calls whose deadline has passed are answered with that.
+    pub(crate) fn handle_time(&mut self, now: Instant) {
+        while let Some(call) = self.calls.poll_due(now) {
+            self.stats.timed_out += 1;
+            self.release(&call);
+            self.refuse(call.caller, call.id, &Error::Timeout);
+        }
+    }
+
+    /// When `handle_time` is to be called.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.calls.next_deadline()
+    }
+
+    pub(crate) fn poll_send(&mut self) -> Option<Send> {
+        Some(match self.due.pop_front()? {
+            Due::Send(send) => send,
+            Due::Replay(key, subscription, value) => Send {
+                to: To::One(key),
+                message: value.event_for(subscription).to_bytes(),
+                must: false,
+                losses: 0,
+                receipt: None,
+            },
+        })
+    }
+
+    /// What is to be sent and was not polled yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.due.len()
+    }
+
+    /// What became of it: who had no room.
+    pub(crate) fn handle_sent(&mut self, send: &Send, missed: &[Key]) {
+        let reached = send.to.len() - missed.len();
+        if send.must {
+            self.stats.expelled += missed.len() as u64;
+        } else if send.losses == 0 {
+            self.stats.delivered += reached as u64;
+            self.stats.lost += missed.len() as u64;
+        }
+        if !send.must {
+            missed
+                .iter()
+                .for_each(|key| self.owe(*key, send.losses.max(1)));
+        }
+        // Whoever has its receipt finds it counted.
+        if let Some((to, id)) = send.receipt {
+            let word = Word::Ok {
+                id,
+                receivers: Some(reached as u64),
+                tail: Tail::NONE,
+            };
+            self.due.push_front(Due::must(to, &word));
+        }
+    }
+
+    /// A client has missed messages that it was not told of.
+    fn owe(&mut self, key: Key, count: u64) {
+        let number = self.clients.find(key);
+        let Some(number) = number else { return };
+        if let Some(client) = self.clients.get_mut(number) {
+            client.lost += count;
+            self.owed.insert(number);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> BrokerStats {
+        let clients = || self.clients.iter();
+        BrokerStats {
+            clients: clients().count(),
+            subscriptions: clients().map(|client| client.patterns.len()).sum(),
+            services: self.providers.len(),
+            calls: self.calls.len(),
+            retained: self.retained.len(),
+            retained_bytes: self.retained.bytes(),
+            ..self.stats
+        }
+    }
+
+    fn tell(&mut self, to: u32, word: &Word<'_>) {
+        if let Some(client) = self.clients.get(to) {
+            let due = Due::must(client.key, word);
+            self.due.push_back(due);
+        }
+    }
+
+    fn accept(&mut self, to: u32, id: Id) {
+        let (receivers, tail) = (None, Tail::NONE);
+        let word = Word::Ok {
+            id,
+            receivers,
+            tail,
+        };
+        self.tell(to, &word);
+    }
+
+    fn answer(&mut self, to: u32, id: Id, tail: Tail<'_>) {
+        let from = Text::NONE;
+        self.tell(to, &Word::Answer { id, from, tail });
+    }
+
+    fn refuse(&mut self, to: u32, id: Id, error: &Error) {
+        self.stats.refused += 1;
+        let (body, from) = (error.body(), Text::NONE);
+        let why = error.why(&body);
+        self.tell(to, &Word::Error { id, why, from });
+    }
+}
+
+impl Due {
+    fn must(to: Key, word: &Word<'_>) -> Due {
+        Due::Send(Send {
+            to: To::One(to),
+            message: word.to_bytes(),
+            must: true,
+            losses: 0,
+            receipt: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_published_is_counted_before_its_sender_hears_of_it() {
+        let mut table = Table::new(Limits::default(), 1);
+        let (sender, id) = (Key::Local(7), Id::counted(1, 5));
+        let reached = (1..4).map(Key::Local);
+        let send = Send {
+            to: To::Each(Arc::new(routes::Audience::of(reached))),
+            message: Vec::new(),
+            must: false,
+            losses: 0,
+            receipt: Some((sender, id)),
+        };
+        table.handle_sent(&send, &[]);
+        assert_eq!(table.stats().delivered, 3);
+        let receipt = table.poll_send().expect("a receipt");
+        assert!(matches!(receipt.to, To::One(key) if key == sender));
+        assert_eq!(receipt.message, format!("ok {id} 3\n\n").into_bytes());
     }
 }

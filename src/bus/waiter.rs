@@ -4,9 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use crate::Identity;
-use crate::bus::error::Error;
 use crate::bus::request::Answer;
 use crate::bus::wakes::Wakes;
+use crate::bus::words::Error;
 
 /// Where a word came from: a peer, or our own table.
 pub(crate) type Via = Option<Identity>;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::bus::error::Error;
 use crate::bus::note::Note;
 use crate::bus::subscription::{Ended, Subscription};
+use crate::bus::words::Error;
 
 /// A function on a pattern, as [`Bus::on`](crate::bus::Bus::on) gives it. Dropping it
 /// unsubscribes; a call that runs goes on, and none follows.

@@ -2,8 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::bus::topic::{Pattern, Topic};
-use crate::bus::trie::Trie;
+use crate::bus::words::{Pattern, Topic, Trie};
 
 /// By the definition: every way to share the topic's tokens out among the pattern's.
 fn fits(pattern: &[&str], topic: &[&str]) -> bool {

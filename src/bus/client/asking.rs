@@ -5,46 +5,49 @@ use std::time::{Duration, Instant};
 
 use crate::Limit;
 use crate::bus::client::{Client, Way, deadline_after};
-use crate::bus::error::Error;
-use crate::bus::id::Id;
 use crate::bus::job::Job;
 use crate::bus::note::{Post, Receipt};
 use crate::bus::request::{Answer, Call, Peer};
 use crate::bus::service::{Desk, Service};
 use crate::bus::subscription::Queue;
-use crate::bus::topic::{Pattern, Topic};
 use crate::bus::waiter::{Kind, Outcome, Via, Waiter};
 use crate::bus::wakes::Wakes;
-use crate::bus::wire::{self, Frame};
+use crate::bus::words::{
+    self, Error, Id, Pattern, Publish, Tail, Text, Topic, Word, write_headers,
+};
 
 impl Client {
     /// Fire and forget.
     pub(crate) fn publish(&self, post: &Post) -> Result<(), Error> {
         self.check_open()?;
-        let message = self.post_message(self.maker.next(), post, "")?;
+        let message = self.post_message(self.maker.next(), post, false)?;
         self.say(&message, self.usual_deadline())
     }
 
     pub(crate) fn send(self: &Arc<Client>, post: &Post) -> Result<Receipt, Error> {
         let id = self.maker.next();
-        let message = self.post_message(id, post, "receipt")?;
+        let message = self.post_message(id, post, true)?;
         let outcome = self.request(id, Kind::One, &message, self.usual_deadline())?;
         let answer = single(outcome)?;
         let receivers = answer.text().parse().unwrap_or(0);
         Ok(Receipt { receivers })
     }
 
-    fn post_message(&self, id: Id, post: &Post, receipt: &str) -> Result<Vec<u8>, Error> {
+    fn post_message(&self, id: Id, post: &Post, receipt: bool) -> Result<Vec<u8>, Error> {
         let topic = Topic::parse(&post.topic)?;
-        let words = [
-            "pub",
-            &id.to_string(),
-            &wire::escape(topic.as_str()),
-            if post.is_retained { "retain" } else { "" },
-            if post.has_no_echo { "no-echo" } else { "" },
+        let headers = write_headers(&post.headers)?;
+        let publish = Publish {
+            id,
+            topic: Text::plain(topic.as_str()),
+            retain: post.is_retained,
+            no_echo: post.has_no_echo,
             receipt,
-        ];
-        wire::message(&words, &post.headers, &post.body)
+            tail: Tail {
+                headers: &headers,
+                body: &post.body,
+            },
+        };
+        Ok(Word::Pub(publish).to_bytes())
     }
 
     pub(crate) fn subscribe(
@@ -78,7 +81,7 @@ impl Client {
         };
         state.wants.remove(&pattern, id);
         drop(state);
-        self.tell_all(&wire::plain(&["unsub", &id.to_string()], b""));
+        self.tell_all(&Word::Unsub { id }.to_bytes());
     }
 
     pub(crate) fn serve(
@@ -111,7 +114,7 @@ impl Client {
     pub(crate) fn withdraw(&self, id: Id) {
         let removed = self.lock().services.remove(&id);
         if let Some((_, desk)) = removed {
-            self.tell_all(&wire::plain(&["unserve", &id.to_string()], b""));
+            self.tell_all(&Word::Unserve { id }.to_bytes());
             desk.close();
         }
     }
@@ -119,7 +122,7 @@ impl Client {
     pub(crate) fn call(self: &Arc<Client>, call: &Call) -> Result<Answer, Error> {
         let id = self.maker.next();
         let timeout = call.timeout.unwrap_or(self.options.timeout);
-        let message = call_message(id, call, timeout, "")?;
+        let message = call_message(id, call, timeout, false)?;
         let outcome = self.request(id, Kind::One, &message, deadline_after(timeout))?;
         single(outcome)
     }
@@ -130,7 +133,7 @@ impl Client {
     ) -> Result<Vec<Result<Answer, Error>>, Error> {
         let id = self.maker.next();
         let timeout = call.timeout.unwrap_or(self.options.timeout);
-        let message = call_message(id, call, timeout, "all")?;
+        let message = call_message(id, call, timeout, true)?;
         let waiter = Arc::new(Waiter::new(Kind::Many, Vec::new()));
         let (mut answers, failed) =
             self.request_with(id, &waiter, &message, deadline_after(timeout))?;
@@ -139,9 +142,9 @@ impl Client {
             (Some(error), None) => return Err(error),
             (Some(error), Some(count)) => {
                 let [kind, detail] = error.words();
-                let (detail, body) = (detail.to_owned(), error.body());
+                let body = error.body();
                 while answers.len() < count {
-                    answers.push(Err(Error::from_words(kind, &detail, &body)));
+                    answers.push(Err(Error::from_words(kind, detail, &body)));
                 }
             }
             (None, _) => {}
@@ -151,16 +154,15 @@ impl Client {
 
     pub(crate) fn peers(self: &Arc<Client>) -> Result<Vec<Peer>, Error> {
         let id = self.maker.next();
-        let message = wire::plain(&["peers", &id.to_string()], b"");
+        let message = Word::Peers { id }.to_bytes();
         let answer = single(self.request(id, Kind::One, &message, self.usual_deadline())?)?;
         let text = answer.text();
         let peer = |line: &str| {
-            let line = format!("peer {line}\n\n");
-            let frame = Frame::parse(line.as_bytes()).ok()?;
-            let name = frame.text(2).ok()?.into_owned();
+            let (identity, name) = line.split_once(' ').unwrap_or((line, ""));
+            let name = Text::written(name).read().ok()?.into_owned();
             Some(Peer {
                 name: Some(name).filter(|name| !name.is_empty()),
-                identity: frame.word(1).to_owned(),
+                identity: identity.to_owned(),
             })
         };
         Ok(text.lines().filter_map(peer).collect())
@@ -168,10 +170,12 @@ impl Client {
 
     pub(crate) fn ping(self: &Arc<Client>, name: &str) -> Result<Duration, Error> {
         let id = self.maker.next();
-        let timeout = self.options.timeout.as_millis().to_string();
-        let words = ["ping", &id.to_string(), &timeout, &wire::escape(name)];
-        let began = Instant::now();
-        let message = wire::plain(&words, b"");
+        let ping = Word::Ping {
+            id,
+            milliseconds: milliseconds(self.options.timeout),
+            name: Text::plain(name),
+        };
+        let (began, message) = (Instant::now(), ping.to_bytes());
         single(self.request(id, Kind::One, &message, self.usual_deadline())?)?;
         Ok(began.elapsed())
     }
@@ -222,7 +226,7 @@ impl Client {
     /// The other side need not remember what we no longer wait for. It would find out itself by
     /// the deadline, so no room for this is no harm.
     fn cancel(&self, id: Id) {
-        let message = wire::plain(&["cancel", &id.to_string()], b"");
+        let message = Word::Cancel { id }.to_bytes();
         match &self.way {
             Way::Broker(socket, _) => drop(socket.try_send(message)),
             Way::Own(..) => drop(self.say(&message, Instant::now())),
@@ -280,19 +284,32 @@ impl Client {
 }
 
 pub(super) fn subscribe_message(id: Id, pattern: &Pattern) -> Vec<u8> {
-    let pattern = wire::escape(pattern.as_str());
-    wire::plain(&["sub", &id.to_string(), &pattern], b"")
+    let pattern = Text::plain(pattern.as_str());
+    Word::Sub { id, pattern }.to_bytes()
 }
 
 pub(super) fn serve_message(id: Id, name: &str) -> Vec<u8> {
-    wire::plain(&["serve", &id.to_string(), &wire::escape(name)], b"")
+    let name = Text::plain(name);
+    Word::Serve { id, name }.to_bytes()
 }
 
-fn call_message(id: Id, call: &Call, timeout: Duration, all: &str) -> Result<Vec<u8>, Error> {
-    let milliseconds = timeout.as_millis().min(u128::from(u64::MAX)).to_string();
-    let name = wire::escape(&call.name);
-    let words = ["call", &id.to_string(), &name, &milliseconds, all];
-    wire::message(&words, &call.headers, &call.body)
+fn call_message(id: Id, call: &Call, timeout: Duration, all: bool) -> Result<Vec<u8>, Error> {
+    let headers = write_headers(&call.headers)?;
+    let word = words::Call {
+        id,
+        name: Text::plain(&call.name),
+        milliseconds: milliseconds(timeout),
+        all,
+        tail: Tail {
+            headers: &headers,
+            body: &call.body,
+        },
+    };
+    Ok(Word::Call(word).to_bytes())
+}
+
+fn milliseconds(timeout: Duration) -> u64 {
+    u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The one answer that there is.

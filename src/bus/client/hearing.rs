@@ -6,28 +6,16 @@ use std::time::{Duration, Instant};
 
 use crate::Arrival;
 use crate::bus::client::{Client, Introduction, deadline_after};
-use crate::bus::error::Error;
-use crate::bus::id::Id;
 use crate::bus::job::{Job, Run};
-use crate::bus::letter::Letter;
 use crate::bus::note::Note;
 use crate::bus::request::Answer;
 use crate::bus::subscription::{Ended, Queue};
 use crate::bus::waiter::{Via, Waiter};
 use crate::bus::wakes::Wakes;
-use crate::bus::wire::{self, Frame, Malformed};
+use crate::bus::words::{self, Error, Id, Letter, Tail, Why, Word};
 
-/// More than a broker can have for one name: it would be believed, and room made for them.
-const MAX_PROVIDERS: usize = 65_536;
-
-/// What is said to a client; everything else is said to a table.
-pub(crate) fn is_for_client(message: &[u8]) -> bool {
-    let end = message.iter().position(|byte| matches!(byte, b' ' | b'\n'));
-    matches!(
-        &message[..end.unwrap_or(message.len())],
-        b"event" | b"answer" | b"run" | b"ok" | b"error" | b"many" | b"probe" | b"lost"
-    )
-}
+/// More than a broker can have for one name.
+const MAX_PROVIDERS: u64 = 65_536;
 
 impl Client {
     /// For the thread that hears. It never waits: that thread has others to serve.
@@ -49,73 +37,62 @@ impl Client {
         message: Vec<u8>,
         wakes: &mut Wakes,
     ) {
-        let understood = Frame::parse(&message).and_then(|frame| match frame.verb() {
-            "event" => read_event(&message, &frame).map(Heard::Event),
-            "run" => read_call(&message, &frame).map(Heard::Call),
-            "answer" => {
-                let (headers, body) = Letter::places(&message, &frame);
-                Ok(Heard::Answer(id_of(&frame)?, headers, body))
-            }
-            _ => self.hear(via, &frame, wakes).map(|()| Heard::Done),
-        });
-        match understood {
-            Ok(Heard::Event(event)) => self.deliver(event, message, wakes),
-            Ok(Heard::Call(call)) => self.take_call(via, call, message, wakes),
-            Ok(Heard::Answer(id, headers, body)) => {
-                let answer = Answer::new(Letter::new(message, headers, body));
+        let Ok(word) = Word::parse(&message) else {
+            return self.count(|counters| &counters.malformed);
+        };
+        match word {
+            Word::Event(event) => match read_event(&message, &event) {
+                Ok(event) => self.deliver(event, message, wakes),
+                Err(_) => self.count(|counters| &counters.malformed),
+            },
+            Word::Run(run) => match read_call(&message, &run) {
+                Ok(call) => self.take_call(via, call, message, wakes),
+                Err(_) => self.count(|counters| &counters.malformed),
+            },
+            Word::Answer { id, tail, .. } => {
+                let places = Letter::places(&message, &tail);
+                let answer = Answer::new(Letter::new(message, places));
                 match self.waiter(id) {
                     Some(waiter) => waiter.handle_answer(answer, wakes),
                     None => self.count(|counters| &counters.late),
                 }
             }
-            Ok(Heard::Done) => {}
-            Err(Malformed) => self.count(|counters| &counters.malformed),
-        }
-    }
-
-    fn hear(&self, via: Via, frame: &Frame<'_>, wakes: &mut Wakes) -> Result<(), Malformed> {
-        if frame.verb() == "lost" {
-            let counter = &self.counters.lost_on_the_way;
-            counter.fetch_add(frame.number(1)?, Ordering::Relaxed);
-            return Ok(());
-        }
-        let id = id_of(frame)?;
-        match frame.verb() {
-            "ok" => self.hear_ok(via, id, frame, wakes),
-            "error" => self.hear_error(id, frame, wakes)?,
-            "many" => {
-                let count = usize::try_from(frame.number(2)?).map_err(|_| Malformed)?;
-                if count > MAX_PROVIDERS {
-                    return Err(Malformed);
-                }
+            Word::Lost { count } => {
+                let counter = &self.counters.lost_on_the_way;
+                counter.fetch_add(count, Ordering::Relaxed);
+            }
+            Word::Ok { id, receivers, .. } => self.hear_ok(via, id, receivers, wakes),
+            Word::Error { id, why, .. } => self.hear_error(id, &why, wakes),
+            // More would be believed, and room made for them.
+            Word::Many { id, count } if count <= MAX_PROVIDERS => {
                 if let Some(waiter) = self.waiter(id) {
-                    waiter.handle_count(count, wakes);
+                    waiter.handle_count(count as usize, wakes);
                 }
             }
-            "probe" => self.respond_now(via, &wire::plain(&["done", frame.word(1)], b"")),
-            _ => return Err(Malformed),
+            Word::Probe { run } => {
+                let tail = Tail::NONE;
+                self.respond_now(via, &Word::Done { run, tail });
+            }
+            _ => self.count(|counters| &counters.malformed),
         }
-        Ok(())
     }
 
-    fn hear_ok(&self, via: Via, id: Id, frame: &Frame<'_>, wakes: &mut Wakes) {
+    fn hear_ok(&self, via: Via, id: Id, receivers: Option<u64>, wakes: &mut Wakes) {
         if id == self.hello {
             self.handle_introduction(Introduction::Accepted);
         }
         let Some(waiter) = self.waiter(id) else {
             return;
         };
-        match frame.number(2) {
+        match receivers {
             // The receipt of a post is the answer to it.
-            Ok(count) => waiter.handle_answer(Answer::of_text(&count.to_string()), wakes),
-            Err(Malformed) => waiter.handle_ok(via, wakes),
+            Some(count) => waiter.handle_answer(Answer::of_text(&count.to_string()), wakes),
+            None => waiter.handle_ok(via, wakes),
         }
     }
 
-    fn hear_error(&self, id: Id, frame: &Frame<'_>, wakes: &mut Wakes) -> Result<(), Malformed> {
-        let detail = frame.text(3)?;
-        let body = String::from_utf8_lossy(frame.body);
-        let error = Error::from_words(frame.word(2), &detail, &body);
+    fn hear_error(&self, id: Id, why: &Why<'_>, wakes: &mut Wakes) {
+        let error = Error::of(why).unwrap_or_else(|error| error);
         if id == self.hello {
             self.handle_introduction(Introduction::NameTaken);
         } else if let Some(waiter) = self.waiter(id) {
@@ -126,7 +103,6 @@ impl Client {
         } else {
             self.count(|counters| &counters.late);
         }
-        Ok(())
     }
 
     fn handle_introduction(&self, introduction: Introduction) {
@@ -155,7 +131,7 @@ impl Client {
             }
         };
         drop(state);
-        let letter = Letter::new(message, event.headers, event.body);
+        let letter = Letter::new(message, event.places);
         let note = Note::new(event.topic, event.id, event.retained_for.is_some(), letter);
         for queue in queues {
             if !queue.push(note.clone(), wakes) {
@@ -180,7 +156,7 @@ impl Client {
         let job = Job {
             run: run.clone(),
             name: call.name,
-            letter: Letter::new(message, call.headers, call.body),
+            letter: Letter::new(message, call.places),
             deadline: call.deadline,
             worker: None,
         };
@@ -195,63 +171,43 @@ impl Client {
             if matches!(error, Error::Busy) {
                 self.count(|counters| &counters.busy);
             }
-            self.respond_now(via, &wire::failure("fail", &run.id, &error));
+            let (run, body) = (run.id, error.body());
+            let why = error.why(&body);
+            self.respond_now(via, &Word::Fail { run, why });
         }
     }
-}
-
-enum Heard {
-    Event(Event),
-    Call(Called),
-    /// Its id, and where its headers and its body begin.
-    Answer(Id, usize, usize),
-    Done,
 }
 
 struct Event {
     topic: String,
     id: Id,
     retained_for: Option<Id>,
-    headers: usize,
-    body: usize,
+    places: (usize, usize),
 }
 
 struct Called {
-    id: String,
+    id: Id,
     service: Id,
     name: String,
     deadline: Instant,
-    headers: usize,
-    body: usize,
+    places: (usize, usize),
 }
 
-fn id_of(frame: &Frame<'_>) -> Result<Id, Malformed> {
-    frame.word(1).parse().map_err(|_| Malformed)
-}
-
-fn read_event(message: &[u8], frame: &Frame<'_>) -> Result<Event, Malformed> {
-    let retained_for = match frame.word(3) {
-        "retained" => Some(frame.word(4).parse().map_err(|_| Malformed)?),
-        _ => None,
-    };
-    let (headers, body) = Letter::places(message, frame);
+fn read_event(message: &[u8], event: &words::Event<'_>) -> Result<Event, Error> {
     Ok(Event {
-        topic: frame.text(2)?.into_owned(),
-        id: id_of(frame)?,
-        retained_for,
-        headers,
-        body,
+        topic: event.topic.read()?.into_owned(),
+        id: event.id,
+        retained_for: event.retained,
+        places: Letter::places(message, &event.tail),
     })
 }
 
-fn read_call(message: &[u8], frame: &Frame<'_>) -> Result<Called, Malformed> {
-    let (headers, body) = Letter::places(message, frame);
+fn read_call(message: &[u8], run: &words::Run<'_>) -> Result<Called, Error> {
     Ok(Called {
-        id: frame.word(1).to_owned(),
-        service: frame.word(2).parse().map_err(|_| Malformed)?,
-        deadline: deadline_after(Duration::from_millis(frame.number(3)?)),
-        name: frame.text(4)?.into_owned(),
-        headers,
-        body,
+        id: run.run,
+        service: run.service,
+        deadline: deadline_after(Duration::from_millis(run.milliseconds)),
+        name: run.name.read()?.into_owned(),
+        places: Letter::places(message, &run.tail),
     })
 }

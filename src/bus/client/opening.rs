@@ -7,11 +7,9 @@ use std::time::Instant;
 use crate::Identity;
 use crate::bus::client::asking::{serve_message, subscribe_message};
 use crate::bus::client::{Client, Introduction, Way};
-use crate::bus::error::Error;
-use crate::bus::id::Id;
 use crate::bus::waiter::Waiter;
 use crate::bus::wakes::Wakes;
-use crate::bus::wire;
+use crate::bus::words::{Error, Id, Text, Word};
 
 impl Client {
     pub(crate) fn set_reader(&self, reader: thread::JoinHandle<()>) {
@@ -24,10 +22,8 @@ impl Client {
 
     fn hello_message(&self) -> Vec<u8> {
         let name = self.options.name.as_deref().unwrap_or_default();
-        wire::plain(
-            &["hello", &self.hello.to_string(), &wire::escape(name)],
-            b"",
-        )
+        let (id, name) = (self.hello, Text::plain(name));
+        Word::Hello { id, name }.to_bytes()
     }
 
     /// Waits until the other side knows us, and says whether our name is ours.
@@ -127,10 +123,10 @@ impl Client {
         drop(state);
         // What was dropped while we spoke was withdrawn before it was said again.
         for id in unwanted {
-            say(&wire::plain(&["unsub", &id.to_string()], b"")).ok();
+            say(&Word::Unsub { id }.to_bytes()).ok();
         }
         for id in unserved {
-            say(&wire::plain(&["unserve", &id.to_string()], b"")).ok();
+            say(&Word::Unserve { id }.to_bytes()).ok();
         }
     }
 }

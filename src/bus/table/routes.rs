@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::Identity;
-use crate::bus::table::Key;
-use crate::bus::topic::Topic;
-use crate::bus::wire;
+use crate::bus::table::clients::Key;
+use crate::bus::words::{Text, Topic};
 
 /// So many routes are kept, and so many clients and bytes in all of them.
 const MAX_ROUTES: usize = 1_024;
@@ -51,7 +50,7 @@ pub(crate) struct Route {
 impl Route {
     pub(crate) fn new(topic: Topic, audience: Audience) -> Route {
         Route {
-            word: wire::escape(topic.as_str()).into(),
+            word: Text::plain(topic.as_str()).word().into(),
             topic,
             audience: Arc::new(audience),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::bus::id::Id;
+use crate::bus::words::Id;
 
 /// One `serve` of one client.
 #[derive(Clone, PartialEq, Eq, Debug)]

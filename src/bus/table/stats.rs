@@ -1,4 +1,4 @@
-//! Stats: the counters of a table of routes, and of a bus.
+//! Stats: the counters of a table.
 
 /// What a [`Broker`](crate::bus::Broker) has now, and has done since it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -64,30 +64,4 @@ impl BrokerStats {
              expelled {expelled}\n"
         )
     }
-}
-
-/// What a [`Bus`](crate::bus::Bus) holds now, and has seen since it was opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct BusStats {
-    /// Subscriptions, `on` handlers too.
-    pub subscriptions: usize,
-    /// Services.
-    pub services: usize,
-    /// Calls and other requests that are not answered yet.
-    pub waiting: usize,
-    /// Messages for subscriptions that did not fit into their queues.
-    pub lost: u64,
-    /// Messages that a broker told us it could not send us.
-    pub lost_on_the_way: u64,
-    /// Answers that came when nobody waited any more.
-    pub late: u64,
-    /// Calls that were not run because their deadline had passed.
-    pub expired: u64,
-    /// Calls that were refused because the service was busy.
-    pub busy: u64,
-    /// Handlers that panicked.
-    pub panicked: u64,
-    /// Messages that were none of the bus.
-    pub malformed: u64,
 }

@@ -1,8 +1,12 @@
 //! Error: what a bus answers when it did not do what it was asked to.
 
+use std::borrow::Cow;
 use std::{error, fmt, io};
 
 use crate::Error as SocketError;
+use crate::bus::words::tail::Tail;
+use crate::bus::words::text::Text;
+use crate::bus::words::word::Why;
 
 /// Why a call on a bus did not do what it was asked to.
 #[derive(Debug)]
@@ -77,13 +81,30 @@ impl Error {
     }
 
     /// The text that is sent with it.
-    pub(crate) fn body(&self) -> String {
+    pub(crate) fn body(&self) -> Cow<'_, str> {
         match self {
-            Error::BadTopic { reason, .. } => reason.clone(),
-            Error::Limit { what } => what.clone(),
-            Error::Remote { message, .. } => message.clone(),
-            other => other.to_string(),
+            Error::BadTopic { reason: text, .. }
+            | Error::Limit { what: text }
+            | Error::Remote { message: text, .. } => Cow::Borrowed(text),
+            other => Cow::Owned(other.to_string()),
         }
+    }
+
+    /// As it is said; `body` is its own.
+    pub(crate) fn why<'a>(&'a self, body: &'a str) -> Why<'a> {
+        let [kind, detail] = self.words();
+        Why {
+            kind,
+            detail: Text::plain(detail),
+            tail: Tail::of(body.as_bytes()),
+        }
+    }
+
+    /// The error that was said.
+    pub(crate) fn of(why: &Why<'_>) -> Result<Error, Error> {
+        let detail = why.detail.read()?;
+        let body = String::from_utf8_lossy(why.tail.body);
+        Ok(Error::from_words(why.kind, &detail, &body))
     }
 
     /// The error that was sent in these words; a word that is new to us is the handler's.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::bus::topic::{ANY, ONE, Pattern};
+use crate::bus::words::topic::{ANY, ONE, Pattern};
 
 /// Patterns and who has them. Nothing in it calls itself: a pattern of any depth costs a loop.
 pub(crate) struct Trie<K> {
     nodes: Vec<Node<K>>,
     free: Vec<u32>,
-    words: Words,
+    words: Tokens,
 }
 
 /// A place in patterns: the tokens on the way here.
@@ -24,13 +24,13 @@ struct Node<K> {
 /// Tokens that occur in patterns, by a number: the tokens of a topic are looked up once each, and
 /// not once for each place that a pattern may have got to.
 #[derive(Default)]
-struct Words {
-    numbers: HashMap<Box<str>, Word>,
+struct Tokens {
+    numbers: HashMap<Box<str>, Token>,
     free: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
-struct Word {
+struct Token {
     number: u32,
     uses: u32,
 }
@@ -54,7 +54,7 @@ impl<K: Copy + Ord> Trie<K> {
         Trie {
             nodes: vec![Node::new()],
             free: Vec::new(),
-            words: Words::default(),
+            words: Tokens::default(),
         }
     }
 
@@ -182,7 +182,7 @@ struct Places {
     any: Vec<u32>,
 }
 
-impl Words {
+impl Tokens {
     /// `None` for a literal that is in no pattern.
     fn step(&self, token: &str) -> Option<Step> {
         match token {
@@ -204,7 +204,7 @@ impl Words {
                 }
                 let number = self.free.pop().unwrap_or(self.numbers.len() as u32);
                 self.numbers
-                    .insert(literal.into(), Word { number, uses: 1 });
+                    .insert(literal.into(), Token { number, uses: 1 });
                 Step::Literal(number)
             }
         }

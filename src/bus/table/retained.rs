@@ -4,15 +4,27 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::bus::limits::Limits;
-use crate::bus::topic::{ANY, ONE, Pattern, Topic};
+use crate::bus::words::topic::{ANY, ONE};
+use crate::bus::words::{Event, Id, Letter, Limits, Pattern, Text, Topic, Word};
 
 /// A value as it came: its id, and its headers and body in one piece.
-#[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Value {
     pub(crate) topic: Topic,
-    pub(crate) id: String,
-    pub(crate) tail: Vec<u8>,
+    pub(crate) id: Id,
+    pub(crate) letter: Letter,
+}
+
+impl Value {
+    /// For one subscription alone.
+    pub(crate) fn event_for(&self, subscription: Id) -> Word<'_> {
+        Word::Event(Event {
+            id: self.id,
+            topic: Text::plain(self.topic.as_str()),
+            retained: Some(subscription),
+            from: Text::NONE,
+            tail: self.letter.tail(),
+        })
+    }
 }
 
 /// What a value takes besides its text.
@@ -79,18 +91,19 @@ fn select<'a>(
 }
 
 fn memory(value: &Value) -> usize {
-    OVERHEAD + 2 * value.topic.as_str().len() + value.tail.len()
+    OVERHEAD + 2 * value.topic.as_str().len() + value.letter.memory()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::words::Tail;
 
     fn value(topic: &str, body: &str) -> Value {
         Value {
             topic: Topic::parse(topic).expect("a topic"),
-            id: "1".to_owned(),
-            tail: format!("\n{body}").into_bytes(),
+            id: Id::default(),
+            letter: Letter::of(&Tail::of(body.as_bytes())),
         }
     }
 

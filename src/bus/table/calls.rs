@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::bus::id::Id;
+use crate::bus::words::Id;
 
 /// A call that one provider runs for one caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::bus::error::Error;
+use crate::bus::words::error::Error;
 
 /// More levels have no use, and cost whoever matches them.
 pub(crate) const MAX_LEVELS: usize = 128;
@@ -125,6 +125,20 @@ impl fmt::Display for Topic {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A client's name is one token of this many bytes at most.
+const MAX_NAME: usize = 256;
+
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.contains('/')
+}
+
+pub(crate) fn bad_name(text: &str) -> Error {
+    Error::BadTopic {
+        topic: text.chars().take(MAX_NAME).collect(),
+        reason: "a name is one token of at most 256 bytes".to_owned(),
     }
 }
 

@@ -1,0 +1,233 @@
+//! Calling: which provider runs a call, and how its answer finds the caller.
+
+use std::time::{Duration, Instant};
+
+use crate::bus::table::Table;
+use crate::bus::table::calls::InHand;
+use crate::bus::words::{Call, Error, Id, Run, Tail, Text, Topic, Why, Word};
+
+/// No call waits longer than this.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The service that every broker serves itself: its counters.
+const STATS: &str = "$sys/stats";
+
+/// The service of a client under its own name.
+const SELF: &str = "@";
+
+impl Table {
+    pub(super) fn serve(&mut self, from: u32, id: Id, name: Text<'_>) {
+        match self.try_serve(from, id, name) {
+            Ok(()) => self.accept(from, id),
+            Err(error) => self.refuse(from, id, &error),
+        }
+    }
+
+    fn try_serve(&mut self, from: u32, id: Id, name: Text<'_>) -> Result<(), Error> {
+        let name = match &*name.read()? {
+            SELF => own_service(from),
+            name => {
+                let topic = Topic::parse(name)?;
+                if topic.is_reserved() || topic.as_str().starts_with('@') {
+                    return Err(Error::BadTopic {
+                        topic: topic.to_string(),
+                        reason: "such names are not for services".to_owned(),
+                    });
+                }
+                topic.to_string()
+            }
+        };
+        let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
+        let (count, bytes) = (client.services.len(), client.bytes + name.len());
+        if !client.services.contains_key(&id) {
+            if count >= self.limits.services || bytes > self.limits.pattern_bytes {
+                let what = "services of a client".to_owned();
+                return Err(Error::Limit { what });
+            }
+            client.bytes = bytes;
+            let number = self.providers.add(from, id, name);
+            client.services.insert(id, number);
+        }
+        Ok(())
+    }
+
+    /// The service ends; the calls that it has in hand do not.
+    pub(super) fn withdraw(&mut self, from: u32, id: Id) {
+        let Some(client) = self.clients.get_mut(from) else {
+            return;
+        };
+        let number = client.services.remove(&id);
+        if let Some(provider) = number.and_then(|number| self.providers.remove(number)) {
+            client.bytes -= provider.name.len();
+        }
+    }
+
+    pub(super) fn call(&mut self, now: Instant, from: u32, call: &Call<'_>) {
+        match self.try_call(now, from, call) {
+            Ok(()) => {}
+            Err(error) => self.refuse(from, call.id, &error),
+        }
+    }
+
+    fn try_call(&mut self, now: Instant, from: u32, call: &Call<'_>) -> Result<(), Error> {
+        let timeout = Duration::from_millis(call.milliseconds).min(LONGEST);
+        let name = call.name.read()?;
+        if &*name == STATS {
+            let body = self.stats().lines();
+            self.tell_count(from, call, 1);
+            self.answer(from, call.id, Tail::of(body.as_bytes()));
+            return Ok(());
+        }
+        let chosen = self.choose(from, &name, call.all)?;
+        if timeout.is_zero() {
+            return Err(Error::Timeout);
+        }
+        self.tell_count(from, call, chosen.len());
+        for provider in chosen {
+            self.give(now + timeout, from, provider, call);
+        }
+        Ok(())
+    }
+
+    fn tell_count(&mut self, to: u32, call: &Call<'_>, count: usize) {
+        if call.all {
+            let (id, count) = (call.id, count as u64);
+            self.tell(to, &Word::Many { id, count });
+        }
+    }
+
+    /// Who runs a call: one provider, or everyone of that name.
+    fn choose(&self, from: u32, name: &str, is_for_all: bool) -> Result<Vec<u64>, Error> {
+        let name = match name.strip_prefix(SELF) {
+            Some(client) => own_service(self.clients.named(client).ok_or(Error::NoPeer)?),
+            None => Topic::parse(name)?.to_string(),
+        };
+        let chosen = match is_for_all {
+            true => self.providers.all(&name),
+            false => self.providers.next(&name).into_iter().collect(),
+        };
+        let in_hand = self.clients.get(from).map_or(0, |client| client.calls);
+        match chosen.len() {
+            0 => Err(Error::NoService),
+            more if in_hand + more > self.limits.calls => Err(Error::Busy),
+            _ => Ok(chosen),
+        }
+    }
+
+    fn give(&mut self, deadline: Instant, from: u32, provider: u64, call: &Call<'_>) {
+        let Some(chosen) = self.providers.get(provider) else {
+            return;
+        };
+        let (runner, service) = (chosen.client, chosen.id);
+        let number = self.calls.add(InHand {
+            caller: from,
+            id: call.id,
+            runner,
+            provider: Some(provider),
+            deadline,
+        });
+        self.providers.handle_called(provider);
+        self.count_call(from);
+        let run = Run {
+            run: Id::counted(self.seed, number),
+            service,
+            milliseconds: call.milliseconds,
+            name: call.name,
+            from: Text::NONE,
+            tail: call.tail,
+        };
+        self.tell(runner, &Word::Run(run));
+    }
+
+    pub(super) fn ping(
+        &mut self,
+        now: Instant,
+        from: u32,
+        id: Id,
+        milliseconds: u64,
+        name: Text<'_>,
+    ) {
+        if name.is_empty() {
+            return self.answer(from, id, Tail::NONE);
+        }
+        let named = name.read().map(|name| self.clients.named(&name));
+        let runner = match named {
+            Ok(Some(runner)) => runner,
+            Ok(None) => return self.refuse(from, id, &Error::NoPeer),
+            Err(error) => return self.refuse(from, id, &error),
+        };
+        let number = self.calls.add(InHand {
+            caller: from,
+            id,
+            runner,
+            provider: None,
+            deadline: now + Duration::from_millis(milliseconds).min(LONGEST),
+        });
+        self.count_call(from);
+        let run = Id::counted(self.seed, number);
+        self.tell(runner, &Word::Probe { run });
+    }
+
+    fn count_call(&mut self, caller: u32) {
+        self.stats.called += 1;
+        if let Some(client) = self.clients.get_mut(caller) {
+            client.calls += 1;
+        }
+    }
+
+    /// The caller waits no longer.
+    pub(super) fn cancel(&mut self, from: u32, id: Id) {
+        for number in self.calls.of_id(from, id) {
+            self.settle(number);
+        }
+    }
+
+    pub(super) fn done(&mut self, from: u32, run: Id, tail: Tail<'_>) {
+        if let Some(call) = self.settle_for(from, run) {
+            self.answer(call.caller, call.id, tail);
+        }
+    }
+
+    pub(super) fn fail(&mut self, from: u32, run: Id, why: &Why<'_>) {
+        if let Some(call) = self.settle_for(from, run) {
+            let error = Error::of(why).unwrap_or_else(|error| error);
+            let (id, body, from) = (call.id, error.body(), Text::NONE);
+            let why = error.why(&body);
+            self.tell(call.caller, &Word::Error { id, why, from });
+        }
+    }
+
+    /// A provider is done with a call: whose it was, unless nobody waits for it any more.
+    fn settle_for(&mut self, runner: u32, id: Id) -> Option<InHand> {
+        let number = id.number(self.seed);
+        let is_its = |number: &u64| {
+            self.calls
+                .get(*number)
+                .is_some_and(|call| call.runner == runner)
+        };
+        let call = number.filter(is_its).and_then(|number| self.settle(number));
+        self.stats.late += u64::from(call.is_none());
+        call
+    }
+
+    pub(super) fn settle(&mut self, number: u64) -> Option<InHand> {
+        let call = self.calls.remove(number)?;
+        self.release(&call);
+        Some(call)
+    }
+
+    /// A call is out of the books of its caller and its provider.
+    pub(super) fn release(&mut self, call: &InHand) {
+        call.provider
+            .into_iter()
+            .for_each(|provider| self.providers.handle_settled(provider));
+        if let Some(client) = self.clients.get_mut(call.caller) {
+            client.calls -= 1;
+        }
+    }
+}
+
+/// No topic looks like this: the service of the `number`th client under its own name.
+fn own_service(number: u32) -> String {
+    format!("@{number}/")
+}

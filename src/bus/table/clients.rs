@@ -1,0 +1,125 @@
+//! Clients: who is there, what each is called, and what each has asked for.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use crate::Identity;
+use crate::bus::words::{Id, Pattern};
+
+/// Where a client is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Key {
+    /// In this process, as so-manieth.
+    Local(u64),
+    /// Behind the socket.
+    Peer(Identity),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Local(number) => write!(f, "local-{number}"),
+            Key::Peer(identity) => identity.fmt(f),
+        }
+    }
+}
+
+/// One client.
+pub(crate) struct Client {
+    pub(crate) key: Key,
+    pub(crate) name: Option<String>,
+    /// Its coming was told.
+    pub(crate) has_joined: bool,
+    pub(crate) patterns: BTreeMap<Id, Pattern>,
+    pub(crate) services: BTreeMap<Id, u64>,
+    /// Bytes of patterns and of names of services.
+    pub(crate) bytes: usize,
+    /// Tokens behind a `**` in its patterns.
+    pub(crate) open_tokens: usize,
+    /// Calls of its own that are not answered.
+    pub(crate) calls: usize,
+    /// Messages that it missed and was not told of.
+    pub(crate) lost: u64,
+}
+
+/// Clients by a small number that others refer to; a number is used again.
+#[derive(Default)]
+pub(crate) struct Clients {
+    clients: Vec<Option<Client>>,
+    free: Vec<u32>,
+    by_key: HashMap<Key, u32>,
+    by_name: HashMap<String, u32>,
+}
+
+impl Clients {
+    pub(crate) fn add(&mut self, key: Key) -> u32 {
+        if let Some(number) = self.by_key.get(&key) {
+            return *number;
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.clients.push(None);
+            self.clients.len() as u32 - 1
+        });
+        self.clients[number as usize] = Some(Client {
+            key,
+            name: None,
+            has_joined: false,
+            patterns: BTreeMap::new(),
+            services: BTreeMap::new(),
+            bytes: 0,
+            open_tokens: 0,
+            calls: 0,
+            lost: 0,
+        });
+        self.by_key.insert(key, number);
+        number
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Client> {
+        let client = self.clients.get_mut(number as usize)?.take()?;
+        self.by_key.remove(&client.key);
+        client.name.iter().for_each(|name| {
+            self.by_name.remove(name);
+        });
+        self.free.push(number);
+        Some(client)
+    }
+
+    pub(crate) fn find(&self, key: Key) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Gives a client a name instead of the one it had; not if somebody else has it.
+    pub(crate) fn rename(&mut self, number: u32, name: Option<String>) -> bool {
+        let owner = name.as_ref().and_then(|name| self.by_name.get(name));
+        if owner.is_some_and(|owner| *owner != number) {
+            return false;
+        }
+        let client = self.clients[number as usize].as_mut();
+        let client = client.expect("a number is a client's");
+        let old = std::mem::replace(&mut client.name, name.clone());
+        old.into_iter().for_each(|old| {
+            self.by_name.remove(&old);
+        });
+        name.into_iter().for_each(|name| {
+            self.by_name.insert(name, number);
+        });
+        true
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&Client> {
+        self.clients.get(number as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Client> {
+        self.clients.get_mut(number as usize)?.as_mut()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().flatten()
+    }
+}

@@ -1,0 +1,177 @@
+//! News: who gets what is published, and what a new subscriber gets of before.
+
+use std::sync::Arc;
+
+use crate::bus::table::clients::Key;
+use crate::bus::table::retained::Value;
+use crate::bus::table::routes::{Audience, Route};
+use crate::bus::table::send::{Send, To};
+use crate::bus::table::{Due, Table};
+use crate::bus::words::{Error, Event, Id, Letter, Pattern, Publish, Tail, Text, Topic, Word};
+
+impl Table {
+    pub(super) fn publish(&mut self, from: u32, publish: &Publish<'_>) {
+        match self.try_publish(from, publish) {
+            Ok(()) => self.stats.published += 1,
+            Err(error) if publish.receipt => self.refuse(from, publish.id, &error),
+            Err(_) => self.stats.refused += 1,
+        }
+    }
+
+    fn try_publish(&mut self, from: u32, publish: &Publish<'_>) -> Result<(), Error> {
+        let word = publish.topic.word();
+        let route = match self.routes.get(&word) {
+            Some(route) => route,
+            None => self.find_route(publish.topic)?,
+        };
+        if publish.retain {
+            self.retain(&route.topic, publish.id, &publish.tail)?;
+        }
+        let event = Event {
+            id: publish.id,
+            topic: Text::written(&route.word),
+            retained: None,
+            from: Text::NONE,
+            tail: publish.tail,
+        };
+        let message = Word::Event(event).to_bytes();
+        let client = self.clients.get(from).filter(|_| publish.receipt);
+        let receipt = client.map(|client| (client.key, publish.id));
+        let audience = match publish.no_echo {
+            true => Arc::new(self.audience(route.topic.as_str(), Some(from))),
+            false => route.audience.clone(),
+        };
+        self.spread(route.topic.as_str(), audience, message, receipt);
+        Ok(())
+    }
+
+    fn find_route(&mut self, word: Text<'_>) -> Result<Arc<Route>, Error> {
+        let topic = Topic::parse(&word.read()?)?;
+        if topic.is_reserved() {
+            return Err(Error::BadTopic {
+                topic: topic.to_string(),
+                reason: "it is kept for what the broker tells".to_owned(),
+            });
+        }
+        let audience = self.audience(topic.as_str(), None);
+        let route = Arc::new(Route::new(topic, audience));
+        self.routes.keep(&word.word(), route.clone());
+        Ok(route)
+    }
+
+    fn retain(&mut self, topic: &Topic, id: Id, tail: &Tail<'_>) -> Result<(), Error> {
+        if tail.body.is_empty() {
+            self.retained.clear(topic);
+            return Ok(());
+        }
+        let value = Value {
+            topic: topic.clone(),
+            id,
+            letter: Letter::of(tail),
+        };
+        match self.retained.keep(value, &self.limits) {
+            true => Ok(()),
+            false => Err(Error::Limit {
+                what: "retained values".to_owned(),
+            }),
+        }
+    }
+
+    /// Who wants a topic, each once, however many of its patterns match.
+    pub(super) fn audience(&self, topic: &str, except: Option<u32>) -> Audience {
+        let numbers = self.wants.matches(topic).into_iter();
+        let clients = numbers
+            .filter(|number| Some(*number) != except)
+            .filter_map(|number| self.clients.get(number));
+        Audience::of(clients.map(|client| client.key))
+    }
+
+    /// Who gets the next message and has missed some is told so first.
+    fn tell_losses(&mut self, topic: &str) {
+        if self.owed.is_empty() {
+            return;
+        }
+        for number in self.wants.matches(topic) {
+            let client = self.clients.get_mut(number);
+            let Some(client) = client.filter(|_| self.owed.remove(&number)) else {
+                continue;
+            };
+            let count = std::mem::take(&mut client.lost);
+            self.due.push_back(Due::Send(Send {
+                to: To::One(client.key),
+                message: Word::Lost { count }.to_bytes(),
+                must: false,
+                losses: count,
+                receipt: None,
+            }));
+        }
+    }
+
+    pub(super) fn spread(
+        &mut self,
+        topic: &str,
+        to: Arc<Audience>,
+        message: Vec<u8>,
+        receipt: Option<(Key, Id)>,
+    ) {
+        self.tell_losses(topic);
+        if to.len() > 0 || receipt.is_some() {
+            self.due.push_back(Due::Send(Send {
+                to: To::Each(to),
+                message,
+                must: false,
+                losses: 0,
+                receipt,
+            }));
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, from: u32, id: Id, pattern: Text<'_>) {
+        match self.try_subscribe(from, id, pattern) {
+            Ok(()) => {}
+            Err(error) => self.refuse(from, id, &error),
+        }
+    }
+
+    fn try_subscribe(&mut self, from: u32, id: Id, pattern: Text<'_>) -> Result<(), Error> {
+        let pattern = Pattern::parse(&pattern.read()?)?;
+        let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
+        let key = client.key;
+        if client.patterns.contains_key(&id) {
+            // Said again after a reconnect that the first one survived.
+            self.accept(from, id);
+            return Ok(());
+        }
+        let (length, open) = (pattern.as_str().len(), pattern.open_tokens());
+        if client.patterns.len() >= self.limits.subscriptions
+            || client.bytes + length > self.limits.pattern_bytes
+            || client.open_tokens + open > self.limits.open_tokens
+        {
+            let what = "subscriptions of a client".to_owned();
+            return Err(Error::Limit { what });
+        }
+        client.bytes += length;
+        client.open_tokens += open;
+        client.patterns.insert(id, pattern.clone());
+        self.wants.insert(&pattern, from);
+        self.routes.forget();
+        self.accept(from, id);
+        let values = self.retained.matches(&pattern).into_iter();
+        let replays = values.map(|value| Due::Replay(key, id, value));
+        self.due.extend(replays);
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(&mut self, from: u32, id: Id) {
+        let Some(client) = self.clients.get_mut(from) else {
+            return;
+        };
+        // What is not there was refused before.
+        if let Some(pattern) = client.patterns.remove(&id) {
+            client.bytes -= pattern.as_str().len();
+            client.open_tokens -= pattern.open_tokens();
+            self.wants.remove(&pattern, from);
+            self.routes.forget();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Parser: bytes to a word, once, without a copy.
+
+use std::str::Split;
+
+use crate::bus::words::id::Id;
+use crate::bus::words::tail::Tail;
+use crate::bus::words::text::Text;
+use crate::bus::words::word::{
+    Call, Event, Fault, Malformed, Publish, Run, Why, Word, is_for_client,
+};
+
+/// A longer first line is nobody's honest message.
+const MAX_LINE: usize = 16 * 1024;
+
+/// Words of a line that anybody looks at.
+const MAX_WORDS: usize = 16;
+
+/// In front of a name that the table adds to a message.
+pub(super) const FROM: &str = "from=";
+
+impl<'a> Word<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Word<'a>, Malformed> {
+        parse(bytes).map_err(|fault| {
+            let id = id_of(bytes);
+            Malformed { id, fault }
+        })
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Word<'_>, Fault> {
+    let near = &bytes[..bytes.len().min(MAX_LINE)];
+    // The line is ASCII, so the first byte that is not is its end.
+    let end = near.iter().position(|byte| !(b' '..=b'~').contains(byte));
+    let end = end.filter(|end| near[*end] == b'\n');
+    let end = end.ok_or(Fault::Line("its first line is no ASCII, or too long"))?;
+    let line = std::str::from_utf8(&bytes[..end]);
+    let line = line.map_err(|_| Fault::Line("its first line is no ASCII"))?;
+    let tail = Tail::parse(&bytes[end + 1..])?;
+    let mut words = Words {
+        rest: line.split(' '),
+        left: MAX_WORDS,
+    };
+    let verb = words.next().unwrap_or_default();
+    if verb == "lost" {
+        let count = words.number()?;
+        return Ok(Word::Lost { count });
+    }
+    let id = words.id()?;
+    match is_for_client(verb.as_bytes()) {
+        true => to_client(verb, id, &mut words, tail),
+        false => to_table(verb, id, &mut words, tail),
+    }
+}
+
+fn to_table<'a>(
+    verb: &str,
+    id: Id,
+    words: &mut Words<'a>,
+    tail: Tail<'a>,
+) -> Result<Word<'a>, Fault> {
+    let run = id;
+    Ok(match verb {
+        "pub" => Word::Pub(publish(id, words, tail)),
+        "call" => Word::Call(call(id, words, tail)?),
+        "done" => Word::Done { run, tail },
+        "fail" => {
+            let kind = words.next().unwrap_or_default();
+            let detail = words.text();
+            let why = Why { kind, detail, tail };
+            Word::Fail { run, why }
+        }
+        "hello" => {
+            let name = words.text();
+            Word::Hello { id, name }
+        }
+        "sub" => {
+            let pattern = words.text();
+            Word::Sub { id, pattern }
+        }
+        "serve" => {
+            let name = words.text();
+            Word::Serve { id, name }
+        }
+        "ping" => {
+            let (milliseconds, name) = (words.number()?, words.text());
+            Word::Ping {
+                id,
+                milliseconds,
+                name,
+            }
+        }
+        "unsub" => Word::Unsub { id },
+        "unserve" => Word::Unserve { id },
+        "cancel" => Word::Cancel { id },
+        "peers" => Word::Peers { id },
+        _ => return Err(Fault::Verb),
+    })
+}
+
+fn to_client<'a>(
+    verb: &str,
+    id: Id,
+    words: &mut Words<'a>,
+    tail: Tail<'a>,
+) -> Result<Word<'a>, Fault> {
+    Ok(match verb {
+        "event" => Word::Event(event(id, words, tail)?),
+        "run" => Word::Run(run(id, words, tail)?),
+        "answer" => {
+            let from = words.from();
+            Word::Answer { id, from, tail }
+        }
+        "error" => error(id, words, tail),
+        "ok" => {
+            let receivers = words.next().and_then(|word| word.parse().ok());
+            Word::Ok {
+                id,
+                receivers,
+                tail,
+            }
+        }
+        "many" => {
+            let count = words.number()?;
+            Word::Many { id, count }
+        }
+        "probe" => Word::Probe { run: id },
+        _ => return Err(Fault::Verb),
+    })
+}
+
+fn publish<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Publish<'a> {
+    let mut publish = Publish {
+        id,
+        topic: words.text(),
+        retain: false,
+        no_echo: false,
+        receipt: false,
+        tail,
+    };
+    for word in words {
+        match word {
+            "retain" => publish.retain = true,
+            "no-echo" => publish.no_echo = true,
+            "receipt" => publish.receipt = true,
+            _ => {}
+        }
+    }
+    publish
+}
+
+fn call<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Result<Call<'a>, Fault> {
+    Ok(Call {
+        id,
+        name: words.text(),
+        milliseconds: words.number()?,
+        all: words.any(|word| word == "all"),
+        tail,
+    })
+}
+
+fn event<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Result<Event<'a>, Fault> {
+    let mut event = Event {
+        id,
+        topic: words.text(),
+        retained: None,
+        from: Text::NONE,
+        tail,
+    };
+    while let Some(word) = words.next() {
+        if word == "retained" {
+            event.retained = Some(words.id()?);
+        } else if let Some(name) = word.strip_prefix(FROM) {
+            event.from = Text::written(name);
+        }
+    }
+    Ok(event)
+}
+
+fn run<'a>(run: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Result<Run<'a>, Fault> {
+    Ok(Run {
+        run,
+        service: words.id()?,
+        milliseconds: words.number()?,
+        name: words.text(),
+        from: words.from(),
+        tail,
+    })
+}
+
+fn error<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Word<'a> {
+    let kind = words.next().unwrap_or_default();
+    let second = words.clone().next().unwrap_or_default();
+    let detail = match second.starts_with(FROM) {
+        true => Text::NONE,
+        false => words.text(),
+    };
+    let from = words.from();
+    let why = Why { kind, detail, tail };
+    Word::Error { id, why, from }
+}
+
+/// What is left of a line.
+#[derive(Clone)]
+struct Words<'a> {
+    rest: Split<'a, char>,
+    left: usize,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.left = self.left.checked_sub(1)?;
+        self.rest.next()
+    }
+}
+
+impl<'a> Words<'a> {
+    /// Empty if there is none.
+    fn text(&mut self) -> Text<'a> {
+        Text::written(self.next().unwrap_or_default())
+    }
+
+    fn id(&mut self) -> Result<Id, Fault> {
+        let id = self.next().unwrap_or_default().parse();
+        id.map_err(|_| Fault::Line("an id in it is not 32 hexadecimal digits"))
+    }
+
+    fn number(&mut self) -> Result<u64, Fault> {
+        let number = self.next().unwrap_or_default().parse();
+        number.map_err(|_| Fault::Line("a number in it is none, or is missing"))
+    }
+
+    /// Of whom it is; what the table adds stands behind what it was told.
+    fn from(&mut self) -> Text<'a> {
+        let names = self.filter_map(|word| word.strip_prefix(FROM));
+        names.last().map_or(Text::NONE, Text::written)
+    }
+}
+
+/// The id of a message that is malformed, for an answer. What is said to a client is not answered,
+/// so that no two sides tell each other of their errors for ever.
+fn id_of(bytes: &[u8]) -> Option<Id> {
+    if is_for_client(bytes) {
+        return None;
+    }
+    let mut words = bytes.split(|byte| matches!(byte, b' ' | b'\n'));
+    std::str::from_utf8(words.nth(1)?).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;
