@@ -74,6 +74,12 @@ impl Arguments {
             .map_err(|error| Failure::Usage(format!("{flag} {value:?}: {error}")))
     }
 
+    /// As [`value`](Arguments::value), for a number of at least 1.
+    pub(crate) fn count(&self, flag: &str, default: u64) -> Result<u64, Failure> {
+        let Count(count) = self.value(flag, Count(default))?;
+        Ok(count)
+    }
+
     pub(crate) fn word(&self, index: usize) -> Option<&str> {
         self.words.get(index).map(String::as_str)
     }
@@ -152,12 +158,27 @@ impl Arguments {
             return Err(Failure::Usage(format!("one word too many: {stranger:?}")));
         }
         if self.words.len() < least {
-            return Err(Failure::Usage("something is missing".to_owned()));
+            let missing = verb.synopsis.split(' ').nth(self.words.len());
+            let missing = missing.unwrap_or_default();
+            return Err(Failure::Usage(format!("{missing} is missing")));
         }
         if verb.takes_command && self.command.is_empty() {
-            return Err(Failure::Usage("no command behind `--`".to_owned()));
+            let reason = "COMMAND is missing: it stands behind `--`";
+            return Err(Failure::Usage(reason.to_owned()));
         }
         Ok(())
+    }
+}
+
+/// A number of at least 1.
+struct Count(u64);
+
+impl FromStr for Count {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Count, &'static str> {
+        let count = text.parse().ok().filter(|count| *count > 0);
+        count.map(Count).ok_or("it is no whole number from 1 on")
     }
 }
 

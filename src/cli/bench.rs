@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jackfield::bus::{Bus, Error};
 
 use crate::cli::arguments::Arguments;
+use crate::cli::body;
 use crate::cli::client::{self, ADDRESS, TIMEOUT};
 use crate::cli::failure::Failure;
 use crate::cli::histogram::Histogram;
@@ -67,14 +68,18 @@ struct Flow {
 }
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let size = arguments.value(SIZE.long, 100)?;
-    let messages: u64 = arguments.value(MESSAGES.long, 100_000)?;
+    let size = arguments.count(SIZE.long, 100)?;
+    if size > body::MOST {
+        let reason = format!("{} {size}: {}", SIZE.long, body::TOO_MUCH);
+        return Err(Failure::Usage(reason));
+    }
+    let messages = arguments.count(MESSAGES.long, 100_000)?;
     let bench = Bench {
         near: client::reach(arguments)?,
         far: client::reach(arguments)?,
         topic: format!("bench/{:x}", RandomState::new().hash_one(messages)),
-        body: vec![b'x'; size],
-        messages: messages.max(1),
+        body: vec![b'x'; size as usize],
+        messages,
         patience: client::timeout(arguments)?,
     };
     let flow = bench.flow()?;

@@ -1,9 +1,15 @@
 //! Body: a payload from the command line or standard input, and how one is shown.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
+use crate::cli::escape;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Output, one_line};
+use crate::cli::output::Output;
+
+/// A broker takes no longer message.
+pub(crate) const MOST: u64 = 16 * 1024 * 1024;
+
+pub(crate) const TOO_MUCH: &str = "a message has at most 16 MiB";
 
 /// The bytes that `word` stands for: `-` is standard input to its end, nothing is nothing.
 pub(crate) fn read(word: Option<&str>) -> Result<Vec<u8>, Failure> {
@@ -11,26 +17,47 @@ pub(crate) fn read(word: Option<&str>) -> Result<Vec<u8>, Failure> {
         return Ok(word.unwrap_or_default().into());
     };
     let mut body = Vec::new();
-    match io::stdin().lock().read_to_end(&mut body) {
-        Ok(_) => Ok(body),
-        Err(error) => Err(Failure::Failed(format!(
-            "cannot read standard input: {error}"
-        ))),
+    let mut input = io::stdin().lock().take(MOST + 1);
+    input.read_to_end(&mut body).map_err(unreadable)?;
+    fitting(body)
+}
+
+/// The next line of standard input, without its end; `None` behind the last one.
+pub(crate) fn read_line() -> Result<Option<Vec<u8>>, Failure> {
+    let mut line = Vec::new();
+    let mut input = io::stdin().lock().take(MOST + 2);
+    input.read_until(b'\n', &mut line).map_err(unreadable)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.ends_with(b"\n") {
+        line.pop();
+    }
+    fitting(line).map(Some)
+}
+
+fn fitting(body: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    match body.len() as u64 > MOST {
+        true => Err(Failure::Failed(format!("standard input: {TOO_MUCH}"))),
+        false => Ok(body),
     }
 }
 
-/// Writes it, and ends its last line. A pipe gets its bytes; a terminal gets its text, of which
-/// nothing steers it.
+fn unreadable(error: io::Error) -> Failure {
+    Failure::Failed(format!("cannot read standard input: {error}"))
+}
+
+/// Writes it. A pipe gets its bytes, and not one more; a terminal gets lines, of which nothing
+/// steers it.
 pub(crate) fn show(body: &[u8], output: &mut Output) -> Result<(), Failure> {
-    if output.is_terminal() {
-        for line in String::from_utf8_lossy(body).lines() {
-            writeln!(output, "{}", one_line(line))?;
-        }
-        return Ok(());
+    if !output.is_terminal() {
+        return Ok(output.write_all(body)?);
     }
-    output.write_all(body)?;
-    if !body.ends_with(b"\n") {
-        writeln!(output)?;
-    }
-    Ok(())
+    let text = escape::lines(body);
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    Ok(write!(output, "{text}{end}")?)
 }

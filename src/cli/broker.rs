@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::thread;
 
+use jackfield::Endpoint;
 use jackfield::bus::{Broker, Limits};
 
 use crate::cli::arguments::Arguments;
-use crate::cli::client::usual_address;
+use crate::cli::client::{endpoint, usual_address};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::verb::{Flag, Verb};
@@ -31,13 +32,15 @@ pub(crate) const VERB: Verb = Verb {
 };
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let words = arguments.words().iter();
+    let mut addresses: Vec<Endpoint> =
+        words.map(|word| endpoint(word)).collect::<Result<_, _>>()?;
+    if addresses.is_empty() {
+        addresses.push(usual_address()?);
+    }
     let origins = arguments.values(ORIGIN.long);
     let config = origins.fold(Broker::config(), |config, it| config.allow_origin(it));
     let broker = Broker::new(config, Limits::default())?;
-    let mut addresses = arguments.words().to_vec();
-    if addresses.is_empty() {
-        addresses.push(usual_address());
-    }
     for address in addresses {
         writeln!(output, "listening at {}", broker.listen(address)?)?;
     }

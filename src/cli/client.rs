@@ -5,12 +5,15 @@ use std::mem;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jackfield::Endpoint;
 use jackfield::bus::{Bus, Error};
 
 use crate::cli::arguments::Arguments;
 use crate::cli::failure::Failure;
+use crate::cli::quantity;
 use crate::cli::verb::Flag;
 
+const VARIABLE: &str = "JACKFIELD_ADDR";
 const USUAL: &str = "tcp://127.0.0.1:7181";
 
 pub(crate) const ADDRESS: Flag = Flag::value(
@@ -30,24 +33,42 @@ pub(crate) const TIMEOUT: Flag = Flag::value(
 pub(crate) const NAME: Flag = Flag::value(None, "--as", "NAME", "be known to others by this name");
 
 /// Where a broker is, or is to be, when nobody says otherwise.
-pub(crate) fn usual_address() -> String {
-    let set = env::var_os("JACKFIELD_ADDR").filter(|set| !set.is_empty());
-    set.map_or(USUAL.to_owned(), |set| set.to_string_lossy().into_owned())
+pub(crate) fn usual_address() -> Result<Endpoint, Failure> {
+    match env::var_os(VARIABLE).filter(|set| !set.is_empty()) {
+        None => endpoint(USUAL),
+        Some(set) => endpoint(&set.to_string_lossy()).map_err(|failure| match failure {
+            Failure::Usage(reason) => Failure::Usage(format!("${VARIABLE}: {reason}")),
+            other => other,
+        }),
+    }
+}
+
+/// What a broker listens at.
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Failure> {
+    let endpoint: Endpoint = text.parse().map_err(Error::Socket)?;
+    match endpoint.scheme() {
+        "mem" => Err(Failure::Usage(format!(
+            "{endpoint} is within one process, and a broker of this program is for others: take \
+             tcp://, ws:// or unix://"
+        ))),
+        _ => Ok(endpoint),
+    }
 }
 
 /// A bus that works whenever its broker is there.
 pub(crate) fn connect(arguments: &Arguments) -> Result<Bus, Failure> {
-    let timeout = timeout(arguments)?;
+    let (timeout, address) = (timeout(arguments)?, address(arguments)?);
     let options = Bus::options().timeout(timeout);
     let Some(name) = arguments.values(NAME.long).last() else {
-        return Ok(options.connect(address(arguments))?);
+        return Ok(options.connect(address)?);
     };
-    let bus = options.name(name).connect(address(arguments))?;
-    match bus.ready(timeout) {
-        // Nobody is there to say whose name it is; the first who comes gets it.
-        Ok(()) | Err(Error::Timeout) => Ok(bus),
-        Err(error) => Err(error.into()),
-    }
+    options
+        .name(name)
+        .connect(address)
+        .map_err(|error| match error {
+            Error::NameTaken => Failure::Failed(format!("another client has the name {name:?}")),
+            error => error.into(),
+        })
 }
 
 /// A bus whose broker is there now.
@@ -58,11 +79,23 @@ pub(crate) fn reach(arguments: &Arguments) -> Result<Bus, Failure> {
         Err(Error::Timeout) => {
             // Its end would wait for the broker, to take leave of it.
             mem::forget(bus);
-            let address = address(arguments);
+            let address = address(arguments)?;
             Err(Failure::Failed(format!("no broker answers at {address}")))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The broker did not do in time what it was asked to.
+pub(crate) fn silent(arguments: &Arguments) -> Failure {
+    let asked = || {
+        let (address, time) = (address(arguments)?, timeout(arguments)?);
+        let time = quantity::time(time);
+        Ok(format!(
+            "no answer from the broker at {address} within {time}"
+        ))
+    };
+    asked().map_or_else(|failure| failure, Failure::Failed)
 }
 
 pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
@@ -70,9 +103,9 @@ pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
     Ok(timeout)
 }
 
-fn address(arguments: &Arguments) -> String {
+fn address(arguments: &Arguments) -> Result<Endpoint, Failure> {
     let given = arguments.values(ADDRESS.long).last();
-    given.map_or_else(usual_address, str::to_owned)
+    given.map_or_else(usual_address, endpoint)
 }
 
 /// A span of time in seconds, which may have a fraction.

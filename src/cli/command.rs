@@ -1,10 +1,13 @@
 //! Command: a program that runs for one call.
 
-use std::io::{self, Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::io::{self, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::cli::body::MOST;
+use crate::cli::guard::Guard;
+use crate::cli::tap::{Rest, Tap};
 
 /// Why there is no answer: a word to match on, and what is to be told.
 #[derive(Debug, PartialEq)]
@@ -16,75 +19,98 @@ pub(crate) struct Fault {
 /// What a command says of its own failure is cut after this.
 const MOST_SAID: usize = 4 * 1024;
 
-/// What `command` prints, with `input` as its standard input. After `time` it is killed.
-pub(crate) fn run(command: &[String], input: &[u8], time: Duration) -> Result<Vec<u8>, Fault> {
+/// What a command wrote, and how it ended.
+struct End {
+    answer: Vec<u8>,
+    said: Vec<u8>,
+    status: ExitStatus,
+}
+
+/// What `command` prints, with `input` as its standard input. After `time` it is killed, and so is
+/// what it has started.
+pub(crate) fn run(
+    guard: &Guard,
+    command: &[String],
+    input: &[u8],
+    time: Duration,
+) -> Result<Vec<u8>, Fault> {
     let deadline = Instant::now() + time;
     let (program, arguments) = command.split_first().expect("a command has a first word");
-    let spawned = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = spawned.map_err(|error| fault("Start", format!("{program}: {error}")))?;
+    let mut starting = Command::new(program);
+    starting.args(arguments).stdin(Stdio::piped());
+    starting.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = guard.spawn(&mut starting);
+    let mut child = started.map_err(|error| fault("Start", format!("{program}: {error}")))?;
     let result = converse(&mut child, input, deadline);
     if result.is_err() {
-        // It may have ended in this moment.
-        child.kill().ok();
+        guard.end(&mut child);
+        // Nobody else is to wait for it; how it ends is known.
+        child.wait().ok();
     }
-    let status = child
-        .wait()
-        .map_err(|error| fault("Start", error.to_string()))?;
-    let (answer, said) = result?;
-    if status.success() {
+    let end = result?;
+    guard.forget(&child);
+    if end.status.success() {
         // What it wrote beside its answer is for whoever runs us.
-        io::stderr().write_all(&said).ok();
-        return Ok(answer);
+        io::stderr().write_all(&end.said).ok();
+        return Ok(end.answer);
     }
-    let said = String::from_utf8_lossy(&said[..said.len().min(MOST_SAID)]);
+    let said = String::from_utf8_lossy(&end.said[..end.said.len().min(MOST_SAID)]);
     match said.trim() {
-        "" => Err(fault("Exit", format!("{program}: {status}"))),
+        "" => Err(fault("Exit", format!("{program}: {}", end.status))),
         said => Err(fault("Exit", said.to_owned())),
     }
 }
 
 /// Feeds it and reads both of its outputs at once, so that none of the three holds up the others.
-fn converse(
-    child: &mut Child,
-    input: &[u8],
-    deadline: Instant,
-) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+fn converse(child: &mut Child, input: &[u8], deadline: Instant) -> Result<End, Fault> {
+    let most = MOST as usize;
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_owned();
     // A command need not read what it is given.
-    start(move || drop(stdin.write_all(&input)))?;
-    let answer = read(child.stdout.take().expect("it is piped"))?;
-    let said = read(child.stderr.take().expect("it is piped"))?;
-    let within = |read: Receiver<Vec<u8>>| {
+    let feed = thread::Builder::new().spawn(move || drop(stdin.write_all(&input)));
+    feed.map_err(no_start)?;
+    let stdout = child.stdout.take().expect("it is piped");
+    let stderr = child.stderr.take().expect("it is piped");
+    let answer = Tap::open(stdout, most, Rest::Left).map_err(no_start)?;
+    let said = Tap::open(stderr, MOST_SAID, Rest::Dropped).map_err(no_start)?;
+    let within = |tap: &Tap| {
         let left = deadline.saturating_duration_since(Instant::now());
-        let late = |_| fault("Timeout", "the command took too long".to_owned());
-        read.recv_timeout(left).map_err(late)
+        tap.wait(left).map_err(|_| late())
     };
-    Ok((within(answer)?, within(said)?))
+    let answer = within(&answer)?;
+    if answer.len() > most {
+        let message = "the command printed more than 16 MiB, which is the most for an answer";
+        return Err(fault("TooLarge", message.to_owned()));
+    }
+    Ok(End {
+        answer,
+        said: within(&said)?,
+        status: ended(child, deadline)?,
+    })
 }
 
-/// All that comes out of `source`, once it has ended.
-fn read(mut source: impl Read + Send + 'static) -> Result<Receiver<Vec<u8>>, Fault> {
-    let (sender, receiver) = mpsc::channel();
-    start(move || {
-        let mut bytes = Vec::new();
-        // What came before an error is all there is.
-        source.read_to_end(&mut bytes).ok();
-        sender.send(bytes).ok();
-    })?;
-    Ok(receiver)
+/// It has closed its outputs, and so is about to end, but for one that goes on in silence.
+fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, Fault> {
+    const LONGEST: Duration = Duration::from_millis(20);
+    let mut pause = Duration::from_micros(50);
+    loop {
+        if let Some(status) = child.try_wait().map_err(no_start)? {
+            return Ok(status);
+        }
+        if Instant::now() >= deadline {
+            return Err(late());
+        }
+        thread::park_timeout(pause);
+        pause = LONGEST.min(pause * 2);
+    }
 }
 
-fn start(work: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
-    let started = thread::Builder::new().spawn(work);
-    started
-        .map(drop)
-        .map_err(|error| fault("Start", error.to_string()))
+fn late() -> Fault {
+    fault("Timeout", "the command took too long".to_owned())
+}
+
+fn no_start(error: io::Error) -> Fault {
+    fault("Start", error.to_string())
 }
 
 fn fault(kind: &'static str, message: String) -> Fault {
@@ -96,11 +122,13 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Fault, run};
+    use crate::cli::guard::Guard;
 
     const LONG: Duration = Duration::from_secs(20);
 
     fn shell(script: &str, input: &[u8], time: Duration) -> Result<Vec<u8>, Fault> {
-        run(&["sh", "-c", script].map(str::to_owned), input, time)
+        let command = ["sh", "-c", script].map(str::to_owned);
+        run(&Guard::start(), &command, input, time)
     }
 
     fn kind(result: Result<Vec<u8>, Fault>) -> &'static str {
@@ -144,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_started_is_told() {
-        let result = run(&["/nowhere/at/all".to_owned()], b"", LONG);
+        let result = run(&Guard::start(), &["/nowhere/at/all".to_owned()], b"", LONG);
         assert_eq!(kind(result), "Start");
     }
 
@@ -159,8 +187,23 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_a_command_leaves_behind() {
         let begin = Instant::now();
-        let result = shell("sleep 10 & echo done", b"", Duration::from_millis(500));
-        assert_eq!(kind(result), "Timeout");
+        for script in ["sleep 60 & echo done", "exec >&- 2>&-; sleep 60"] {
+            let result = shell(script, b"", Duration::from_millis(500));
+            assert_eq!(kind(result), "Timeout", "{script}");
+        }
         assert!(begin.elapsed() < LONG);
+    }
+
+    #[test]
+    fn what_a_command_prints_has_a_bound() {
+        assert_eq!(kind(shell("yes", b"", LONG)), "TooLarge");
+        let most = shell("head -c 16777216 /dev/zero", b"", LONG);
+        assert_eq!(most.expect("it fits").len(), 16 * 1024 * 1024);
+    }
+
+    #[test]
+    fn what_a_command_says_of_itself_is_cut() {
+        let fault = shell("yes | head -c 1000000 >&2; exit 1", b"", LONG).expect_err("it fails");
+        assert_eq!((fault.kind, fault.message.len()), ("Exit", 4 * 1024 - 1));
     }
 }

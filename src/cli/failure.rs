@@ -25,17 +25,21 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// What the socket refuses before it does anything came from the command line.
-fn is_argument(error: &jackfield::Error) -> bool {
+/// What is refused before anything is done came from the command line.
+fn is_argument(error: &Error) -> bool {
     use jackfield::Error::{InvalidConfig, InvalidEndpoint};
-    matches!(error, InvalidConfig { .. } | InvalidEndpoint { .. })
+    match error {
+        Error::BadTopic { .. } | Error::BadHeader { .. } => true,
+        Error::Socket(error) => matches!(error, InvalidConfig { .. } | InvalidEndpoint { .. }),
+        _ => false,
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        match &error {
-            Error::Socket(wrong) if is_argument(wrong) => Failure::Usage(wrong.to_string()),
-            _ => Failure::Failed(error.to_string()),
+        match is_argument(&error) {
+            true => Failure::Usage(error.to_string()),
+            false => Failure::Failed(error.to_string()),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cli::output::{Output, Style, one_line};
+use crate::cli::escape::one_line;
+use crate::cli::output::{Output, Style};
 use crate::cli::quantity;
 use crate::cli::table::{Head, Table};
 

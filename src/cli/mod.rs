@@ -6,9 +6,12 @@ mod body;
 mod broker;
 mod call;
 mod client;
+mod clock;
 mod command;
 mod demo;
+mod escape;
 mod failure;
+mod guard;
 mod histogram;
 mod journal;
 mod output;
@@ -16,9 +19,11 @@ mod peers;
 mod progress;
 mod publish;
 mod quantity;
+mod record;
 mod serve;
 mod subscribe;
 mod table;
+mod tap;
 mod verb;
 
 use std::ffi::OsString;
@@ -52,10 +57,10 @@ pub(crate) fn run(mut given: impl Iterator<Item = OsString>) -> ExitCode {
         return end(verb.name, &verb.usage(), result);
     }
     let result = match &*word {
-        "-h" | "--help" | "help" => overview(&mut output),
+        "-h" | "--help" | "help" => help(given.next(), &mut output),
         "-V" | "--version" => version(&mut output),
         "" => Err(Failure::Usage("what is to be done?".to_owned())),
-        other => Err(Failure::Usage(format!("there is no verb {other:?}"))),
+        other => Err(stranger(other)),
     };
     end("", "usage: jackfield VERB [ARGUMENTS]", result)
 }
@@ -86,18 +91,40 @@ fn end(verb: &str, usage: &str, result: Result<(), Failure>) -> ExitCode {
         }
     };
     // If it cannot be told, the status still says it.
-    writeln!(io::stderr(), "{reason}").ok();
+    writeln!(io::stderr(), "{}", escape::lines(reason)).ok();
     ExitCode::from(status)
 }
 
-fn overview(output: &mut Output) -> Result<(), Failure> {
+fn stranger(word: &str) -> Failure {
+    Failure::Usage(format!("there is no verb {word:?}"))
+}
+
+/// Of the verb, or of all.
+fn help(verb: Option<OsString>, output: &mut Output) -> Result<(), Failure> {
+    let word = verb.unwrap_or_default();
+    let word = word.to_string_lossy();
+    match VERBS.iter().find(|verb| verb.name == word) {
+        Some(verb) => write!(output, "{verb}")?,
+        None if word.is_empty() => overview(output)?,
+        None => return Err(stranger(&word)),
+    }
+    Ok(output.flush()?)
+}
+
+fn overview(output: &mut Output) -> io::Result<()> {
     writeln!(output, "usage: jackfield VERB [ARGUMENTS]\n")?;
     for verb in VERBS {
         writeln!(output, "  {:<7} {}", verb.name, verb.first_line())?;
     }
-    writeln!(output, "\n`jackfield VERB --help` says more.")?;
-    Ok(())
+    writeln!(output, "\n{ENDING}\n")?;
+    writeln!(output, "`jackfield VERB --help` says more.")
 }
+
+const ENDING: &str = "\
+The exit status is 0, or 1 if something failed or was refused, with the reason on standard
+error, or 2 for wrong arguments. Who reads a pipe of ours may end first: that is no failure.
+Ctrl-C (SIGINT) and SIGTERM end it at once, without a word to the broker, which notices; a
+Unix socket's path stays behind, and the next broker there takes it over.";
 
 fn version(output: &mut Output) -> Result<(), Failure> {
     Ok(writeln!(output, "jackfield {}", env!("CARGO_PKG_VERSION"))?)

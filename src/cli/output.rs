@@ -1,11 +1,12 @@
 //! Output: what a person on a terminal sees, and what a pipe gets instead.
 
 use std::env;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 
-/// Standard output. Colours and drawings are for terminals.
+/// Standard output, or a file in its place. Colours and drawings are for terminals.
 pub(crate) struct Output {
-    out: io::Stdout,
+    out: Box<dyn Write + Send>,
     is_terminal: bool,
     has_colour: bool,
 }
@@ -32,8 +33,17 @@ impl Output {
         Output {
             has_colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
             is_terminal,
-            out,
+            out: Box::new(out),
         }
+    }
+
+    /// A file, which loses what it had.
+    pub(crate) fn to_file(path: &str) -> io::Result<Output> {
+        Ok(Output {
+            out: Box::new(File::create(path)?),
+            is_terminal: false,
+            has_colour: false,
+        })
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
@@ -72,30 +82,9 @@ impl Write for Output {
     }
 }
 
-/// `text` as a part of one line: what would end the line or steer a terminal is spelled out.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            // A terminal obeys these too, and what comes over the wire may be anybody's.
-            c if c.is_control() => line.extend(c.escape_default()),
-            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' => line.extend(c.escape_unicode()),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => line.extend(c.escape_unicode()),
-            c => line.push(c),
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Output, Style, one_line};
-
-    #[test]
-    fn nothing_in_a_text_ends_the_line_or_steers_the_terminal() {
-        let line = one_line("a\nb\r\tc\x1b[2J\u{9b}31m\u{202e}é\\n");
-        assert_eq!(line, "a\\nb\\r\\tc\\u{1b}[2J\\u{9b}31m\\u{202e}é\\n");
-    }
+    use super::{Output, Style};
 
     #[test]
     fn colour_is_for_terminals_only() {

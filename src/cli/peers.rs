@@ -2,10 +2,13 @@
 
 use std::io::Write;
 
+use jackfield::bus::Error;
+
 use crate::cli::arguments::Arguments;
 use crate::cli::client::{self, ADDRESS, TIMEOUT};
+use crate::cli::escape::one_line;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Output, Style, one_line};
+use crate::cli::output::{Output, Style};
 use crate::cli::quantity;
 use crate::cli::table::{Head, Table};
 use crate::cli::verb::Verb;
@@ -51,7 +54,12 @@ fn list(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
 
 fn ping(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let name = arguments.word(0).unwrap_or_default();
-    let time = client::reach(arguments)?.ping(name)?;
+    let time = client::reach(arguments)?.ping(name);
+    let time = time.map_err(|error| match error {
+        Error::NoPeer => Failure::Failed(format!("no client {name:?} is there")),
+        Error::Timeout => Failure::Failed(format!("no answer from {name:?}")),
+        error => error.into(),
+    })?;
     writeln!(output, "{}: {}", one_line(name), quantity::time(time))?;
     Ok(())
 }

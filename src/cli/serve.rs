@@ -9,8 +9,10 @@ use jackfield::bus::{Job, Service};
 use crate::cli::arguments::Arguments;
 use crate::cli::client::{self, ADDRESS, NAME};
 use crate::cli::command;
+use crate::cli::escape::one_line;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Output, one_line};
+use crate::cli::guard::Guard;
+use crate::cli::output::Output;
 use crate::cli::quantity;
 use crate::cli::verb::{Flag, Verb};
 
@@ -26,9 +28,11 @@ pub(crate) const VERB: Verb = Verb {
     synopsis: "NAME -- COMMAND [ARGUMENTS]",
     summary: "Answers each call of NAME with the output of a command.\n\n\
         The command gets the call's body as its standard input. If it ends with another status\n\
-        than 0, the caller gets an error with what it wrote to standard error; if it takes longer\n\
-        than the caller waits, it is killed. `@` is what others call by `@` and the name of --as.\n\
-        The broker need not be there yet, and may go and come back.",
+        than 0, the caller gets an error of the kind `Exit` with what it wrote to standard error.\n\
+        If it takes longer than the caller waits, prints more than 16 MiB, or when `serve` ends,\n\
+        it is killed with all that it has started. `@` is what others call by `@` and the name\n\
+        of --as. The broker need not be there yet, and may go and come back; standard error tells\n\
+        of that.",
     flags: &[WORKERS, NAME, ADDRESS],
     words: (1, 1),
     takes_command: true,
@@ -37,11 +41,12 @@ pub(crate) const VERB: Verb = Verb {
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let name = arguments.word(0).unwrap_or_default();
-    let workers = arguments.value(WORKERS.long, 1)?;
+    let workers = arguments.count(WORKERS.long, 1)? as usize;
     let command = arguments.command().to_vec();
     let bus = client::connect(arguments)?;
     let service = Service::new(name).workers(workers);
-    let _serving = bus.serve(service, move |job| answer(&command, job))?;
+    let guard = Guard::start();
+    let _serving = bus.serve(service, move |job| answer(&guard, &command, job))?;
     writeln!(output, "serving {}", one_line(name))?;
     output.flush()?;
     loop {
@@ -49,10 +54,10 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     }
 }
 
-fn answer(command: &[String], job: Job) {
+fn answer(guard: &Guard, command: &[String], job: Job) {
     let begin = Instant::now();
     let name = one_line(job.name());
-    let result = command::run(command, job.body(), job.time_left());
+    let result = command::run(guard, command, job.body(), job.time_left());
     let outcome = match &result {
         Ok(_) => "answered",
         Err(fault) => fault.kind,

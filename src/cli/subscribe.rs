@@ -8,20 +8,56 @@ use jackfield::bus::{Id, Note, Watch};
 
 use crate::cli::arguments::Arguments;
 use crate::cli::client::{self, ADDRESS, NAME};
+use crate::cli::clock::Moment;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Output, Style, one_line};
+use crate::cli::output::Output;
+use crate::cli::record::Format;
 use crate::cli::verb::{Flag, Verb};
 
-const FIRST: Flag = Flag::switch(Some('1'), "--first", "end after the first message");
+const FIRST: Flag = Flag::switch(Some('1'), "--first", "end after one message, as -n 1 does");
+const COUNT: Flag = Flag::value(Some('n'), "--count", "COUNT", "end after so many messages");
 const VERBOSE: Flag = Flag::switch(Some('v'), "--verbose", "show ids and headers as well");
+const TIMES: Flag = Flag::switch(
+    Some('t'),
+    "--times",
+    "begin each line with the time at which the message came, in UTC",
+);
+const LABEL: Flag = Flag::value(
+    Some('l'),
+    "--label",
+    "LABEL",
+    "have this in front of each topic",
+);
+const FILE: Flag = Flag::value(
+    Some('o'),
+    "--output",
+    "FILE",
+    "write to this file, which loses what it had",
+);
+const RAW: Flag = Flag::switch(
+    None,
+    "--raw",
+    "write the bytes of each body, as they are, and nothing else",
+);
+const JSON: Flag = Flag::switch(
+    None,
+    "--json",
+    "write a JSON object a message; a body that is no text is its \"hex\"",
+);
 
 pub(crate) const VERB: Verb = Verb {
     name: "sub",
     synopsis: "[PATTERN..]",
     summary: "Prints what is published, a line a message: its topic and its body.\n\n\
         In a pattern, `*` is one level and `**` any number; default: `**`, which is everything\n\
-        but `$sys/`. The broker need not be there yet, and may go and come back.",
-    flags: &[FIRST, VERBOSE, NAME, ADDRESS],
+        but `$sys/`. The broker need not be there yet, and may go and come back; standard error\n\
+        tells of that, and of messages that were lost.\n\n\
+        A line can be read back, as by `printf %b`: a backslash is `\\\\`, a line end `\\n`, and\n\
+        bytes that are no text, or would steer a terminal, are `\\xHH`; the first space ends the\n\
+        topic, in which a space is `\\x20`.",
+    flags: &[
+        COUNT, FIRST, TIMES, LABEL, VERBOSE, RAW, JSON, FILE, NAME, ADDRESS,
+    ],
     words: (0, usize::MAX),
     takes_command: false,
     run,
@@ -32,6 +68,13 @@ pub(crate) const VERB: Verb = Verb {
 const WAITING: usize = 256;
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let format = format(arguments)?;
+    let most = match arguments.has(FIRST.long) {
+        true => 1,
+        false => arguments.count(COUNT.long, u64::MAX)?,
+    };
+    let mut file = arguments.values(FILE.long).last().map(open).transpose()?;
+    let output = file.as_mut().unwrap_or(output);
     let bus = client::connect(arguments)?;
     let mut patterns = arguments.words().to_vec();
     if patterns.is_empty() {
@@ -45,15 +88,16 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     };
     let watches: Vec<Watch> = patterns.iter().map(watch).collect::<Result<_, _>>()?;
     let mut seen = Seen::default();
-    let mut lost = 0;
-    while let Ok(note) = notes.recv() {
+    let (mut printed, mut lost) = (0, 0);
+    while printed < most {
+        let Ok(note) = notes.recv() else { break };
         if patterns.len() > 1 && !seen.is_new(note.id()) {
             continue;
         }
-        show(&note, arguments.has(VERBOSE.long), output)?;
-        if arguments.has(FIRST.long) {
-            break;
-        }
+        output.write_all(&format.record(&note, Moment::now(), output))?;
+        // A body without a line end is not held back.
+        output.flush()?;
+        printed += 1;
         let now: u64 = watches.iter().map(Watch::lost).sum();
         if now > lost {
             let more = now - lost;
@@ -69,21 +113,35 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(note: &Note, is_verbose: bool, output: &mut Output) -> Result<(), Failure> {
-    let topic = output.paint(&one_line(note.topic()), Style::Cyan);
-    let line = format!("{topic} {}", one_line(&note.text()));
-    writeln!(output, "{}", line.trim_end())?;
-    if !is_verbose {
-        return Ok(());
+fn open(path: &str) -> Result<Output, Failure> {
+    Output::to_file(path).map_err(|error| Failure::Failed(format!("cannot write {path}: {error}")))
+}
+
+/// What the flags ask for; what one of them would not show may not be asked for beside it.
+fn format(arguments: &Arguments) -> Result<Format, Failure> {
+    let given =
+        |flags: &[&'static Flag]| flags.iter().find(|flag| arguments.has(flag.long)).copied();
+    let label = arguments.values(LABEL.long).last().map(str::to_owned);
+    let (form, stranger) = match given(&[&RAW, &JSON]) {
+        None => {
+            return Ok(Format::Line {
+                has_time: arguments.has(TIMES.long),
+                label,
+                is_verbose: arguments.has(VERBOSE.long),
+            });
+        }
+        Some(flag) if flag.long == RAW.long => {
+            (Format::Raw, given(&[&JSON, &TIMES, &LABEL, &VERBOSE]))
+        }
+        Some(_) => (Format::Json { label }, None),
+    };
+    match stranger {
+        None => Ok(form),
+        Some(flag) => {
+            let reason = format!("{} has no place beside {}", flag.long, RAW.long);
+            Err(Failure::Usage(reason))
+        }
     }
-    let retained = note.is_retained().then(|| ("retained", "yes".to_owned()));
-    let own = [("id", note.id().to_string())].into_iter().chain(retained);
-    let headers = note.headers().map(|(name, value)| (name, value.to_owned()));
-    for (name, value) in own.chain(headers) {
-        let line = format!("    {}: {}", one_line(name), one_line(&value));
-        writeln!(output, "{}", output.paint(&line, Style::Faint))?;
-    }
-    Ok(())
 }
 
 /// The ids of the last messages: one that fits two of our patterns comes twice.

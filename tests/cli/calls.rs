@@ -16,7 +16,7 @@ fn a_command_answers_calls() {
 fn nobody_to_call_is_told_at_once() {
     let broker = Broker::start();
     let ended = broker.run(&["call", "nobody/home", "-t", "1000"]);
-    assert_failed(&ended, 1, "jackfield call: nobody serves that name");
+    assert_failed(&ended, 1, "jackfield call: nobody serves \"nobody/home\"");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_call_gives_up_after_its_time() {
     let broker = Broker::start();
     let _serving = broker.serve("slow", "exec sleep 20");
     let ended = broker.run(&["call", "slow", "-t", "3"]);
-    assert_failed(&ended, 1, "jackfield call: timed out");
+    assert_failed(&ended, 1, "no answer from \"slow\" within 3.00 s");
 }
 
 #[test]
@@ -44,7 +44,17 @@ fn every_provider_answers_a_call_to_all() {
     let _two = broker.serve("who", "echo two");
     let mut ended = broker.run(&["call", "--all", "who"]);
     ended.lines.sort();
-    assert_printed(&ended, &["one", "two"]);
+    assert_printed(&ended, &[r"one\n", r"two\n"]);
+}
+
+#[test]
+fn the_bytes_of_an_answer_are_all_that_a_pipe_gets() {
+    let broker = Broker::start();
+    let _serving = broker.serve("bytes", r"printf '\377\\\n\000'");
+    let output = broker.command(&["call", "bytes"]).output();
+    let output = output.expect("it runs");
+    assert_eq!(output.stdout, b"\xff\\\n\x00");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn one_provider_that_fails_is_told_beside_the_answers() {
     let ended = broker.run(&["call", "--all", "who"]);
     assert_eq!(
         (ended.status, &ended.lines[..]),
-        (Some(1), &["good".to_owned()][..])
+        (Some(1), &[r"good\n".to_owned()][..])
     );
     assert!(ended.diagnostics.contains("1 of 2 failed"), "{ended:?}");
     assert!(ended.diagnostics.contains("Exit: "), "{ended:?}");

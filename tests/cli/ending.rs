@@ -114,7 +114,7 @@ fn a_name_that_is_taken_is_told() {
         broker.run(&["ping", "ann"]).status == Some(0)
     });
     let ended = broker.run(&["sub", "--as", "ann"]);
-    assert_failed(&ended, 1, "another client has that name");
+    assert_failed(&ended, 1, "another client has the name \"ann\"");
 }
 
 #[test]

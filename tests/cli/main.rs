@@ -10,6 +10,7 @@
 mod process;
 
 mod calls;
+mod commands;
 mod ending;
 mod messages;
 mod shows;

@@ -1,8 +1,10 @@
 //! The verbs `pub` and `sub`.
 
+use jackfield::json::{self, Value};
+
 use crate::process::{DEADLINE, Process};
 use crate::support::{
-    Broker, assert_failed, assert_printed, await_count, command, next, publish, run,
+    Broker, NOWHERE, assert_failed, assert_printed, await_count, command, next, publish, run,
 };
 
 #[test]
@@ -13,12 +15,86 @@ fn a_subscriber_prints_a_line_for_each_message() {
     publish(&bus, "room/1/temp", "21.5");
     assert_eq!(next(&subscriber), "room/1/temp 21.5");
     publish(&bus, "letter", "two\nlines, a tab\t and \u{1b}[2J");
-    assert_eq!(
-        next(&subscriber),
-        "letter two\\nlines, a tab\\t and \\u{1b}[2J"
-    );
+    assert_eq!(next(&subscriber), r"letter two\nlines, a tab\t and \x1b[2J");
     publish(&bus, "nothing", "");
     assert_eq!(next(&subscriber), "nothing");
+}
+
+#[test]
+fn what_is_different_is_printed_differently() {
+    let broker = Broker::start();
+    let bus = broker.bus();
+    let subscriber = broker.start_client(&["sub"]);
+    publish(&bus, "q", "a\nb");
+    assert_eq!(next(&subscriber), r"q a\nb");
+    publish(&bus, "q", r"a\nb");
+    assert_eq!(next(&subscriber), r"q a\\nb");
+    bus.publish("q", b"\xff\xfe").expect("the bus is open");
+    assert_eq!(next(&subscriber), r"q \xff\xfe");
+    publish(&bus, "the hall", "x");
+    assert_eq!(next(&subscriber), r"the\x20hall x");
+}
+
+#[test]
+fn a_subscriber_ends_after_as_many_messages_as_it_is_told() {
+    let broker = Broker::start();
+    let subscriber = broker.start_client(&["sub", "-n", "2"]);
+    let bus = broker.bus();
+    publish(&bus, "a", "1");
+    publish(&bus, "a", "2");
+    assert_printed(&subscriber.finish(), &["a 1", "a 2"]);
+}
+
+#[test]
+fn time_and_label_stand_in_front() {
+    let broker = Broker::start();
+    assert_printed(&broker.run(&["pub", "-r", "a", "b"]), &[]);
+    let ended = broker.run(&["sub", "-1", "-t", "-l", "kitchen"]);
+    let words: Vec<&str> = ended.lines[0].split(' ').collect();
+    let is_time = |text: &str| text.len() == 24 && text.ends_with('Z');
+    assert!(
+        is_time(words[0]) && words[1..] == ["kitchen", "a", "b"],
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_raw_body_is_written_to_a_file_as_it_came() {
+    let broker = Broker::start();
+    let path = std::env::temp_dir().join(format!("jackfield-cli-{}.raw", std::process::id()));
+    let body = b"\x00\xff\\ no end";
+    assert_printed(&broker.run_with(body, &["pub", "-r", "a", "-"]), &[]);
+    let file = path.to_str().expect("a path of text");
+    assert_printed(&broker.run(&["sub", "-1", "--raw", "-o", file]), &[]);
+    let written = std::fs::read(&path).expect("it is there");
+    std::fs::remove_file(&path).ok();
+    assert_eq!(written, body);
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let broker = Broker::start();
+    let sent = broker.run(&["pub", "-r", "-H", "unit:C", "the hall", "21.5"]);
+    assert_printed(&sent, &[]);
+    let ended = broker.run(&["sub", "-1", "--json"]);
+    let value: Value = json::from_str(&ended.lines[0]).expect("it is JSON");
+    let text = |key: &str| value.field::<String>(key).expect("it is there");
+    assert_eq!((&*text("topic"), &*text("body")), ("the hall", "21.5"));
+    let headers: Vec<(String, String)> = value.field("headers").expect("they are there");
+    assert_eq!(headers, [("unit".to_owned(), "C".to_owned())]);
+}
+
+#[test]
+fn each_line_is_published() {
+    let broker = Broker::start();
+    let heard = broker.bus().subscribe("**").expect("the broker answers");
+    let input = b"one\n\nthree \\ \xff\r\nfour";
+    assert_printed(&broker.run_with(input, &["pub", "a", "--lines"]), &[]);
+    let wanted: [&[u8]; 4] = [b"one", b"", b"three \\ \xff\r", b"four"];
+    for body in wanted {
+        let note = heard.recv_timeout(DEADLINE).expect("it comes");
+        assert_eq!((note.topic(), note.body()), ("a", body));
+    }
 }
 
 #[test]
@@ -102,16 +178,15 @@ fn joining_is_seen_under_sys() {
 #[test]
 fn what_cannot_be_published_is_told() {
     let broker = Broker::start();
-    assert_failed(&broker.run(&["pub", "a/*", "x"]), 1, "a/*");
-    assert_failed(&broker.run(&["pub", "", "x"]), 1, "jackfield pub: ");
-    assert_failed(&broker.run(&["pub", "a", "x", "-H", "ü:x"]), 1, "header");
+    assert_failed(&broker.run(&["pub", "a/*", "x"]), 2, "a/*");
+    assert_failed(&broker.run(&["pub", "", "x"]), 2, "jackfield pub: ");
+    assert_failed(&broker.run(&["pub", "a", "x", "-H", "ü:x"]), 2, "header");
 }
 
 #[test]
 fn without_a_broker_a_publish_fails_and_says_where_it_looked() {
-    let nowhere = "mem://nobody-listens-here";
-    let ended = run(&["pub", "a", "b", "-t", "0.2", "-a", nowhere]);
-    assert_failed(&ended, 1, "no broker answers at mem://nobody-listens-here");
+    let ended = run(&["pub", "a", "b", "-t", "0.2", "-a", NOWHERE]);
+    assert_failed(&ended, 1, &format!("no broker answers at {NOWHERE}"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The verbs `demo` and `bench`: what they show.
 
-use crate::support::{Broker, run};
+use crate::support::{Broker, NOWHERE, run};
 
 /// The lines of a node's table, without its heads.
 fn table<'a>(lines: &'a [String], node: &str) -> &'a [String] {
@@ -122,7 +122,7 @@ fn a_pipe_gets_no_colours_and_no_progress() {
 
 #[test]
 fn a_bench_without_a_broker_fails() {
-    let ended = run(&["bench", "-t", "0.2", "-a", "mem://nobody-listens-there"]);
+    let ended = run(&["bench", "-t", "0.2", "-a", NOWHERE]);
     assert_eq!(ended.status, Some(1), "{ended:?}");
     assert!(ended.diagnostics.contains("no broker answers"), "{ended:?}");
 }

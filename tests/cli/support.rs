@@ -10,6 +10,9 @@ use jackfield::bus::{Bus, Post};
 
 use crate::process::{DEADLINE, Ended, Process};
 
+/// Where no broker is.
+pub const NOWHERE: &str = "unix:///nowhere/at/all.sock";
+
 /// The program with these arguments, and none of our environment's settings.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
@@ -58,9 +61,14 @@ impl Broker {
     }
 
     /// The program as a client of this broker.
-    pub fn start_client(&self, arguments: &[&str]) -> Process {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
-        Process::start(command.env("JACKFIELD_ADDR", &self.address))
+        command.env("JACKFIELD_ADDR", &self.address);
+        command
+    }
+
+    pub fn start_client(&self, arguments: &[&str]) -> Process {
+        Process::start(&mut self.command(arguments))
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ended {
@@ -94,6 +102,13 @@ impl Broker {
 pub fn next(process: &Process) -> String {
     let line = process.lines.recv_timeout(DEADLINE);
     line.unwrap_or_else(|error| panic!("{}: {error}: {}", process.name, process.said()))
+}
+
+/// As from a keyboard or another program.
+pub fn signal(process: &Process, number: &str) {
+    let script = format!("kill -{number} {}", process.child.id());
+    let status = Command::new("sh").args(["-c", &script]).status();
+    assert!(status.expect("there is a shell").success(), "{script}");
 }
 
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

@@ -33,6 +33,36 @@ fn the_program_lists_its_verbs() {
 }
 
 #[test]
+fn help_knows_each_verb() {
+    for verb in VERBS {
+        let (asked, own) = (run(&["help", verb]), run(&[verb, "--help"]));
+        assert_eq!((asked.status, asked.lines), (Some(0), own.lines), "{verb}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["pub"], "TOPIC is missing"),
+        (&["call"], "NAME is missing"),
+        (&["serve", "a"], "COMMAND is missing"),
+        (
+            &["serve", "a", "-w", "many", "--", "true"],
+            "--workers \"many\": it is no whole number",
+        ),
+    ];
+    for (arguments, reason) in cases {
+        assert_failed(&run(arguments), 2, reason);
+    }
+}
+
+#[test]
+fn an_address_within_a_process_is_refused_with_a_hint() {
+    let ended = run(&["broker", "mem://x"]);
+    assert_failed(&ended, 2, "mem://x is within one process");
+}
+
+#[test]
 fn the_program_tells_its_version() {
     let version = format!("jackfield {}", env!("CARGO_PKG_VERSION"));
     assert_eq!(run(&["--version"]).lines, [version]);
@@ -40,7 +70,7 @@ fn the_program_tells_its_version() {
 
 #[test]
 fn wrong_arguments_get_usage_and_status_2() {
-    let wrong: [&[&str]; 20] = [
+    let wrong: [&[&str]; 27] = [
         &[],
         &["dance"],
         &["--dance"],
@@ -48,6 +78,13 @@ fn wrong_arguments_get_usage_and_status_2() {
         &["sub", "-x"],
         &["sub", "--as"],
         &["sub", "--first=1"],
+        &["sub", "-n", "0"],
+        &["sub", "--raw", "--json"],
+        &["sub", "--raw", "-t"],
+        &["help", "dance"],
+        &["pub", "a", "b", "--lines"],
+        &["broker", "mem://x"],
+        &["peers", "-a", "mem://x"],
         &["pub"],
         &["pub", "a", "b", "c"],
         &["pub", "a", "b", "-H", "no colon"],

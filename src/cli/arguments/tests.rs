@@ -90,7 +90,7 @@ fn a_command_keeps_its_own_flags() {
 #[test]
 fn each_mistake_is_told() {
     let cases = [
-        ("", "something is missing"),
+        ("", "ONE is missing"),
         ("a b c", "one word too many: \"c\""),
         ("a -x", "try has no flag -x"),
         ("a --extra", "try has no flag --extra"),
@@ -103,13 +103,21 @@ fn each_mistake_is_told() {
     }
     let wrong = parsed("a -t soon").value("--timeout", 1_u32);
     assert!(matches!(wrong, Err(Failure::Usage(what)) if what.starts_with("--timeout \"soon\": ")));
+    for number in ["0", "-1", "1.5", "many", ""] {
+        let wrong = parsed(&format!("a --timeout={number}")).count("--timeout", 1);
+        let what = format!("--timeout {number:?}: it is no whole number from 1 on");
+        assert!(
+            matches!(&wrong, Err(Failure::Usage(told)) if *told == what),
+            "{wrong:?}"
+        );
+    }
 }
 
 #[test]
 fn a_command_must_be_there() {
     for line in ["name", "name --"] {
         let what = parse(&COMMAND, line).expect_err("no command");
-        assert_eq!(what, "no command behind `--`");
+        assert_eq!(what, "COMMAND is missing: it stands behind `--`");
     }
 }
 
