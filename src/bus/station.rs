@@ -1,11 +1,11 @@
 //! Station: a table under its lock, who is connected to it, and the carrying out of what it says.
 
 use std::collections::HashMap;
+use std::hash::RandomState;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::bus::client::Client;
-use crate::bus::maker;
 use crate::bus::table::Table;
 use crate::bus::table::clients::Key;
 use crate::bus::table::send::{Send, To};
@@ -56,7 +56,7 @@ impl Station {
         Arc::new(Station {
             socket,
             shared: Mutex::new(Shared {
-                table: Table::new(limits, maker::random()),
+                table: Table::new(limits, RandomState::new()),
                 locals: HashMap::new(),
                 made: 0,
                 is_carrying: false,

@@ -11,6 +11,7 @@ pub(crate) mod send;
 pub(crate) mod stats;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,8 +29,8 @@ use crate::bus::words::{
 /// The table that a broker, a bus without one, and a bus of its own have in common.
 pub(crate) struct Table {
     limits: Limits,
-    /// What tells our ids of calls from those of others.
-    seed: u64,
+    /// Nobody else can make our ids of calls.
+    keys: RandomState,
     clients: Clients,
     wants: Trie<u32>,
     routes: Routes,
@@ -51,10 +52,10 @@ enum Due {
 }
 
 impl Table {
-    pub(crate) fn new(limits: Limits, seed: u64) -> Table {
+    pub(crate) fn new(limits: Limits, keys: RandomState) -> Table {
         Table {
             limits,
-            seed,
+            keys,
             clients: Clients::default(),
             wants: Trie::new(),
             routes: Routes::default(),
@@ -199,7 +200,7 @@ impl Table {
         let headers = write_headers(&headers);
         let headers = headers.expect("an identity and an escaped name are good headers");
         let event = Event {
-            id: Id::counted(self.seed, 0),
+            id: Id::sealed(0, &self.keys),
             topic: Text::plain(topic),
             retained: None,
             from: Text::NONE,
@@ -341,8 +342,8 @@ mod tests {
 
     #[test]
     fn what_was_published_is_counted_before_its_sender_hears_of_it() {
-        let mut table = Table::new(Limits::default(), 1);
-        let (sender, id) = (Key::Local(7), Id::counted(1, 5));
+        let mut table = Table::new(Limits::default(), RandomState::new());
+        let (sender, id) = (Key::Local(7), Id::sealed(5, &RandomState::new()));
         let reached = (1..4).map(Key::Local);
         let send = Send {
             to: To::Each(Arc::new(routes::Audience::of(reached))),

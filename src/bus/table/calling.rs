@@ -129,7 +129,7 @@ impl Table {
         self.providers.handle_called(provider);
         self.count_call(from);
         let run = Run {
-            run: Id::counted(self.seed, number),
+            run: Id::sealed(number, &self.keys),
             service,
             milliseconds: call.milliseconds,
             name: call.name,
@@ -164,7 +164,7 @@ impl Table {
             deadline: now + Duration::from_millis(milliseconds).min(LONGEST),
         });
         self.count_call(from);
-        let run = Id::counted(self.seed, number);
+        let run = Id::sealed(number, &self.keys);
         self.tell(runner, &Word::Probe { run });
     }
 
@@ -199,7 +199,7 @@ impl Table {
 
     /// A provider is done with a call: whose it was, unless nobody waits for it any more.
     fn settle_for(&mut self, runner: u32, id: Id) -> Option<InHand> {
-        let number = id.number(self.seed);
+        let number = id.number(&self.keys);
         let is_its = |number: &u64| {
             self.calls
                 .get(*number)

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::str::FromStr;
 
 /// The 16 bytes that name a message, on the wire 32 hexadecimal digits.
@@ -46,31 +46,25 @@ impl Id {
         digits
     }
 
-    /// Made at so many milliseconds since 1970, as the `count`th of a maker with this seed.
-    pub(crate) fn version_7(milliseconds: u64, count: u64, seed: u64) -> Id {
-        let high = milliseconds << 16 | 7 << 12 | count & 0xfff;
-        let low = scatter(seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        let low = low & (u64::MAX >> 2) | 1 << 63;
+    /// A UUID of version 7: its stamp are milliseconds since 1970 and, in the lowest 12 bits, a
+    /// count within them.
+    pub(crate) fn version_7(stamp: u64, random: u64) -> Id {
+        let high = stamp >> 12 << 16 | 7 << 12 | stamp & 0xfff;
+        let low = random & (u64::MAX >> 2) | 1 << 63;
         Id::of(u128::from(high) << 64 | u128::from(low))
     }
 
-    /// The `number`th of a counter that is told from others by its seed.
-    pub(crate) fn counted(seed: u64, number: u64) -> Id {
-        Id::of(u128::from(seed) << 64 | u128::from(number))
+    /// Of a number that only whoever knows the keys finds in it, and can give an id to.
+    pub(crate) fn sealed(number: u64, keys: &impl BuildHasher) -> Id {
+        Id::of(u128::from(keys.hash_one(number)) << 64 | u128::from(number))
     }
 
-    /// The number, if it is of the counter with this seed.
-    pub(crate) fn number(self, seed: u64) -> Option<u64> {
+    /// The number, if it was sealed with these keys.
+    pub(crate) fn number(self, keys: &impl BuildHasher) -> Option<u64> {
         let value = u128::from_be_bytes(self.bytes);
-        ((value >> 64) as u64 == seed).then_some(value as u64)
+        let (seal, number) = ((value >> 64) as u64, value as u64);
+        (keys.hash_one(number) == seal).then_some(number)
     }
-}
-
-/// Neighbours become strangers, and no two the same.
-fn scatter(value: u64) -> u64 {
-    let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ value >> 31
 }
 
 impl PartialEq for Id {
@@ -151,28 +145,34 @@ fn digit(byte: u8) -> Result<u8, ParseIdError> {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::RandomState;
+
     use super::*;
 
     #[test]
-    fn ids_are_ordered_by_time_and_no_two_are_the_same() {
-        let mut ids: Vec<Id> = (0..10_000)
-            .map(|n| Id::version_7(1_000 + n / 8, n, 5))
-            .collect();
-        let made = ids.clone();
-        ids.sort_by_key(|id| id.as_bytes()[..6].to_vec());
-        assert_eq!(ids, made);
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), 10_000);
+    fn an_id_has_the_form_of_a_uuid_of_version_7() {
+        let id = Id::version_7(0x0192_3456_789a << 12 | 0xabc, u64::MAX);
+        assert_eq!(
+            id.to_string(),
+            "01923456-789a-7abc-bfff-ffffffffffff".replace('-', "")
+        );
+        assert_eq!(id.to_string().parse(), Ok(id));
     }
 
     #[test]
-    fn an_id_has_the_form_of_a_uuid_of_version_7() {
-        let id = Id::version_7(0x0192_3456_789a, 0xabc, 1);
-        let text = id.to_string();
-        assert!(text.starts_with("01923456789a7abc"), "{text}");
-        assert!("89ab".contains(&text[16..17]), "{text}");
-        assert_eq!(text.parse(), Ok(id));
+    fn only_whoever_has_the_keys_gives_an_id_to_a_number() {
+        let (ours, others) = (RandomState::new(), RandomState::new());
+        let sealed: Vec<Id> = (1..100).map(|number| Id::sealed(number, &ours)).collect();
+        for (id, number) in sealed.iter().zip(1..) {
+            assert_eq!(id.number(&ours), Some(number));
+            assert_eq!(id.number(&others), None);
+            let next = u128::from_be_bytes(*id.as_bytes()) + 1;
+            assert_eq!(
+                Id::of(next).number(&ours),
+                None,
+                "the next one is known from it"
+            );
+        }
     }
 
     #[test]
