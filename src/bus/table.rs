@@ -26,12 +26,18 @@ use crate::bus::words::{
     Error, Event, Id, Limits, Malformed, Tail, Text, Trie, Word, bad_name, is_name, write_headers,
 };
 
+/// Of the words, as `hello` is answered, and what goes beyond the first version.
+const VERSION: u32 = 2;
+const FEATURES: &str = "from unknown welcome";
+
 /// The table that a broker, a bus without one, and a bus of its own have in common.
 pub(crate) struct Table {
     limits: Limits,
     /// Nobody else can make our ids of calls.
     keys: RandomState,
     clients: Clients,
+    /// How many clients have come.
+    sessions: u64,
     wants: Trie<u32>,
     routes: Routes,
     /// Clients that missed messages and were not told of them.
@@ -57,6 +63,7 @@ impl Table {
             limits,
             keys,
             clients: Clients::default(),
+            sessions: 0,
             wants: Trie::new(),
             routes: Routes::default(),
             owed: BTreeSet::new(),
@@ -68,9 +75,20 @@ impl Table {
         }
     }
 
-    /// A client is there; what it says follows.
+    /// A client is there; what it says follows. One that comes back by itself, without a word, finds
+    /// out from the greeting that nothing of it is known any more.
     pub(crate) fn handle_up(&mut self, key: Key) {
-        self.clients.add(key);
+        let number = self.clients.add(key);
+        self.sessions += 1;
+        if let Key::Peer(_) = key {
+            let (broker, session) = (self.id(), self.sessions);
+            self.tell(number, &Word::Welcome { broker, session });
+        }
+    }
+
+    /// What tells this table from others.
+    fn id(&self) -> Id {
+        Id::sealed(0, &self.keys)
     }
 
     /// A client is gone, and all that was its own.
@@ -83,7 +101,8 @@ impl Table {
         }
         for call in self.calls.of_runner(number) {
             if let Some(call) = self.settle(call) {
-                self.refuse(call.caller, call.id, &Error::NoPeer);
+                self.stats.refused += 1;
+                self.fail_call(&call, &Error::NoPeer);
             }
         }
         let Some(client) = self.clients.remove(number) else {
@@ -97,7 +116,7 @@ impl Table {
         for provider in client.services.values() {
             self.providers.remove(*provider);
         }
-        if client.has_joined {
+        if client.called.is_some() {
             self.tell_presence("$sys/left", client.key, client.name);
         }
     }
@@ -149,18 +168,32 @@ impl Table {
             | Word::Event(_)
             | Word::Lost { .. }
             | Word::Run(_)
-            | Word::Probe { .. } => self.stats.malformed += 1,
+            | Word::Probe { .. }
+            | Word::Welcome { .. } => self.stats.malformed += 1,
         }
     }
 
     fn hello(&mut self, from: u32, id: Id, name: Text<'_>) {
-        match self.introduce(from, name) {
-            Ok(()) => self.accept(from, id),
-            Err(error) => return self.refuse(from, id, &error),
+        let is_new = self.clients.called(from).is_none();
+        if let Err(error) = self.introduce(from, name) {
+            return self.refuse(from, id, &error);
         }
-        let client = self.clients.get_mut(from);
-        if let Some(client) = client.filter(|client| !client.has_joined) {
-            client.has_joined = true;
+        let headers = format!(
+            "version: {VERSION}\nfeatures: {FEATURES}\nbroker: {}\n",
+            self.id()
+        );
+        let tail = Tail {
+            headers: &headers,
+            body: b"",
+        };
+        let receivers = None;
+        let word = Word::Ok {
+            id,
+            receivers,
+            tail,
+        };
+        self.tell(from, &word);
+        if let Some(client) = self.clients.get(from).filter(|_| is_new) {
             let (key, name) = (client.key, client.name.clone());
             self.tell_presence("$sys/joined", key, name);
         }
@@ -200,7 +233,7 @@ impl Table {
         let headers = write_headers(&headers);
         let headers = headers.expect("an identity and an escaped name are good headers");
         let event = Event {
-            id: Id::sealed(0, &self.keys),
+            id: self.id(),
             topic: Text::plain(topic),
             retained: None,
             from: Text::NONE,
@@ -218,8 +251,9 @@ impl Table {
     pub(crate) fn handle_time(&mut self, now: Instant) {
         while let Some(call) = self.calls.poll_due(now) {
             self.stats.timed_out += 1;
+            self.stats.refused += 1;
             self.release(&call);
-            self.refuse(call.caller, call.id, &Error::Timeout);
+            self.fail_call(&call, &Error::Timeout);
         }
     }
 
@@ -337,25 +371,4 @@ impl Due {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_published_is_counted_before_its_sender_hears_of_it() {
-        let mut table = Table::new(Limits::default(), RandomState::new());
-        let (sender, id) = (Key::Local(7), Id::sealed(5, &RandomState::new()));
-        let reached = (1..4).map(Key::Local);
-        let send = Send {
-            to: To::Each(Arc::new(routes::Audience::of(reached))),
-            message: Vec::new(),
-            must: false,
-            losses: 0,
-            receipt: Some((sender, id)),
-        };
-        table.handle_sent(&send, &[]);
-        assert_eq!(table.stats().delivered, 3);
-        let receipt = table.poll_send().expect("a receipt");
-        assert!(matches!(receipt.to, To::One(key) if key == sender));
-        assert_eq!(receipt.message, format!("ok {id} 3\n\n").into_bytes());
-    }
-}
+mod tests;

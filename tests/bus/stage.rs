@@ -90,10 +90,12 @@ pub fn connected(options: Options, there: &str) -> Bus {
     bus
 }
 
-/// A plain socket that is connected to a broker.
+/// A plain socket that is connected to a broker, and was greeted.
 pub fn stranger(there: &str) -> Socket {
     let socket = support::connected(support::quick(), there);
-    support::await_peers(&socket, 1);
+    let greeting = support::next_text(&socket);
+    let words: Vec<&str> = greeting.trim_end().split(' ').collect();
+    assert!(matches!(words[..], ["welcome", broker, _] if broker.len() == 32));
     socket
 }
 

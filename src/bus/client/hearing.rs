@@ -73,6 +73,7 @@ impl Client {
                 let tail = Tail::NONE;
                 self.respond_now(via, &Word::Done { run, tail });
             }
+            Word::Welcome { .. } => {}
             _ => self.count(|counters| &counters.malformed),
         }
     }

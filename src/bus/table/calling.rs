@@ -1,5 +1,6 @@
 //! Calling: which provider runs a call, and how its answer finds the caller.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::bus::table::Table;
@@ -39,15 +40,21 @@ impl Table {
         };
         let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
         let (count, bytes) = (client.services.len(), client.bytes + name.len());
-        if !client.services.contains_key(&id) {
-            if count >= self.limits.services || bytes > self.limits.pattern_bytes {
-                let what = "services of a client".to_owned();
-                return Err(Error::Limit { what });
-            }
-            client.bytes = bytes;
-            let number = self.providers.add(from, id, name);
-            client.services.insert(id, number);
+        if let Some(number) = client.services.get(&id) {
+            let provider = self.providers.get(*number);
+            return match provider.is_some_and(|provider| provider.name == name) {
+                // Said again after a reconnect that the first one survived.
+                true => Ok(()),
+                false => Err(taken("another service of yours")),
+            };
         }
+        if count >= self.limits.services || bytes > self.limits.pattern_bytes {
+            let what = "services of a client".to_owned();
+            return Err(Error::Limit { what });
+        }
+        client.bytes = bytes;
+        let number = self.providers.add(from, id, name);
+        client.services.insert(id, number);
         Ok(())
     }
 
@@ -72,6 +79,7 @@ impl Table {
     fn try_call(&mut self, now: Instant, from: u32, call: &Call<'_>) -> Result<(), Error> {
         let timeout = Duration::from_millis(call.milliseconds).min(LONGEST);
         let name = call.name.read()?;
+        self.check_free(from, call.id)?;
         if &*name == STATS {
             let body = self.stats().lines();
             self.tell_count(from, call, 1);
@@ -84,9 +92,17 @@ impl Table {
         }
         self.tell_count(from, call, chosen.len());
         for provider in chosen {
-            self.give(now + timeout, from, provider, call);
+            self.give(now, timeout, from, provider, call);
         }
         Ok(())
+    }
+
+    /// An id in hand stands for one call.
+    fn check_free(&self, caller: u32, id: Id) -> Result<(), Error> {
+        match self.calls.has_id(caller, id) {
+            true => Err(taken("a call of yours that is not answered")),
+            false => Ok(()),
+        }
     }
 
     fn tell_count(&mut self, to: u32, call: &Call<'_>, count: usize) {
@@ -114,7 +130,7 @@ impl Table {
         }
     }
 
-    fn give(&mut self, deadline: Instant, from: u32, provider: u64, call: &Call<'_>) {
+    fn give(&mut self, now: Instant, left: Duration, from: u32, provider: u64, call: &Call<'_>) {
         let Some(chosen) = self.providers.get(provider) else {
             return;
         };
@@ -124,16 +140,18 @@ impl Table {
             id: call.id,
             runner,
             provider: Some(provider),
-            deadline,
+            deadline: now + left,
+            is_for_all: call.all,
         });
         self.providers.handle_called(provider);
         self.count_call(from);
+        let caller = self.clients.called(from);
         let run = Run {
             run: Id::sealed(number, &self.keys),
             service,
-            milliseconds: call.milliseconds,
+            milliseconds: left.as_millis() as u64,
             name: call.name,
-            from: Text::NONE,
+            from: Text::of(caller.as_deref()),
             tail: call.tail,
         };
         self.tell(runner, &Word::Run(run));
@@ -150,10 +168,8 @@ impl Table {
         if name.is_empty() {
             return self.answer(from, id, Tail::NONE);
         }
-        let named = name.read().map(|name| self.clients.named(&name));
-        let runner = match named {
-            Ok(Some(runner)) => runner,
-            Ok(None) => return self.refuse(from, id, &Error::NoPeer),
+        let runner = match self.find_peer(from, id, name) {
+            Ok(runner) => runner,
             Err(error) => return self.refuse(from, id, &error),
         };
         let number = self.calls.add(InHand {
@@ -162,10 +178,16 @@ impl Table {
             runner,
             provider: None,
             deadline: now + Duration::from_millis(milliseconds).min(LONGEST),
+            is_for_all: false,
         });
         self.count_call(from);
         let run = Id::sealed(number, &self.keys);
         self.tell(runner, &Word::Probe { run });
+    }
+
+    fn find_peer(&self, from: u32, id: Id, name: Text<'_>) -> Result<u32, Error> {
+        self.check_free(from, id)?;
+        self.clients.named(&name.read()?).ok_or(Error::NoPeer)
     }
 
     fn count_call(&mut self, caller: u32) {
@@ -184,17 +206,29 @@ impl Table {
 
     pub(super) fn done(&mut self, from: u32, run: Id, tail: Tail<'_>) {
         if let Some(call) = self.settle_for(from, run) {
-            self.answer(call.caller, call.id, tail);
+            let runner = self.runner_of(&call);
+            let (id, from) = (call.id, Text::of(runner.as_deref()));
+            self.tell(call.caller, &Word::Answer { id, from, tail });
         }
     }
 
     pub(super) fn fail(&mut self, from: u32, run: Id, why: &Why<'_>) {
         if let Some(call) = self.settle_for(from, run) {
             let error = Error::of(why).unwrap_or_else(|error| error);
-            let (id, body, from) = (call.id, error.body(), Text::NONE);
-            let why = error.why(&body);
-            self.tell(call.caller, &Word::Error { id, why, from });
+            self.fail_call(&call, &error);
         }
+    }
+
+    /// The caller hears why there is no answer.
+    pub(super) fn fail_call(&mut self, call: &InHand, error: &Error) {
+        let (runner, body) = (self.runner_of(call), error.body());
+        let (id, why, from) = (call.id, error.why(&body), Text::of(runner.as_deref()));
+        self.tell(call.caller, &Word::Error { id, why, from });
+    }
+
+    /// Who runs it, if its caller does not know without being told.
+    fn runner_of(&self, call: &InHand) -> Option<Arc<str>> {
+        self.clients.called(call.runner).filter(|_| call.is_for_all)
     }
 
     /// A provider is done with a call: whose it was, unless nobody waits for it any more.
@@ -225,6 +259,12 @@ impl Table {
             client.calls -= 1;
         }
     }
+}
+
+/// An id stands for something else already.
+pub(super) fn taken(what: &str) -> Error {
+    let what = format!("its id is that of {what}");
+    Error::Malformed { what }
 }
 
 /// No topic looks like this: the service of the `number`th client under its own name.

@@ -15,6 +15,8 @@ pub(crate) struct InHand {
     pub(crate) runner: u32,
     pub(crate) provider: Option<u64>,
     pub(crate) deadline: Instant,
+    /// It is one of several with that id, and their answers say from whom they are.
+    pub(crate) is_for_all: bool,
 }
 
 #[derive(Default)]
@@ -53,6 +55,12 @@ impl Calls {
     pub(crate) fn of_id(&self, caller: u32, id: Id) -> Vec<u64> {
         let range = (caller, id, 0)..=(caller, id, u64::MAX);
         self.by_caller.range(range).map(|entry| entry.2).collect()
+    }
+
+    pub(crate) fn has_id(&self, caller: u32, id: Id) -> bool {
+        let mut of_caller = self.by_caller.range((caller, id, 0)..);
+        let next = of_caller.next();
+        next.is_some_and(|entry| (entry.0, entry.1) == (caller, id))
     }
 
     pub(crate) fn of_caller(&self, caller: u32) -> Vec<u64> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use crate::Identity;
 use crate::bus::words::{Id, Pattern};
@@ -28,8 +29,8 @@ impl fmt::Display for Key {
 pub(crate) struct Client {
     pub(crate) key: Key,
     pub(crate) name: Option<String>,
-    /// Its coming was told.
-    pub(crate) has_joined: bool,
+    /// What others hear of it: its name, or else its identity; nothing before it has said hello.
+    pub(crate) called: Option<Arc<str>>,
     pub(crate) patterns: BTreeMap<Id, Pattern>,
     pub(crate) services: BTreeMap<Id, u64>,
     /// Bytes of patterns and of names of services.
@@ -63,7 +64,7 @@ impl Clients {
         self.clients[number as usize] = Some(Client {
             key,
             name: None,
-            has_joined: false,
+            called: None,
             patterns: BTreeMap::new(),
             services: BTreeMap::new(),
             bytes: 0,
@@ -101,6 +102,10 @@ impl Clients {
         }
         let client = self.clients[number as usize].as_mut();
         let client = client.expect("a number is a client's");
+        client.called = Some(match &name {
+            Some(name) => name.as_str().into(),
+            None => client.key.to_string().into(),
+        });
         let old = std::mem::replace(&mut client.name, name.clone());
         old.into_iter().for_each(|old| {
             self.by_name.remove(&old);
@@ -109,6 +114,11 @@ impl Clients {
             self.by_name.insert(name, number);
         });
         true
+    }
+
+    /// What others hear of a client.
+    pub(crate) fn called(&self, number: u32) -> Option<Arc<str>> {
+        self.get(number)?.called.clone()
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<&Client> {

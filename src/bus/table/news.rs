@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::bus::table::calling::taken;
 use crate::bus::table::clients::Key;
 use crate::bus::table::retained::Value;
 use crate::bus::table::routes::{Audience, Route};
 use crate::bus::table::send::{Send, To};
 use crate::bus::table::{Due, Table};
-use crate::bus::words::{Error, Event, Id, Letter, Pattern, Publish, Tail, Text, Topic, Word};
+use crate::bus::words::{Error, Event, Id, Letter, Pattern, Publish, Text, Topic, Word};
 
 impl Table {
     pub(super) fn publish(&mut self, from: u32, publish: &Publish<'_>) {
@@ -25,17 +26,19 @@ impl Table {
             None => self.find_route(publish.topic)?,
         };
         if publish.retain {
-            self.retain(&route.topic, publish.id, &publish.tail)?;
+            self.retain(from, &route.topic, publish)?;
         }
+        let client = self.clients.get(from);
+        let called = client.and_then(|client| client.called.as_deref());
         let event = Event {
             id: publish.id,
             topic: Text::written(&route.word),
             retained: None,
-            from: Text::NONE,
+            from: Text::of(called),
             tail: publish.tail,
         };
         let message = Word::Event(event).to_bytes();
-        let client = self.clients.get(from).filter(|_| publish.receipt);
+        let client = client.filter(|_| publish.receipt);
         let receipt = client.map(|client| (client.key, publish.id));
         let audience = match publish.no_echo {
             true => Arc::new(self.audience(route.topic.as_str(), Some(from))),
@@ -59,15 +62,16 @@ impl Table {
         Ok(route)
     }
 
-    fn retain(&mut self, topic: &Topic, id: Id, tail: &Tail<'_>) -> Result<(), Error> {
-        if tail.body.is_empty() {
+    fn retain(&mut self, from: u32, topic: &Topic, publish: &Publish<'_>) -> Result<(), Error> {
+        if publish.tail.body.is_empty() {
             self.retained.clear(topic);
             return Ok(());
         }
         let value = Value {
             topic: topic.clone(),
-            id,
-            letter: Letter::of(tail),
+            id: publish.id,
+            from: self.clients.called(from),
+            letter: Letter::of(&publish.tail),
         };
         match self.retained.keep(value, &self.limits) {
             true => Ok(()),
@@ -137,7 +141,10 @@ impl Table {
         let pattern = Pattern::parse(&pattern.read()?)?;
         let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
         let key = client.key;
-        if client.patterns.contains_key(&id) {
+        if let Some(same) = client.patterns.get(&id) {
+            if *same != pattern {
+                return Err(taken("another subscription of yours"));
+            }
             // Said again after a reconnect that the first one survived.
             self.accept(from, id);
             return Ok(());

@@ -11,6 +11,8 @@ use crate::bus::words::{Event, Id, Letter, Limits, Pattern, Text, Topic, Word};
 pub(crate) struct Value {
     pub(crate) topic: Topic,
     pub(crate) id: Id,
+    /// Who published it.
+    pub(crate) from: Option<Arc<str>>,
     pub(crate) letter: Letter,
 }
 
@@ -21,7 +23,7 @@ impl Value {
             id: self.id,
             topic: Text::plain(self.topic.as_str()),
             retained: Some(subscription),
-            from: Text::NONE,
+            from: Text::of(self.from.as_deref()),
             tail: self.letter.tail(),
         })
     }
@@ -103,6 +105,7 @@ mod tests {
         Value {
             topic: Topic::parse(topic).expect("a topic"),
             id: Id::default(),
+            from: None,
             letter: Letter::of(&Tail::of(body.as_bytes())),
         }
     }

@@ -38,6 +38,16 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// The other side made no sense of what we said.
+    Malformed {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The other side does not know what we said: it is older than we are.
+    Unsupported {
+        /// What it does not know.
+        what: String,
+    },
     /// A bound of the other side was reached.
     Limit {
         /// Which.
@@ -74,6 +84,8 @@ impl Error {
             Error::Busy => ["Busy", ""],
             Error::BadTopic { topic, .. } => ["BadTopic", topic],
             Error::BadHeader { name } => ["BadHeader", name],
+            Error::Malformed { .. } => ["Malformed", ""],
+            Error::Unsupported { .. } => ["Unknown", ""],
             Error::Limit { .. } => ["Limit", ""],
             Error::Remote { kind, .. } => ["Remote", kind],
             Error::Socket(_) => ["Remote", "Socket"],
@@ -84,6 +96,8 @@ impl Error {
     pub(crate) fn body(&self) -> Cow<'_, str> {
         match self {
             Error::BadTopic { reason: text, .. }
+            | Error::Malformed { what: text }
+            | Error::Unsupported { what: text }
             | Error::Limit { what: text }
             | Error::Remote { message: text, .. } => Cow::Borrowed(text),
             other => Cow::Owned(other.to_string()),
@@ -122,6 +136,8 @@ impl Error {
                 reason: body,
             },
             "BadHeader" => Error::BadHeader { name: detail },
+            "Malformed" => Error::Malformed { what: body },
+            "Unknown" => Error::Unsupported { what: body },
             "Limit" => Error::Limit { what: body },
             "Remote" => Error::Remote {
                 kind: detail,
@@ -147,6 +163,8 @@ impl fmt::Display for Error {
             Error::Busy => f.write_str("the service has no room for another call"),
             Error::BadTopic { topic, reason } => write!(f, "{topic:?}: {reason}"),
             Error::BadHeader { name } => write!(f, "header {name:?} cannot be sent"),
+            Error::Malformed { what } => write!(f, "it makes no sense: {what}"),
+            Error::Unsupported { what } => write!(f, "not supported: {what}"),
             Error::Limit { what } => write!(f, "limit reached: {what}"),
             Error::Remote { kind, message } => write!(f, "{kind}: {message}"),
             Error::Socket(error) => error.fmt(f),

@@ -124,6 +124,10 @@ fn to_client<'a>(
             Word::Many { id, count }
         }
         "probe" => Word::Probe { run: id },
+        "welcome" => {
+            let (broker, session) = (id, words.number()?);
+            Word::Welcome { broker, session }
+        }
         _ => return Err(Fault::Verb),
     })
 }

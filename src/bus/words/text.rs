@@ -27,6 +27,11 @@ impl<'a> Text<'a> {
         Text { text, is_written }
     }
 
+    /// Text that may not be there.
+    pub(crate) fn of(text: Option<&'a str>) -> Text<'a> {
+        text.map_or(Text::NONE, Text::plain)
+    }
+
     pub(crate) const fn is_empty(self) -> bool {
         self.text.is_empty()
     }

@@ -49,6 +49,11 @@ pub(crate) enum Word<'a> {
         id: Id,
     },
     // Said to a client.
+    /// The first word in a connection: the broker, and which of its connections that is.
+    Welcome {
+        broker: Id,
+        session: u64,
+    },
     Ok {
         id: Id,
         receivers: Option<u64>,
@@ -164,6 +169,14 @@ pub(crate) fn is_for_client(message: &[u8]) -> bool {
     let end = message.iter().position(|byte| matches!(byte, b' ' | b'\n'));
     matches!(
         &message[..end.unwrap_or(message.len())],
-        b"event" | b"answer" | b"run" | b"ok" | b"error" | b"many" | b"probe" | b"lost"
+        b"event"
+            | b"answer"
+            | b"run"
+            | b"ok"
+            | b"error"
+            | b"many"
+            | b"probe"
+            | b"lost"
+            | b"welcome"
     )
 }

@@ -43,6 +43,7 @@ impl Word<'_> {
             }
             Word::Run(run) => line.run(&run),
             Word::Probe { run } => line.begin("probe", run),
+            Word::Welcome { broker, session } => line.begin("welcome", broker).number(session),
         };
         line.0.push(b'\n');
         self.tail().write(&mut line.0);

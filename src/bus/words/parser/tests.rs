@@ -120,6 +120,10 @@ fn each_word_is_parsed_as_it_was_written() {
             ..called
         }),
         Word::Probe { run },
+        Word::Welcome {
+            broker: id,
+            session: 9,
+        },
     ];
     for word in words {
         let bytes = word.to_bytes();

@@ -1,0 +1,4 @@
+//! The list of the table's tests.
+
+mod play;
+mod speaking;
