@@ -3,24 +3,32 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use jackfield::bus::{Broker, Bus, Limits, Post};
+use jackfield::bus::{Broker, Bus, Error as BusError, Limits, Post};
 use jackfield::{Config, Error, Limit, Socket};
 
-use crate::plug::{ALL, child_environment, listen};
-use crate::stage::{broker, broker_config, call, connected, echo, next_text, patient, stranger};
+use crate::stage::{
+    Home, Road, broker, broker_config, call, connected, echo, names, next_text, patient, stranger,
+};
 use crate::support::{self, SLACK, Transport, eventually};
 
+on_all_ways!(;
+    broker:
+    malformed_messages_are_counted_and_change_nothing,
+    answers_to_the_calls_of_others_are_not_taken,
+    a_client_that_vanishes_leaves_nothing_behind,
+);
+
 /// A broker, and two clients of it that mean well.
-struct Good {
-    broker: Broker,
-    there: String,
-    one: Bus,
-    two: Bus,
+pub struct Good {
+    pub broker: Broker,
+    pub there: String,
+    pub one: Bus,
+    pub two: Bus,
     _serving: jackfield::bus::Serving,
 }
 
 impl Good {
-    fn new(on: Transport) -> Good {
+    pub fn new(on: Road) -> Good {
         let (broker, there) = broker(on);
         let (one, two) = (connected(patient(), &there), connected(patient(), &there));
         let _serving = one.serve("echo", echo).expect("accepted");
@@ -34,7 +42,7 @@ impl Good {
     }
 
     /// They notice nothing.
-    fn assert_well(&self) {
+    pub fn assert_well(&self) {
         let news = self.one.subscribe("good/news").expect("accepted");
         let receipt = self.two.send(Post::new("good/news", "x"));
         assert!(receipt.expect("accepted").receivers >= 1);
@@ -43,38 +51,34 @@ impl Good {
     }
 }
 
-#[test]
-fn malformed_messages_are_counted_and_change_nothing() {
-    for on in ALL {
-        let good = Good::new(on);
-        let stranger = stranger(&good.there);
-        let bad: [&[u8]; 12] = [
-            b"",
-            b"\n\n",
-            b"pub",
-            b"pub x a\n\n",
-            b"pub 0 a",
-            b"fly 00000000000000000000000000000001 away\n\n",
-            b"call 00000000000000000000000000000001 echo soon\n\n",
-            b"sub 00000000000000000000000000000001 %zz\n\n",
-            b"done 00000000000000000000000000000001 x",
-            b"event 00000000000000000000000000000001 good/news\n\nforged",
-            b"\xff\xfe\n\n",
-            b"ok 00000000000000000000000000000001\n\n",
-        ];
-        bad.iter().for_each(|bytes| support::send(&stranger, bytes));
-        eventually("they are counted", || {
-            let stats = good.broker.stats();
-            (stats.malformed, stats.refused) == (11, 1)
-        });
-        good.assert_well();
-        assert_eq!(good.broker.stats().clients, 3);
-    }
+fn malformed_messages_are_counted_and_change_nothing(on: Road) {
+    let good = Good::new(on);
+    let stranger = stranger(&good.there);
+    let bad: [&[u8]; 12] = [
+        b"",
+        b"\n\n",
+        b"pub",
+        b"pub x a\n\n",
+        b"pub 0 a",
+        b"fly 00000000000000000000000000000001 away\n\n",
+        b"call 00000000000000000000000000000001 echo soon\n\n",
+        b"sub 00000000000000000000000000000001 %zz\n\n",
+        b"done 00000000000000000000000000000001 x",
+        b"event 00000000000000000000000000000001 good/news\n\nforged",
+        b"\xff\xfe\n\n",
+        b"ok 00000000000000000000000000000001\n\n",
+    ];
+    bad.iter().for_each(|bytes| support::send(&stranger, bytes));
+    eventually("they are counted", || {
+        let stats = good.broker.stats();
+        (stats.malformed, stats.refused) == (11, 1)
+    });
+    good.assert_well();
+    assert_eq!(good.broker.stats().clients, 3);
 }
 
-#[test]
-fn answers_to_the_calls_of_others_are_not_taken() {
-    let good = Good::new(Transport::Tcp);
+fn answers_to_the_calls_of_others_are_not_taken(on: Road) {
+    let good = Good::new(on);
     let (keep, kept) = std::sync::mpsc::channel();
     let keep = move |job: jackfield::bus::Job| drop(keep.send(job));
     let _keeping = good.one.serve("keep", keep).expect("accepted");
@@ -99,9 +103,8 @@ fn narrow() -> (Broker, String) {
         messages: 64,
         bytes: 256 * 1024,
     });
-    let broker = Broker::new(config, Limits::default()).expect("a broker");
-    let there = listen(&broker, &Transport::Tcp.endpoint()).expect("it is free");
-    (broker, there.to_string())
+    let home = Home::new(Road::Tcp);
+    (home.start_with(config, Limits::default()), home.there)
 }
 
 /// A client that takes what it likes: nothing is read of it until somebody asks.
@@ -128,9 +131,10 @@ fn a_subscriber_that_does_not_read_loses_the_newest_and_is_told() {
     let body = vec![b'x'; 64 * 1024];
     let began = Instant::now();
     let mut count = 0;
+    let mut receivers = 2;
     while broker.stats().lost == 0 {
-        well.send(Post::new("a/b", &body))
-            .expect("nobody waits for the slow one");
+        let receipt = well.send(Post::new("a/b", &body));
+        receivers = receipt.expect("nobody waits for the slow one").receivers;
         heard.recv_timeout(SLACK).expect("the others get all of it");
         count += 1;
         assert!(
@@ -138,6 +142,7 @@ fn a_subscriber_that_does_not_read_loses_the_newest_and_is_told() {
             "after {count} it still takes them"
         );
     }
+    assert_eq!(receivers, 1, "whoever has no room is no receiver");
     // It reads again, and hears that it missed something before it hears more.
     let mut was_told = false;
     while !was_told {
@@ -181,7 +186,7 @@ fn a_client_that_does_not_take_its_answers_is_sent_away() {
 
 #[test]
 fn a_client_that_floods_holds_up_nobody() {
-    let good = Good::new(Transport::Tcp);
+    let good = Good::new(Road::Tcp);
     let flood = stranger(&good.there);
     let flooding = {
         let flood = flood.clone();
@@ -200,84 +205,42 @@ fn a_client_that_floods_holds_up_nobody() {
     flooding.join().expect("no panic");
 }
 
-#[test]
-fn a_client_that_vanishes_leaves_nothing_behind() {
-    for on in ALL {
-        let good = Good::new(on);
-        let before = good.broker.stats();
-        let guest = stranger(&good.there);
-        for (number, word) in ["sub", "serve"].into_iter().enumerate() {
-            support::send(&guest, format!("{word} {number:032x} some/thing\n\n"));
-        }
-        support::send(&guest, format!("hello {:032x} guest\n\n", 9));
-        eventually("it is there", || {
-            good.broker.stats().services == before.services + 1
-        });
-        guest.close_within(Duration::ZERO);
-        eventually("it is gone", || {
-            good.broker.stats().clients == before.clients
-        });
-        let after = good.broker.stats();
-        assert_eq!(after.subscriptions, before.subscriptions);
-        assert_eq!(after.services, before.services);
-        assert!(good.two.call("@guest", "").is_err());
-        good.assert_well();
+fn a_client_that_vanishes_leaves_nothing_behind(on: Road) {
+    let good = Good::new(on);
+    let before = good.broker.stats();
+    let guest = stranger(&good.there);
+    let asked = [
+        "sub some/thing",
+        "serve some/thing",
+        "serve @",
+        "hello guest",
+    ];
+    for (number, words) in asked.into_iter().enumerate() {
+        let (verb, word) = words.split_once(' ').expect("two words");
+        support::send(&guest, format!("{verb} {number:032x} {word}\n\n"));
     }
-}
-
-/// Not a test by itself: the client that the next one kills.
-#[test]
-fn victim() {
-    let Ok(there) = std::env::var(VICTIM) else {
-        return;
-    };
-    let bus = connected(crate::stage::named("victim"), &there);
-    let all = bus.subscribe("**").expect("accepted");
-    let keep = |job: jackfield::bus::Job| std::thread::park_timeout(job.time_left());
-    let _serving = bus.serve("victim", keep).expect("accepted");
-    while all.recv().is_ok() {}
-}
-
-/// Where the victim finds its broker.
-const VICTIM: &str = "JACKFIELD_BUS_VICTIM";
-
-#[test]
-fn a_client_that_is_killed_is_gone_at_once_with_its_calls() {
-    let good = Good::new(Transport::Tcp);
-    let program = std::env::current_exe().expect("a test has a path");
-    let mut command = std::process::Command::new(program);
-    let command = command
-        .args(["--exact", "hostile::victim"])
-        .env(VICTIM, &good.there)
-        .envs(child_environment());
-    let quiet = std::process::Stdio::null;
-    let mut victim = command
-        .stdout(quiet())
-        .stderr(quiet())
-        .spawn()
-        .expect("it starts");
-    eventually("it serves", || good.broker.stats().services == 2);
-    let asking = {
-        let two = good.two.clone();
-        std::thread::spawn(move || two.call_timeout("victim", "", SLACK * 3))
-    };
-    eventually("it has the call", || good.broker.stats().calls == 1);
-    victim.kill().expect("it lives");
-    victim.wait().expect("it is dead");
-    let result = asking.join().expect("no panic");
-    assert!(
-        matches!(result, Err(jackfield::bus::Error::NoPeer)),
-        "{result:?}"
-    );
-    assert!(good.two.call("@victim", "").is_err());
-    eventually("nothing is left", || good.broker.stats().subscriptions == 0);
+    let is_there = || names(&good.two) == ["guest"];
+    eventually("it is there", is_there);
+    assert_eq!(good.broker.stats().services, before.services + 2);
+    guest.close_within(Duration::ZERO);
+    eventually("it is gone", || {
+        good.broker.stats().clients == before.clients
+    });
+    let after = good.broker.stats();
+    assert_eq!(after.subscriptions, before.subscriptions);
+    assert_eq!(after.services, before.services);
+    assert!(!is_there());
+    let result = good.two.call("@guest", "");
+    assert!(matches!(result, Err(BusError::NoPeer)), "{result:?}");
+    let result = good.two.call("some/thing", "");
+    assert!(matches!(result, Err(BusError::NoService)), "{result:?}");
     good.assert_well();
 }
 
 /// Row 37: many and deep patterns are bounded, and cost whoever publishes elsewhere nothing.
 #[test]
 fn a_bomb_of_patterns_is_defused() {
-    let good = Good::new(Transport::Tcp);
+    let good = Good::new(Road::Tcp);
     let bomber = stranger(&good.there);
     for number in 0..6_000_u128 {
         // All of them are half matched at each level of the topic that follows.

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Post};
 
-use crate::plug::listen;
-use crate::stage::{broker_config, connected, echo, next_text, patient};
+use crate::stage::{Home, Road, broker_config, connected, echo, next_text, patient};
 use crate::support::{Transport, eventually};
 
 fn limited(change: impl FnOnce(&mut Limits)) -> (Broker, Bus) {
     let mut limits = Limits::default();
     change(&mut limits);
-    let broker = Broker::new(broker_config(), limits).expect("a broker");
-    let there = listen(&broker, &Transport::Tcp.endpoint()).expect("it is free");
-    let bus = connected(patient(), &there.to_string());
+    let home = Home::new(Road::Tcp);
+    let broker = home.start_with(broker_config(), limits);
+    let bus = connected(patient(), &home.there);
     (broker, bus)
 }
 

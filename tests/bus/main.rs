@@ -1,64 +1,72 @@
-//! The bus: one suite over TCP, Unix sockets and memory, with a broker and without.
+//! The bus: one suite over every way in which buses come to know each other.
 
-/// Makes one test of a claim for each way in which two buses know each other.
+/// Makes a test of each claim for each way in which two buses know each other. Behind `two:` are
+/// claims that need two buses, where a local one has only itself; behind `broker:` those of the
+/// road between a broker and its clients, and behind `apart:` those of clients in other processes.
 macro_rules! on_all_ways {
-    ($($name:ident),+ $(,)?) => {
+    (
+        $($any:ident),* $(,)?
+        $(; two: $($two:ident),+ $(,)?)?
+        $(; broker: $($broker:ident),+ $(,)?)?
+        $(; apart: $($apart:ident),+ $(,)?)?
+    ) => {
         mod tcp {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Tcp));
-            })+
+            on_road!(Tcp; $($any,)* $($($two,)+)?; $($($broker,)+)? $($($apart,)+)?);
         }
         mod unix {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Unix));
-            })+
+            on_road!(Unix; $($any,)* $($($two,)+)?; $($($broker,)+)? $($($apart,)+)?);
+        }
+        mod websocket {
+            on_road!(WebSocket; $($any,)* $($($two,)+)?; $($($broker,)+)? $($($apart,)+)?);
         }
         mod mem {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Mem));
-            })+
+            on_road!(Mem; $($any,)* $($($two,)+)?; $($($broker,)+)?);
         }
         mod attached {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Attached(crate::support::Transport::Tcp));
-            })+
+            crate::stage::each_claim!(Way::Attached; $($any,)* $($($two,)+)?);
+        }
+        mod inside {
+            crate::stage::each_claim!(Way::Inside; $($any,)* $($($two,)+)?);
         }
         mod direct {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Direct(crate::support::Transport::Tcp));
-            })+
+            crate::stage::each_claim!(Way::Direct(Transport::Tcp); $($any,)* $($($two,)+)?);
         }
         mod direct_mem {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Direct(crate::support::Transport::Mem));
-            })+
+            crate::stage::each_claim!(Way::Direct(Transport::Mem); $($any,)* $($($two,)+)?);
+        }
+        mod local {
+            crate::stage::each_claim!(Way::Local; $($any,)*);
         }
     };
 }
 
-mod calling;
-mod closing;
-mod hostile;
-mod limits;
-mod names;
-mod page;
-mod publishing;
-mod python;
-mod restarting;
-mod retaining;
-mod speed;
-mod stage;
-mod turns;
-mod typed;
+/// Claims that take a way, and those that take a road.
+macro_rules! on_road {
+    ($road:ident; $($way:ident,)*; $($claim:ident,)*) => {
+        crate::stage::each_claim!(Way::Broker(Road::$road); $($way,)*);
+        crate::stage::each_claim!(Road::$road; $($claim,)*);
+    };
+}
 
+// By its path, so that its modules are found beside it.
+#[path = "body.rs"]
+mod body;
+#[path = "../websocket/browser.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod browser;
+mod enduring;
+mod hand;
+#[path = "../soak/meter.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod meter;
+mod page;
+mod stage;
 #[path = "../behaviour/support.rs"]
 mod support;
+mod tunnel;
+#[path = "../raw/wire.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod wire;
 
 /// How the brokers and the buses of this suite find each other, and over what.
 mod plug {
@@ -66,10 +74,6 @@ mod plug {
 
     use jackfield::Endpoint;
     use jackfield::bus::{Broker, Bus, Error, Options};
-
-    use crate::support::Transport;
-
-    pub const ALL: [Transport; 3] = [Transport::Tcp, Transport::Unix, Transport::Mem];
 
     /// What a program that a test starts has to be told.
     pub fn child_environment() -> Option<(&'static str, PathBuf)> {

@@ -1,41 +1,44 @@
 //! Names: one live client each, and who comes and goes.
 
-use jackfield::bus::{Bus, Error};
+use std::sync::mpsc;
 
-use crate::plug::{ALL, join};
-use crate::stage::{Way, broker, connected, named, next, patient};
-use crate::support::{SLACK, Transport, eventually};
+use jackfield::bus::{Bus, Error, Limits};
 
-fn names(bus: &Bus) -> Vec<String> {
-    let peers = bus.peers().expect("it is answered");
-    let mut names: Vec<String> = peers.into_iter().filter_map(|peer| peer.name).collect();
-    names.sort();
-    names
+use crate::plug::join;
+use crate::stage::{
+    Home, Road, Way, assert_quiet, broker, broker_config, bus_config, connected, named, names,
+    next, patient,
+};
+use crate::support::{SLACK, Transport, eventually, identity};
+
+on_all_ways!(;
+    broker:
+    a_second_live_client_of_a_name_gets_name_taken,
+    a_client_that_left_frees_its_name,
+    peers_lists_everyone_by_name_and_identity,
+    coming_and_going_is_told_under_sys,
+    the_counters_of_a_broker_are_a_service,
+    whom_a_broker_does_not_authorize_is_no_client,
+);
+
+fn a_second_live_client_of_a_name_gets_name_taken(on: Road) {
+    let (broker, there) = broker(on);
+    let first = connected(named("first"), &there);
+    let second = join(named("first"), &there);
+    assert!(matches!(second, Err(Error::NameTaken)), "{second:?}");
+    let attached = named("first").attach(&broker);
+    assert!(matches!(attached, Err(Error::NameTaken)), "{attached:?}");
+    assert_eq!(names(&first), ["first"]);
 }
 
-#[test]
-fn a_second_live_client_of_a_name_gets_name_taken() {
-    for on in ALL {
-        let (broker, there) = broker(on);
-        let first = connected(named("first"), &there);
-        let second = join(named("first"), &there);
-        assert!(matches!(second, Err(Error::NameTaken)), "{second:?}");
-        let attached = named("first").attach(&broker);
-        assert!(matches!(attached, Err(Error::NameTaken)), "{attached:?}");
-        assert_eq!(names(&first), ["first"]);
-    }
-}
-
-#[test]
-fn a_client_that_left_frees_its_name() {
-    let (_broker, there) = broker(Transport::Tcp);
+fn a_client_that_left_frees_its_name(on: Road) {
+    let (_broker, there) = broker(on);
     drop(connected(named("one"), &there));
     eventually("the name is free", || join(named("one"), &there).is_ok());
 }
 
-#[test]
-fn peers_lists_everyone_by_name_and_identity() {
-    let (broker, there) = broker(Transport::Tcp);
+fn peers_lists_everyone_by_name_and_identity(on: Road) {
+    let (broker, there) = broker(on);
     let one = connected(named("one"), &there);
     let _two = named("zwei & more").attach(&broker).expect("it is free");
     let _nameless = connected(patient(), &there);
@@ -56,9 +59,8 @@ fn a_name_is_one_token() {
     }
 }
 
-#[test]
-fn coming_and_going_is_told_under_sys() {
-    let (broker, there) = broker(Transport::Tcp);
+fn coming_and_going_is_told_under_sys(on: Road) {
+    let (broker, there) = broker(on);
     let bus = broker.bus();
     let watched = bus.subscribe("$sys/*").expect("accepted");
     let everything = bus.subscribe("**").expect("accepted");
@@ -80,9 +82,8 @@ fn coming_and_going_is_told_under_sys() {
     assert_eq!(next(&everything).topic(), "last");
 }
 
-#[test]
-fn the_counters_of_a_broker_are_a_service() {
-    let (broker, there) = broker(Transport::Tcp);
+fn the_counters_of_a_broker_are_a_service(on: Road) {
+    let (broker, there) = broker(on);
     let bus = connected(patient(), &there);
     let _one = bus.subscribe("a").expect("accepted");
     let answer = bus.call("$sys/stats", "").expect("it is answered");
@@ -98,4 +99,28 @@ fn the_same_name_among_two_peers_without_a_broker_is_taken() {
     eventually("one of them is refused", || {
         is_refused(&stage.one) || is_refused(&stage.two)
     });
+}
+
+fn whom_a_broker_does_not_authorize_is_no_client(on: Road) {
+    let home = Home::new(on);
+    let stranger = identity(7);
+    let (ask, asked) = mpsc::channel();
+    let config = broker_config().authorize(move |candidate| {
+        ask.send(candidate.identity).ok();
+        candidate.identity != stranger
+    });
+    let broker = home.start_with(config, Limits::default());
+    let friend = connected(named("friend"), &home.there);
+    let all = friend.subscribe("**").expect("accepted");
+    assert_ne!(asked.recv_timeout(SLACK), Ok(stranger));
+    let options = named("stranger").config(bus_config().identity(stranger));
+    let refused = join(options, &home.there).expect("a bus, which dials on");
+    refused.publish("a", "from a stranger").expect("it waits");
+    // It is turned away again and again.
+    for _ in 0..3 {
+        assert_eq!(asked.recv_timeout(SLACK), Ok(stranger));
+    }
+    assert_eq!((broker.stats().clients, broker.stats().published), (1, 0));
+    assert_eq!(names(&friend), ["friend"]);
+    assert_quiet(&friend, &all, "a");
 }

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jackfield::Socket;
+use crate::hand::Hand;
+use crate::stage::{Home, Road};
+use crate::support::eventually;
 
-use crate::stage::{broker, stranger};
-use crate::support::{self, Transport, eventually};
+on_all_ways!(;
+    broker:
+    the_examples_of_the_page_are_what_happens,
+    clients_that_know_the_first_edition_alone_go_on_working,
+);
 
 const PAGE: &str = include_str!("../../docs/BUS.md");
 const FIRST_EDITION: &str = include_str!("first_edition.md");
@@ -112,39 +117,40 @@ fn compare_as_told_once(expected: &str, found: &str, made: &mut Made) {
 /// How what came is held against what was expected.
 type Compare = fn(&str, &str, &mut Made);
 
-fn play(steps: Vec<Step>, compare: Compare) {
-    let (broker, there) = broker(Transport::Tcp);
+fn play(on: Road, steps: Vec<Step>, compare: Compare) {
+    let home = Home::new(on);
+    let broker = home.start();
     // One after the other: the page lists them in the order in which they came.
-    let sockets: BTreeMap<char, Socket> = [('a', 1), ('b', 2)]
-        .map(|(who, count)| {
-            let socket = stranger(&there);
+    let mut clients: BTreeMap<char, Hand> = [('a', 1), ('b', 2)]
+        .map(|(who, number)| {
+            let client = Hand::join(on, &home, number);
+            let count = usize::from(number);
             eventually("it is a client", || broker.stats().clients == count);
-            (who, socket)
+            (who, client)
         })
         .into();
     let mut made = Made::new();
     for step in steps {
-        let socket = &sockets[&step.who];
+        let client = clients.get_mut(&step.who).expect("one of the two");
         match step.is_said {
-            true => support::send(socket, fill_in(&step.text, &made)),
-            false => compare(&step.text, &support::next_text(socket), &mut made),
+            true => client.say(&fill_in(&step.text, &made)),
+            false => compare(&step.text, &client.hear(), &mut made),
         }
     }
 }
 
-#[test]
-fn the_examples_of_the_page_are_what_happens() {
+fn the_examples_of_the_page_are_what_happens(on: Road) {
     let examples = examples(PAGE);
     assert!(examples.len() >= 7, "{examples:?}");
-    examples.into_iter().for_each(|steps| play(steps, compare));
+    let examples = examples.into_iter();
+    examples.for_each(|steps| play(on, steps, compare));
 }
 
-#[test]
-fn clients_that_know_the_first_edition_alone_go_on_working() {
+fn clients_that_know_the_first_edition_alone_go_on_working(on: Road) {
     let examples = examples(FIRST_EDITION);
     assert!(examples.len() >= 5, "{examples:?}");
     let examples = examples.into_iter();
-    examples.for_each(|steps| play(steps, compare_as_told_once));
+    examples.for_each(|steps| play(on, steps, compare_as_told_once));
 }
 
 /// The cells of the table of patterns.

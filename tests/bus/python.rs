@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use jackfield::bus::Error;
+
 use crate::plug::{child_environment, listen};
 use crate::stage::{broker, call, echo, next_text};
 use crate::support::{Transport, eventually};
@@ -67,5 +69,7 @@ fn a_python_client_subscribes_publishes_serves_and_calls() {
     bus.publish("to/python/x", "hello").expect("accepted");
     assert_eq!(next_text(&said), "to/python/x hello");
     drop(process);
-    eventually("its name is free", || bus.ping("python").is_err());
+    eventually("its name is free", || {
+        matches!(bus.ping("python"), Err(Error::NoPeer))
+    });
 }

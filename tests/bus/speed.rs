@@ -4,8 +4,15 @@ use std::time::Duration;
 
 use jackfield::bus::Post;
 
-use crate::stage::{broker, call, connected, echo, next_text, patient};
-use crate::support::{SLACK, Transport, timed};
+use crate::stage::{Road, broker, call, connected, echo, next_text, patient};
+use crate::support::{SLACK, timed};
+
+on_all_ways!(;
+    broker:
+    a_call_through_a_broker_waits_for_no_timer,
+    a_publish_through_a_broker_waits_for_no_timer,
+    a_hundred_subscribers_hear_everything,
+);
 
 /// A poll or a pause on the way would cost each round more than this; the way itself is a
 /// hundredth of it.
@@ -20,17 +27,15 @@ fn assert_most_are_quick(mut round: impl FnMut()) {
     assert!(usual < ROUND, "{usual:?} for a round");
 }
 
-#[test]
-fn a_call_through_a_broker_waits_for_no_timer() {
-    let (_broker, there) = broker(Transport::Tcp);
+fn a_call_through_a_broker_waits_for_no_timer(on: Road) {
+    let (_broker, there) = broker(on);
     let (one, two) = (connected(patient(), &there), connected(patient(), &there));
     let _echo = one.serve("echo", echo).expect("accepted");
     assert_most_are_quick(|| assert_eq!(call(&two, "echo", "x").expect("served"), "x"));
 }
 
-#[test]
-fn a_publish_through_a_broker_waits_for_no_timer() {
-    let (_broker, there) = broker(Transport::Tcp);
+fn a_publish_through_a_broker_waits_for_no_timer(on: Road) {
+    let (_broker, there) = broker(on);
     let (one, two) = (connected(patient(), &there), connected(patient(), &there));
     let news = one.subscribe("news").expect("accepted");
     assert_most_are_quick(|| {
@@ -39,9 +44,8 @@ fn a_publish_through_a_broker_waits_for_no_timer() {
     });
 }
 
-#[test]
-fn a_hundred_subscribers_hear_everything() {
-    let (_broker, there) = broker(Transport::Mem);
+fn a_hundred_subscribers_hear_everything(on: Road) {
+    let (_broker, there) = broker(on);
     let publisher = connected(patient(), &there);
     let buses: Vec<_> = (0..100).map(|_| connected(patient(), &there)).collect();
     let subscribe = |bus: &jackfield::Bus| bus.subscribe("news").expect("accepted");

@@ -1,22 +1,49 @@
-//! Where a test of the bus plays: two buses that know each other, in each of the ways there are.
+//! Stage: two buses that know each other, in each of the ways there are.
+//!
+//! A program whose brokers listen and whose buses connect in a way of their own says so in
+//! `crate::plug`.
 
 use std::time::Duration;
 
-use jackfield::Socket;
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Note, Options, Subscription};
+use jackfield::{Config, Socket};
 
-use crate::plug::{join, listen};
 use crate::support::{self, SLACK, Transport};
+use crate::{plug, tunnel};
+
+/// What leads from a client to its broker.
+#[derive(Clone, Copy, Debug)]
+pub enum Road {
+    Tcp,
+    Unix,
+    Mem,
+    /// As a page comes, through a client of WebSocket that is written by hand.
+    WebSocket,
+}
+
+impl From<Transport> for Road {
+    fn from(on: Transport) -> Road {
+        match on {
+            Transport::Tcp => Road::Tcp,
+            Transport::Unix => Road::Unix,
+            Transport::Mem => Road::Mem,
+        }
+    }
+}
 
 /// How two buses know each other.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
     /// Each is connected to a broker.
-    Broker(Transport),
+    Broker(Road),
     /// One is connected to a broker, the other is in the broker's process.
-    Attached(Transport),
+    Attached,
+    /// Both are in the broker's process.
+    Inside,
     /// Their sockets are peers.
     Direct(Transport),
+    /// They are handles of one bus.
+    Local,
 }
 
 /// Two buses, and what holds them together.
@@ -33,6 +60,7 @@ impl Stage {
 
     /// With these settings for the one and the other.
     pub fn with(way: Way, one: Options, two: Options) -> Stage {
+        let attach = |options: Options, broker| options.attach(broker).expect("it is open");
         match way {
             Way::Broker(on) => {
                 let (broker, there) = broker(on);
@@ -40,10 +68,15 @@ impl Stage {
                 let broker = Some(broker);
                 Stage { one, two, broker }
             }
-            Way::Attached(on) => {
-                let (broker, there) = broker(on);
-                let one = one.attach(&broker).expect("the broker is open");
-                let two = connected(two, &there);
+            Way::Attached => {
+                let (broker, there) = broker(Road::Tcp);
+                let (one, two) = (attach(one, &broker), connected(two, &there));
+                let broker = Some(broker);
+                Stage { one, two, broker }
+            }
+            Way::Inside => {
+                let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
+                let (one, two) = (attach(one, &broker), attach(two, &broker));
                 let broker = Some(broker);
                 Stage { one, two, broker }
             }
@@ -56,7 +89,47 @@ impl Stage {
                 let broker = None;
                 Stage { one, two, broker }
             }
+            Way::Local => {
+                let one = one.local().expect("a bus");
+                let (two, broker) = (one.clone(), None);
+                Stage { one, two, broker }
+            }
         }
+    }
+}
+
+/// Where a broker is, or will be, and how its clients come there.
+#[derive(Clone)]
+pub struct Home {
+    pub here: String,
+    pub there: String,
+}
+
+impl Home {
+    pub fn new(on: impl Into<Road>) -> Home {
+        let here = match on.into() {
+            Road::Tcp => Transport::Tcp.endpoint(),
+            Road::Unix => Transport::Unix.endpoint(),
+            Road::Mem => Transport::Mem.endpoint(),
+            Road::WebSocket => {
+                let here = Transport::Tcp.endpoint().replace("tcp:", "ws:");
+                let there = tunnel::to(&here);
+                return Home { here, there };
+            }
+        };
+        let there = here.clone();
+        Home { here, there }
+    }
+
+    /// A broker, for as long as none is there.
+    pub fn start(&self) -> Broker {
+        self.start_with(broker_config(), Limits::default())
+    }
+
+    pub fn start_with(&self, config: Config, limits: Limits) -> Broker {
+        let broker = Broker::new(config, limits).expect("a broker");
+        plug::listen(&broker, &self.here).expect("it is free");
+        broker
     }
 }
 
@@ -69,23 +142,22 @@ pub fn named(name: &str) -> Options {
     patient().name(name)
 }
 
-pub fn bus_config() -> jackfield::Config {
+pub fn bus_config() -> Config {
     support::quick().max_message(16 * 1024 * 1024 + 64 * 1024)
 }
 
-pub fn broker(on: Transport) -> (Broker, String) {
-    let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
-    let there = listen(&broker, &on.endpoint()).expect("it is free");
-    (broker, there.to_string())
+pub fn broker(on: impl Into<Road>) -> (Broker, String) {
+    let home = Home::new(on);
+    (home.start(), home.there)
 }
 
-pub fn broker_config() -> jackfield::Config {
+pub fn broker_config() -> Config {
     Broker::config().linger(Duration::from_millis(50))
 }
 
 /// A bus that knows its broker.
 pub fn connected(options: Options, there: &str) -> Bus {
-    let bus = join(options, there).expect("a bus");
+    let bus = plug::join(options, there).expect("a bus");
     bus.ready(SLACK).expect("the broker is there");
     bus
 }
@@ -119,6 +191,14 @@ pub fn assert_quiet(bus: &Bus, subscription: &Subscription, topic: &str) {
     assert_eq!(next_text(subscription), "the end");
 }
 
+/// Who has a name, in order.
+pub fn names(bus: &Bus) -> Vec<String> {
+    let peers = bus.peers().expect("it is answered");
+    let mut names: Vec<String> = peers.into_iter().filter_map(|peer| peer.name).collect();
+    names.sort();
+    names
+}
+
 /// Answers with what came.
 pub fn echo(job: Job) {
     let body = job.body().to_vec();
@@ -130,12 +210,25 @@ pub fn call(bus: &Bus, name: &str, body: &str) -> Result<String, Error> {
     Ok(answer.text().into_owned())
 }
 
+/// Makes a test of each claim, which is given this way or road.
+macro_rules! each_claim {
+    ($way:expr; $($name:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            #[allow(unused_imports)]
+            use crate::{stage::{Road, Way}, support::Transport};
+            crate::stage::run(super::$name, $way);
+        })*
+    };
+}
+pub(crate) use each_claim;
+
 /// Runs a test in a thread of its own, so that one that hangs fails.
-pub fn run(test: fn(Way), way: Way) {
+pub fn run<T: Send + 'static>(test: fn(T), on: T) {
     let (finished, end) = std::sync::mpsc::channel::<()>();
     let runner = std::thread::spawn(move || {
         let _finished = finished;
-        test(way);
+        test(on);
     });
     match end.recv_timeout(Duration::from_secs(60)) {
         Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("hangs"),

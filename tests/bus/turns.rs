@@ -4,11 +4,22 @@ use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jackfield::bus::{Broker, Bus, Error, Job, Limits, Service};
+use jackfield::bus::{Bus, Error, Job, Service};
 
-use crate::plug::{ALL, listen};
-use crate::stage::{broker, broker_config, call, connected, echo, next_text, patient};
-use crate::support::{SLACK, Transport, eventually, timed};
+use crate::stage::{Home, Road, broker, call, connected, echo, next_text, patient};
+use crate::support::{SLACK, eventually, timed};
+
+on_all_ways!(;
+    broker:
+    what_comes_when_nobody_calls_any_more_is_heard,
+    a_caller_that_hears_has_its_deadline,
+    a_caller_that_hears_has_its_deadline_in_a_flood,
+    a_caller_that_hears_is_told_when_the_bus_is_closed,
+    a_broker_that_goes_while_a_caller_hears_is_found_back,
+    a_service_that_is_withdrawn_while_its_worker_hears_is_gone,
+    a_handler_may_call_over_the_bus_that_its_thread_hears,
+    callers_workers_and_subscribers_of_one_bus_take_turns,
+);
 
 /// After these a caller and a worker have taken their turns.
 fn warm_up(bus: &Bus) {
@@ -24,49 +35,42 @@ fn serve_never(bus: &Bus) -> (jackfield::bus::Serving, mpsc::Receiver<Job>) {
     (bus.serve("never", keep).expect("accepted"), kept)
 }
 
-#[test]
-fn what_comes_when_nobody_calls_any_more_is_heard() {
-    for on in ALL {
-        let (_broker, there) = broker(on);
-        let (one, two) = (connected(patient(), &there), connected(patient(), &there));
-        let _echo = two.serve("echo", echo).expect("accepted");
-        let news = one.subscribe("news").expect("accepted");
-        let round = || {
-            for number in 0..200 {
-                warm_up_once(&one);
-                two.publish("news", number.to_string()).expect("accepted");
-                assert_eq!(next_text(&news), number.to_string());
-            }
-        };
-        let (_, took) = timed(round);
-        assert!(took < SLACK, "{took:?}");
-    }
+fn what_comes_when_nobody_calls_any_more_is_heard(on: Road) {
+    let (_broker, there) = broker(on);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = two.serve("echo", echo).expect("accepted");
+    let news = one.subscribe("news").expect("accepted");
+    let round = || {
+        for number in 0..200 {
+            warm_up_once(&one);
+            two.publish("news", number.to_string()).expect("accepted");
+            assert_eq!(next_text(&news), number.to_string());
+        }
+    };
+    let (_, took) = timed(round);
+    assert!(took < SLACK, "{took:?}");
 }
 
 fn warm_up_once(bus: &Bus) {
     assert_eq!(call(bus, "echo", "x").expect("served"), "x");
 }
 
-#[test]
-fn a_caller_that_hears_has_its_deadline() {
-    for on in ALL {
-        let (_broker, there) = broker(on);
-        let (one, two) = (connected(patient(), &there), connected(patient(), &there));
-        let _echo = two.serve("echo", echo).expect("accepted");
-        let (_serving, _kept) = serve_never(&two);
-        for milliseconds in [1, 60, 250] {
-            warm_up(&one);
-            let limit = Duration::from_millis(milliseconds);
-            let (result, took) = timed(|| one.call_timeout("never", "", limit));
-            assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
-            assert!(took >= limit && took < limit + SLACK, "{took:?}");
-        }
+fn a_caller_that_hears_has_its_deadline(on: Road) {
+    let (_broker, there) = broker(on);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = two.serve("echo", echo).expect("accepted");
+    let (_serving, _kept) = serve_never(&two);
+    for milliseconds in [1, 60, 250] {
+        warm_up(&one);
+        let limit = Duration::from_millis(milliseconds);
+        let (result, took) = timed(|| one.call_timeout("never", "", limit));
+        assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
+        assert!(took >= limit && took < limit + SLACK, "{took:?}");
     }
 }
 
-#[test]
-fn a_caller_that_hears_has_its_deadline_in_a_flood() {
-    let (_broker, there) = broker(Transport::Tcp);
+fn a_caller_that_hears_has_its_deadline_in_a_flood(on: Road) {
+    let (_broker, there) = broker(on);
     let (one, two) = (connected(patient(), &there), connected(patient(), &there));
     let _echo = two.serve("echo", echo).expect("accepted");
     let (_serving, _kept) = serve_never(&two);
@@ -88,98 +92,82 @@ fn a_caller_that_hears_has_its_deadline_in_a_flood() {
     assert!(took < SLACK, "{took:?}");
 }
 
-#[test]
-fn a_caller_that_hears_is_told_when_the_bus_is_closed() {
-    for on in ALL {
-        let (_broker, there) = broker(on);
-        let (one, two) = (connected(patient(), &there), connected(patient(), &there));
-        let _echo = two.serve("echo", echo).expect("accepted");
-        let (_serving, kept) = serve_never(&two);
+fn a_caller_that_hears_is_told_when_the_bus_is_closed(on: Road) {
+    let (_broker, there) = broker(on);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = two.serve("echo", echo).expect("accepted");
+    let (_serving, kept) = serve_never(&two);
+    let bus = one.clone();
+    let asking = thread::spawn(move || {
+        warm_up(&bus);
+        bus.call("never", "")
+    });
+    let _job = kept.recv_timeout(SLACK).expect("the call came");
+    let ((), took) = timed(|| one.close());
+    assert!(took < SLACK, "{took:?}");
+    let answered = asking.join().expect("no panic");
+    assert!(matches!(answered, Err(Error::Closed)), "{answered:?}");
+}
+
+fn a_broker_that_goes_while_a_caller_hears_is_found_back(on: Road) {
+    let home = Home::new(on);
+    let there = &home.there;
+    let mut broker = home.start();
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = two.serve("echo", echo).expect("accepted");
+    let _own = one.serve("own", echo).expect("accepted");
+    let (_serving, kept) = serve_never(&two);
+    for _ in 0..3 {
         let bus = one.clone();
         let asking = thread::spawn(move || {
             warm_up(&bus);
             bus.call("never", "")
         });
         let _job = kept.recv_timeout(SLACK).expect("the call came");
-        let ((), took) = timed(|| one.close());
+        broker.close();
+        let (answered, took) = timed(|| asking.join().expect("no panic"));
+        assert!(matches!(answered, Err(Error::NoPeer)), "{answered:?}");
         assert!(took < SLACK, "{took:?}");
-        let answered = asking.join().expect("no panic");
-        assert!(matches!(answered, Err(Error::Closed)), "{answered:?}");
+        broker = home.start();
+        eventually("all services are back", || broker.stats().services == 3);
+        assert_eq!(call(&two, "own", "y").expect("served"), "y");
     }
 }
 
-#[test]
-fn a_broker_that_goes_while_a_caller_hears_is_found_back() {
-    for on in ALL {
-        let there = on.endpoint();
-        let start = || {
-            let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
-            listen(&broker, &there).expect("the address is free");
-            broker
-        };
-        let mut broker = start();
-        let (one, two) = (connected(patient(), &there), connected(patient(), &there));
-        let _echo = two.serve("echo", echo).expect("accepted");
-        let _own = one.serve("own", echo).expect("accepted");
-        let (_serving, kept) = serve_never(&two);
-        for _ in 0..3 {
-            let bus = one.clone();
-            let asking = thread::spawn(move || {
-                warm_up(&bus);
-                bus.call("never", "")
-            });
-            let _job = kept.recv_timeout(SLACK).expect("the call came");
-            broker.close();
-            let (answered, took) = timed(|| asking.join().expect("no panic"));
-            assert!(matches!(answered, Err(Error::NoPeer)), "{answered:?}");
-            assert!(took < SLACK, "{took:?}");
-            broker = start();
-            eventually("all services are back", || broker.stats().services == 3);
-            assert_eq!(call(&two, "own", "y").expect("served"), "y");
-        }
+fn a_service_that_is_withdrawn_while_its_worker_hears_is_gone(on: Road) {
+    let (_broker, there) = broker(on);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    for _ in 0..5 {
+        let serving = two.serve("echo", echo).expect("accepted");
+        warm_up(&one);
+        drop(serving);
+        eventually("nobody serves it", || {
+            matches!(call(&one, "echo", "x"), Err(Error::NoService))
+        });
     }
+    let news = two.subscribe("news").expect("accepted");
+    one.publish("news", "x").expect("accepted");
+    assert_eq!(next_text(&news), "x");
 }
 
-#[test]
-fn a_service_that_is_withdrawn_while_its_worker_hears_is_gone() {
-    for on in ALL {
-        let (_broker, there) = broker(on);
-        let (one, two) = (connected(patient(), &there), connected(patient(), &there));
-        for _ in 0..5 {
-            let serving = two.serve("echo", echo).expect("accepted");
-            warm_up(&one);
-            drop(serving);
-            eventually("nobody serves it", || {
-                matches!(call(&one, "echo", "x"), Err(Error::NoService))
-            });
-        }
-        let news = two.subscribe("news").expect("accepted");
-        one.publish("news", "x").expect("accepted");
-        assert_eq!(next_text(&news), "x");
-    }
-}
-
-#[test]
-fn a_handler_may_call_over_the_bus_that_its_thread_hears() {
-    for on in ALL {
-        let (_broker, there) = broker(on);
-        let (one, two) = (connected(patient(), &there), connected(patient(), &there));
-        let _echo = one.serve("echo", echo).expect("accepted");
-        let bus = two.clone();
-        let pass_on = move |job: Job| match call(&bus, "echo", &job.text()) {
-            Ok(answer) => job.reply(answer),
-            Err(error) => job.fail("Echo", error),
-        };
-        let _passing = two.serve("pass", pass_on).expect("accepted");
-        for number in 0..200 {
-            let answer = call(&one, "pass", &number.to_string());
-            assert_eq!(answer.expect("served"), number.to_string());
-        }
+fn a_handler_may_call_over_the_bus_that_its_thread_hears(on: Road) {
+    let (_broker, there) = broker(on);
+    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let _echo = one.serve("echo", echo).expect("accepted");
+    let bus = two.clone();
+    let pass_on = move |job: Job| match call(&bus, "echo", &job.text()) {
+        Ok(answer) => job.reply(answer),
+        Err(error) => job.fail("Echo", error),
+    };
+    let _passing = two.serve("pass", pass_on).expect("accepted");
+    for number in 0..200 {
+        let answer = call(&one, "pass", &number.to_string());
+        assert_eq!(answer.expect("served"), number.to_string());
     }
 }
 
 /// Threads that call, serve, and listen to one bus at a time, each as fast as it can.
-fn take_turns(on: Transport, calls: usize) {
+fn take_turns(on: Road, calls: usize) {
     let (_broker, there) = broker(on);
     let (one, two) = (connected(patient(), &there), connected(patient(), &there));
     let _echo = two.serve("echo", echo).expect("accepted");
@@ -221,10 +209,7 @@ fn take_turns(on: Transport, calls: usize) {
     assert_eq!((one.stats().waiting, two.stats().waiting), (0, 0));
 }
 
-#[test]
-fn callers_workers_and_subscribers_of_one_bus_take_turns() {
-    for on in ALL {
-        let ((), took) = timed(|| take_turns(on, 300));
-        assert!(took < 2 * SLACK, "{took:?}");
-    }
+fn callers_workers_and_subscribers_of_one_bus_take_turns(on: Road) {
+    let ((), took) = timed(|| take_turns(on, 300));
+    assert!(took < 2 * SLACK, "{took:?}");
 }

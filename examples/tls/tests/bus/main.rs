@@ -3,64 +3,45 @@
 //! The client in Python is skipped where there is none, except where `CI` is `true`.
 #![cfg(target_os = "linux")]
 
-/// Makes one test of a claim for each way in which two buses know each other.
+/// Makes a test of each claim for each way in which two buses know each other and in which a
+/// stream is between them. The claims are those of `tests/bus`, which says what is behind each word.
 macro_rules! on_all_ways {
-    ($($name:ident),+ $(,)?) => {
+    (
+        $($any:ident),* $(,)?
+        $(; two: $($two:ident),+ $(,)?)?
+        $(; broker: $($broker:ident),+ $(,)?)?
+        $(; apart: $($apart:ident),+ $(,)?)?
+    ) => {
         mod tls {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Broker(crate::support::Transport::Tcp));
-            })+
+            crate::stage::each_claim!(Way::Broker(Road::Tcp); $($any,)* $($($two,)+)?);
+            crate::stage::each_claim!(Road::Tcp; $($($broker,)+)? $($($apart,)+)?);
         }
         mod attached {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Attached(crate::support::Transport::Tcp));
-            })+
+            crate::stage::each_claim!(Way::Attached; $($any,)* $($($two,)+)?);
         }
         mod direct {
-            $(#[test]
-            fn $name() {
-                crate::stage::run(super::$name, crate::stage::Way::Direct(crate::support::Transport::Tcp));
-            })+
+            crate::stage::each_claim!(Way::Direct(Transport::Tcp); $($any,)* $($($two,)+)?);
         }
     };
 }
 
-#[path = "../../../../tests/bus/calling.rs"]
-mod calling;
+// By its path, so that its modules are found beside it.
+#[path = "../../../../tests/bus/body.rs"]
+mod body;
 #[path = "../tls/certificates.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod certificates;
-#[path = "../../../../tests/bus/closing.rs"]
-mod closing;
 #[path = "../tls/ends.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod ends;
-#[path = "../../../../tests/bus/hostile.rs"]
-mod hostile;
-#[path = "../../../../tests/bus/limits.rs"]
-mod limits;
-#[path = "../../../../tests/bus/names.rs"]
-mod names;
-#[path = "../../../../tests/bus/publishing.rs"]
-mod publishing;
-#[path = "../../../../tests/bus/python.rs"]
-mod python;
-#[path = "../../../../tests/bus/restarting.rs"]
-mod restarting;
-#[path = "../../../../tests/bus/retaining.rs"]
-mod retaining;
-#[path = "../../../../tests/bus/speed.rs"]
-mod speed;
 #[path = "../../../../tests/bus/stage.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
 mod stage;
 #[path = "../../../../tests/behaviour/plugged.rs"]
 mod support;
-#[path = "../../../../tests/bus/turns.rs"]
-mod turns;
-#[path = "../../../../tests/bus/typed.rs"]
-mod typed;
+#[path = "../../../../tests/bus/tunnel.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod tunnel;
 
 /// How the sockets, the brokers and the buses of the suite find each other, and over what.
 mod plug {
@@ -72,9 +53,6 @@ mod plug {
 
     use crate::certificates::{CERTIFICATES, NAME, certificates};
     use crate::ends;
-    use crate::support::Transport;
-
-    pub const ALL: [Transport; 1] = [Transport::Tcp];
 
     /// What a program that a test starts has to be told.
     pub fn child_environment() -> Option<(&'static str, PathBuf)> {

@@ -1,0 +1,16 @@
+//! The body of claims that hold however brokers listen and buses join them.
+
+mod calling;
+mod closing;
+mod hostile;
+mod killed;
+mod limits;
+mod names;
+mod publishing;
+mod python;
+mod restarting;
+mod retaining;
+mod sharing;
+mod speed;
+mod turns;
+mod typed;
