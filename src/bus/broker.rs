@@ -11,6 +11,7 @@ use crate::bus::handle::Bus;
 use crate::bus::options::Options;
 use crate::bus::reader;
 use crate::bus::station::Station;
+use crate::bus::table::census::ClientStats;
 use crate::bus::table::stats::BrokerStats;
 use crate::bus::words::{Error, Limits};
 use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, Socket};
@@ -133,6 +134,11 @@ impl Broker {
     /// The counters.
     pub fn stats(&self) -> BrokerStats {
         self.station.stats()
+    }
+
+    /// The clients that are connected, local ones too, and what each has and loses.
+    pub fn clients(&self) -> Vec<ClientStats> {
+        self.station.clients()
     }
 
     /// Closes the broker: what is queued for its clients leaves, for at most the socket's linger;

@@ -49,6 +49,7 @@ pub use options::Options;
 pub use request::{Answer, Call, Peer};
 pub use service::{Service, Serving};
 pub use subscription::{Notes, Subscription};
+pub use table::census::ClientStats;
 pub use table::stats::BrokerStats;
 pub use watch::Watch;
 pub use words::error::Error;

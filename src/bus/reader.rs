@@ -50,7 +50,7 @@ fn wait(station: &Station, arrivals: &Arrivals) -> Result<Arrival, SocketError> 
 pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival: Arrival) {
     if let Arrival::Up(session) = arrival {
         let peer = session.peer();
-        station.handle_up(Key::Peer(peer));
+        station.handle_up(session);
         client.inspect(|client| client.handle_up(peer));
     } else if let Arrival::Down { session, .. } = arrival {
         let peer = session.peer();

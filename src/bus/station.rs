@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use crate::bus::client::Client;
 use crate::bus::table::Table;
+use crate::bus::table::calling::is_for_table;
+use crate::bus::table::census::ClientStats;
 use crate::bus::table::clients::Key;
 use crate::bus::table::send::{Send, To};
 use crate::bus::table::stats::BrokerStats;
 use crate::bus::wakes::Wakes;
 use crate::bus::words::{Error, Limits, Word};
-use crate::{Error as SocketError, Identity, Socket};
+use crate::{Error as SocketError, Identity, Session, Socket};
 
 /// News take so much of a client's outbox, in per cent: the rest is for answers and runs, without
 /// which it would be disconnected.
@@ -83,11 +85,20 @@ impl Station {
             shared.locals.insert(number, client);
         }
         shared.table.handle_up(key);
+        shared.table.handle_place(Instant::now(), key, None);
         Ok(())
     }
 
-    pub(crate) fn handle_up(&self, key: Key) {
-        self.tell(Patience::Some, |table| table.handle_up(key));
+    /// A client elsewhere is there.
+    pub(crate) fn handle_up(&self, session: Session) {
+        let key = Key::Peer(session.peer());
+        let peer = self.socket.as_ref().and_then(|socket| socket.peer(session));
+        let remote = peer.map(|peer| peer.remote);
+        let now = Instant::now();
+        self.tell(Patience::Some, |table| {
+            table.handle_up(key);
+            table.handle_place(now, key, remote);
+        });
     }
 
     pub(crate) fn handle_down(&self, key: Key) {
@@ -99,6 +110,9 @@ impl Station {
 
     pub(crate) fn handle_message(&self, from: Key, message: &[u8], patience: Patience) {
         let said = Word::parse(message);
+        if matches!(&said, Ok(Word::Call(call)) if is_for_table(call)) {
+            self.ask_socket();
+        }
         let now = Instant::now();
         self.tell(patience, |table| {
             table.handle_time(now);
@@ -116,7 +130,22 @@ impl Station {
     }
 
     pub(crate) fn stats(&self) -> BrokerStats {
+        self.ask_socket();
         self.lock().table.stats()
+    }
+
+    pub(crate) fn clients(&self) -> Vec<ClientStats> {
+        self.ask_socket();
+        self.lock().table.census(Instant::now())
+    }
+
+    /// What the table is asked for, and only the socket knows.
+    fn ask_socket(&self) {
+        let Some(socket) = &self.socket else { return };
+        let peers = socket.peers().into_iter();
+        let queued: Vec<_> = peers.map(|peer| (peer.identity, peer.queued)).collect();
+        let stats = socket.stats();
+        self.lock().table.handle_socket(stats, &queued);
     }
 
     /// Ends the service for the clients in this process, and hands them back.

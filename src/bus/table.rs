@@ -1,7 +1,8 @@
 //! Table: what each client's words mean for the others. It is told and answers; it does nothing.
 
-mod calling;
+pub(crate) mod calling;
 mod calls;
+pub(crate) mod census;
 pub(crate) mod clients;
 mod news;
 mod providers;
@@ -288,6 +289,7 @@ impl Table {
         } else if send.losses == 0 {
             self.stats.delivered += reached as u64;
             self.stats.lost += missed.len() as u64;
+            missed.iter().for_each(|key| self.miss(*key));
         }
         if !send.must {
             missed
@@ -302,6 +304,13 @@ impl Table {
                 tail: Tail::NONE,
             };
             self.due.push_front(Due::must(to, &word));
+        }
+    }
+
+    fn miss(&mut self, key: Key) {
+        let number = self.clients.find(key);
+        if let Some(client) = number.and_then(|number| self.clients.get_mut(number)) {
+            client.missed += 1;
         }
     }
 

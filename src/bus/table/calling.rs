@@ -10,8 +10,9 @@ use crate::bus::words::{Call, Error, Id, Run, Tail, Text, Topic, Why, Word};
 /// No call waits longer than this.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The service that every broker serves itself: its counters.
+/// The services that every broker serves itself: its counters, and those of each client.
 const STATS: &str = "$sys/stats";
+const CLIENTS: &str = "$sys/clients";
 
 /// The service of a client under its own name.
 const SELF: &str = "@";
@@ -80,8 +81,7 @@ impl Table {
         let timeout = Duration::from_millis(call.milliseconds).min(LONGEST);
         let name = call.name.read()?;
         self.check_free(from, call.id)?;
-        if &*name == STATS {
-            let body = self.stats().lines();
+        if let Some(body) = self.told(now, &name) {
             self.tell_count(from, call, 1);
             self.answer(from, call.id, Tail::of(body.as_bytes()));
             return Ok(());
@@ -102,6 +102,15 @@ impl Table {
         match self.calls.has_id(caller, id) {
             true => Err(taken("a call of yours that is not answered")),
             false => Ok(()),
+        }
+    }
+
+    /// What the broker answers itself.
+    fn told(&self, now: Instant, name: &str) -> Option<String> {
+        match name {
+            STATS => Some(self.stats().lines()),
+            CLIENTS => Some(self.census_lines(now)),
+            _ => None,
         }
     }
 
@@ -265,6 +274,12 @@ impl Table {
 pub(super) fn taken(what: &str) -> Error {
     let what = format!("its id is that of {what}");
     Error::Malformed { what }
+}
+
+/// Whether it asks a table for what it tells of itself.
+pub(crate) fn is_for_table(call: &Call<'_>) -> bool {
+    let name = call.name.read();
+    name.is_ok_and(|name| [STATS, CLIENTS].contains(&&*name))
 }
 
 /// No topic looks like this: the service of the `number`th client under its own name.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::Identity;
 use crate::bus::words::{Id, Pattern};
+use crate::{Identity, Remote};
 
 /// Where a client is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -41,6 +42,12 @@ pub(crate) struct Client {
     pub(crate) calls: usize,
     /// Messages that it missed and was not told of.
     pub(crate) lost: u64,
+    /// All that it missed.
+    pub(crate) missed: u64,
+    pub(crate) since: Option<Instant>,
+    pub(crate) remote: Option<Remote>,
+    /// Messages on their way to it, when the socket was asked last.
+    pub(crate) queued: usize,
 }
 
 /// Clients by a small number that others refer to; a number is used again.
@@ -71,6 +78,10 @@ impl Clients {
             open_tokens: 0,
             calls: 0,
             lost: 0,
+            missed: 0,
+            since: None,
+            remote: None,
+            queued: 0,
         });
         self.by_key.insert(key, number);
         number

@@ -1,5 +1,7 @@
 //! Stats: the counters of a table.
 
+use crate::Stats;
+
 /// What a [`Broker`](crate::bus::Broker) has now, and has done since it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -34,6 +36,8 @@ pub struct BrokerStats {
     pub malformed: u64,
     /// Clients that were disconnected because they did not take their answers.
     pub expelled: u64,
+    /// The counters of its socket.
+    pub socket: Stats,
 }
 
 impl BrokerStats {
@@ -55,13 +59,40 @@ impl BrokerStats {
             refused,
             malformed,
             expelled,
+            socket,
         } = self;
         format!(
             "clients {clients}\nsubscriptions {subscriptions}\nservices {services}\n\
              calls {calls}\nretained {retained}\nretained_bytes {retained_bytes}\n\
              published {published}\ndelivered {delivered}\nlost {lost}\ncalled {called}\n\
              timed_out {timed_out}\nlate {late}\nrefused {refused}\nmalformed {malformed}\n\
-             expelled {expelled}\n"
+             expelled {expelled}\n{}",
+            socket_lines(socket)
         )
     }
+}
+
+/// Those that say something of a broker: it does not dial, and sends at most once.
+fn socket_lines(stats: &Stats) -> String {
+    let Stats {
+        accepted,
+        written,
+        in_doubt,
+        waiting,
+        received,
+        peers_up,
+        peers_down,
+        rejected,
+        accepts_failed,
+        events_lost,
+        ..
+    } = stats;
+    let dropped = stats.dropped();
+    format!(
+        "socket_accepted {accepted}\nsocket_written {written}\nsocket_in_doubt {in_doubt}\n\
+         socket_waiting {waiting}\nsocket_dropped {dropped}\nsocket_received {received}\n\
+         socket_peers_up {peers_up}\nsocket_peers_down {peers_down}\n\
+         socket_rejected {rejected}\nsocket_accepts_failed {accepts_failed}\n\
+         socket_events_lost {events_lost}\n"
+    )
 }

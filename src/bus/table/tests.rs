@@ -1,4 +1,5 @@
 //! The list of the table's tests.
 
+mod census;
 mod play;
 mod speaking;

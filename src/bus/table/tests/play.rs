@@ -32,6 +32,7 @@ impl Play {
     pub(super) fn join(&mut self, client: u64) {
         self.outboxes.insert(client, Vec::new());
         self.table.handle_up(Key::Local(client));
+        self.table.handle_place(self.now, Key::Local(client), None);
         self.carry();
     }
 
