@@ -1,14 +1,16 @@
 //! The verb `broker`.
 
 use std::io::Write;
+use std::sync::mpsc;
 use std::thread;
 
-use jackfield::Endpoint;
 use jackfield::bus::{Broker, Limits};
+use jackfield::{Endpoint, Event};
 
 use crate::cli::arguments::Arguments;
 use crate::cli::client::{endpoint, usual_address};
 use crate::cli::failure::Failure;
+use crate::cli::log::{self, Log};
 use crate::cli::output::Output;
 use crate::cli::verb::{Flag, Verb};
 
@@ -19,13 +21,22 @@ const ORIGIN: Flag = Flag::value(
     "let web pages of this origin connect to ws:// addresses; may be repeated",
 );
 
+const QUIET: Flag = Flag::switch(
+    Some('q'),
+    "--quiet",
+    "say nothing of clients on standard error",
+);
+
 pub(crate) const VERB: Verb = Verb {
     name: "broker",
     synopsis: "[ADDRESS..]",
     summary: "Runs a broker until a signal ends it.\n\n\
         Without an address it listens at $JACKFIELD_ADDR, else at tcp://127.0.0.1:7181. Port 0 is\n\
-        any free one; what it became is printed.",
-    flags: &[ORIGIN],
+        any free one; what it became is printed. Standard error has a line for each client that\n\
+        comes, leaves, is refused, or loses messages.\n\n\
+        Ctrl-C or SIGTERM ends it at once. Its clients wait for the next broker at that address;\n\
+        retained values are gone. The path of a Unix socket stays, and the next broker takes it.",
+    flags: &[ORIGIN, QUIET],
     words: (0, usize::MAX),
     takes_command: false,
     run,
@@ -40,11 +51,22 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     }
     let origins = arguments.values(ORIGIN.long);
     let config = origins.fold(Broker::config(), |config, it| config.allow_origin(it));
+    let (sender, events) = mpsc::sync_channel(log::WAITING);
+    let tell = move |event: &Event| drop(sender.send(event.clone()));
+    let config = match arguments.has(QUIET.long) {
+        true => {
+            drop(tell);
+            config
+        }
+        false => config.on_event(tell),
+    };
     let broker = Broker::new(config, Limits::default())?;
     for address in addresses {
         writeln!(output, "listening at {}", broker.listen(address)?)?;
     }
     output.flush()?;
+    Log::default().keep(&events, &broker);
+    // Nothing is to be told.
     loop {
         thread::park();
     }

@@ -14,6 +14,7 @@ mod failure;
 mod guard;
 mod histogram;
 mod journal;
+mod log;
 mod output;
 mod peers;
 mod progress;
@@ -35,13 +36,14 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::verb::Verb;
 
-const VERBS: [&Verb; 9] = [
+const VERBS: [&Verb; 10] = [
     &broker::VERB,
     &subscribe::VERB,
     &publish::VERB,
     &call::VERB,
     &serve::VERB,
     &peers::PEERS,
+    &peers::STATS,
     &peers::PING,
     &demo::VERB,
     &bench::VERB,

@@ -111,7 +111,14 @@ fn peers_are_listed_in_columns() {
     await_count(&bus, "subscriptions", 1);
     let ended = broker.run(&["peers"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert_eq!(ended.lines[0], "name  identity");
+    let heads: Vec<&str> = ended.lines[0].split_whitespace().collect();
+    assert_eq!(heads[..4], ["name", "address", "age", "subscriptions"]);
+    let named = ended.lines.iter().find(|line| line.starts_with("ann"));
+    let words: Vec<&str> = named.expect("ann is there").split_whitespace().collect();
+    // Her age has a unit behind it.
+    let (address, subscriptions) = (words[1], words[4]);
+    assert!(address.starts_with("tcp://127.0.0.1:"), "{ended:?}");
+    assert_eq!(subscriptions, "1", "{ended:?}");
     let line_of = |name: &str| {
         ended
             .lines
@@ -121,6 +128,21 @@ fn peers_are_listed_in_columns() {
     };
     // Our own bus and the program that asks have no names.
     assert_eq!((line_of("ann   "), line_of("-     ")), (1, 2), "{ended:?}");
+}
+
+#[test]
+fn the_counters_of_a_broker_are_listed() {
+    let broker = Broker::start();
+    let _bus = broker.bus();
+    let ended = broker.run(&["stats"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let counter = |name: &str| {
+        let mut lines = ended.lines.iter().map(|line| line.split_whitespace());
+        let line = lines.find_map(|mut words| (words.next()? == name).then(|| words.next())?);
+        line.and_then(|value| value.parse::<u64>().ok())
+    };
+    let counters = ["clients", "published", "socket_peers_up"].map(counter);
+    assert_eq!(counters, [Some(2), Some(0), Some(2)], "{ended:?}");
 }
 
 #[test]

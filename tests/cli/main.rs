@@ -12,6 +12,7 @@ mod process;
 mod calls;
 mod commands;
 mod ending;
+mod logging;
 mod messages;
 mod shows;
 mod support;

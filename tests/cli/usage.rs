@@ -2,8 +2,8 @@
 
 use crate::support::{assert_failed, run};
 
-const VERBS: [&str; 9] = [
-    "broker", "sub", "pub", "call", "serve", "peers", "ping", "demo", "bench",
+const VERBS: [&str; 10] = [
+    "broker", "sub", "pub", "call", "serve", "peers", "stats", "ping", "demo", "bench",
 ];
 
 #[test]
