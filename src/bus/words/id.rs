@@ -34,8 +34,7 @@ impl Id {
     pub(crate) fn digits(&self) -> [u8; 32] {
         let mut digits = [0; 32];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.bytes) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 15)];
+            pair.copy_from_slice(&PAIRS[usize::from(byte)]);
         }
         if self.capitals != 0 {
             let is_capital = |place: usize| self.capitals << place >> 31 == 1;
@@ -101,6 +100,17 @@ impl fmt::Display for Id {
 
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
+/// Of each byte: its two digits.
+const PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Id({self})")
@@ -124,24 +134,45 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Id, ParseIdError> {
         let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| ParseIdError)?;
-        let (mut bytes, mut capitals) = ([0; 16], 0);
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-            let is_capital = |digit: u8| u32::from(digit.is_ascii_uppercase());
-            capitals = capitals << 2 | is_capital(pair[0]) << 1 | is_capital(pair[1]);
+        let mut seen = 0;
+        let mut value = |digits: &[u8]| {
+            digits.iter().fold(0, |value, digit| {
+                let digit = DIGITS[usize::from(*digit)];
+                seen |= digit;
+                value << 4 | u64::from(digit & 15)
+            })
+        };
+        let (high, low) = (value(&digits[..16]), value(&digits[16..]));
+        let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+        let mut capitals = 0;
+        if seen & CAPITAL != 0 {
+            let is_capital = |digit: &u8| u32::from(digit.is_ascii_uppercase());
+            let bits = digits.iter().map(is_capital);
+            capitals = bits.fold(0, |all, bit| all << 1 | bit);
         }
-        Ok(Id { bytes, capitals })
+        match seen & NONE {
+            0 => Ok(Id { bytes, capitals }),
+            _ => Err(ParseIdError),
+        }
     }
 }
 
-fn digit(byte: u8) -> Result<u8, ParseIdError> {
-    match byte {
-        b'0'..=b'9' => Ok(byte - b'0'),
-        b'a'..=b'f' => Ok(byte - b'a' + 10),
-        b'A'..=b'F' => Ok(byte - b'A' + 10),
-        _ => Err(ParseIdError),
+/// Of each byte: the digit that it is, and whether it is a capital, or none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let byte = HEX[digit];
+        let is_letter = byte.is_ascii_lowercase();
+        digits[byte.to_ascii_uppercase() as usize] =
+            digit as u8 | if is_letter { CAPITAL } else { 0 };
+        digits[byte as usize] = digit as u8;
+        digit += 1;
     }
-}
+    digits
+};
+const CAPITAL: u8 = 0x10;
+const NONE: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
@@ -181,5 +212,11 @@ mod tests {
         let id: Id = text.parse().expect("32 digits");
         assert_eq!(id.to_string(), text);
         assert_eq!(text.to_lowercase().parse(), Ok(id));
+        for bad in ["", "0", "g", "G", ":", "@", "`", "/", "é", " "] {
+            let text = format!("{bad}{}", "0".repeat(32 - bad.len()));
+            let good = bad == "0" || bad.is_empty();
+            assert_eq!(text.parse::<Id>().is_ok(), good, "{text}");
+        }
+        assert!("0".repeat(31).parse::<Id>().is_err());
     }
 }
