@@ -223,6 +223,24 @@ fn arrows_between_layers_point_down() {
 }
 
 #[test]
+fn the_words_of_the_bus_know_nothing_else_of_it_and_its_table_only_them() {
+    let faults = faults(|name, line| {
+        let layer = ["words", "table"].into_iter();
+        let layer = layer
+            .filter(|layer| name.starts_with(&format!("bus/{layer}")))
+            .last()?;
+        let mut known = line.split("crate::bus::").skip(1);
+        let is_above = |rest: &&str| !rest.starts_with("words::") && !rest.starts_with(layer);
+        known.find(is_above).map(|_| line.to_owned())
+    });
+    assert_none(
+        &faults,
+        "What is said, and what it means, is asked by the rest of the bus and asks nothing of it: \
+         move what is shared down into bus/words/, or pass it in.",
+    );
+}
+
+#[test]
 fn the_map_of_the_code_names_each_file() {
     let path = root().join("docs/ARCHITECTURE.md");
     let map = fs::read_to_string(path).expect("docs/ARCHITECTURE.md is there");

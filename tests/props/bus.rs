@@ -1,8 +1,8 @@
-//! The trie of patterns against a matcher that is slow and plainly right.
+//! The trie of patterns against a matcher that is slow and plainly right, and words of any bytes.
 
 use proptest::prelude::*;
 
-use crate::bus::words::{Pattern, Topic, Trie};
+use crate::bus::words::{Pattern, Topic, Trie, Word};
 
 /// By the definition: every way to share the topic's tokens out among the pattern's.
 fn fits(pattern: &[&str], topic: &[&str]) -> bool {
@@ -95,6 +95,74 @@ proptest! {
         }
         if let Ok(topic) = Topic::parse(&text) {
             prop_assert_eq!(Topic::parse(topic.as_str()).expect("it is a topic"), topic);
+        }
+    }
+}
+
+/// What lines are made of, and what they are not.
+fn piece() -> BoxedStrategy<Vec<u8>> {
+    const VERBS: [&str; 23] = [
+        "hello", "pub", "sub", "unsub", "serve", "unserve", "call", "cancel", "done", "fail",
+        "ping", "peers", "welcome", "ok", "answer", "error", "many", "event", "lost", "run",
+        "probe", "fly", "",
+    ];
+    const WORDS: [&str; 16] = [
+        "01933f8e000070008000000000000ABC",
+        "0",
+        "5000",
+        "-1",
+        "18446744073709551616",
+        "a/b",
+        "%",
+        "%41",
+        "%FF",
+        "retain",
+        "retained",
+        "all",
+        "from=",
+        "from=a",
+        "from=%20",
+        "Remote",
+    ];
+    const ENDS: [&str; 6] = ["\n", "\n\n", "\r\n", "a: b\n", ": c\n", "\n\nbody\n"];
+    let text = |texts: &'static [&'static str]| {
+        prop::sample::select(texts).prop_map(|text| text.as_bytes().to_vec())
+    };
+    prop_oneof![
+        2 => text(&VERBS),
+        5 => text(&WORDS),
+        7 => Just(b" ".to_vec()),
+        3 => text(&ENDS),
+        1 => prop::collection::vec(any::<u8>(), 0..4),
+    ]
+    .boxed()
+}
+
+/// A line that begins well, and then anything.
+fn message() -> BoxedStrategy<Vec<u8>> {
+    let rest = || prop::collection::vec(piece(), 0..24).prop_map(|pieces| pieces.concat());
+    let begun = (piece(), rest()).prop_map(|(verb, rest)| {
+        let id = b" 01933f8e000070008000000000000abc ";
+        [&verb[..], id, &rest[..], b"\n\n"].concat()
+    });
+    prop_oneof![3 => begun, 1 => rest()].boxed()
+}
+
+proptest! {
+    #![proptest_config(super::cases(2_000))]
+
+    #[test]
+    fn a_word_is_the_same_when_it_was_written_and_parsed_again(bytes in message()) {
+        match Word::parse(&bytes) {
+            Ok(word) => {
+                let written = word.to_bytes();
+                prop_assert_eq!(Word::parse(&written), Ok(word), "{:?}", written);
+            }
+            Err(malformed) => {
+                let id = malformed.id.map(|id| id.to_string());
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                prop_assert!(id.is_none_or(|id| text.contains(&id)), "{text:?}");
+            }
         }
     }
 }

@@ -15,9 +15,9 @@ impl Word<'_> {
         match *self {
             Word::Hello { id, name } => line.begin("hello", id).text(name),
             Word::Pub(publish) => line.publish(&publish),
-            Word::Sub { id, pattern } => line.begin("sub", id).text(pattern),
+            Word::Sub { id, pattern } => line.begin("sub", id).word(&pattern.word()),
             Word::Unsub { id } => line.begin("unsub", id),
-            Word::Serve { id, name } => line.begin("serve", id).text(name),
+            Word::Serve { id, name } => line.begin("serve", id).word(&name.word()),
             Word::Unserve { id } => line.begin("unserve", id),
             Word::Call(call) => line.call(&call),
             Word::Cancel { id } => line.begin("cancel", id),
@@ -100,7 +100,7 @@ impl Line {
         }
     }
 
-    /// None is no word.
+    /// Where one may be missing, none is no word.
     fn text(&mut self, text: Text<'_>) -> &mut Line {
         match text.is_empty() {
             true => self,
@@ -126,7 +126,7 @@ impl Line {
 
     fn publish(&mut self, publish: &Publish<'_>) -> &mut Line {
         self.begin("pub", publish.id)
-            .text(publish.topic)
+            .word(&publish.topic.word())
             .flag(publish.retain, "retain")
             .flag(publish.no_echo, "no-echo")
             .flag(publish.receipt, "receipt")
@@ -134,13 +134,13 @@ impl Line {
 
     fn call(&mut self, call: &Call<'_>) -> &mut Line {
         self.begin("call", call.id)
-            .text(call.name)
+            .word(&call.name.word())
             .number(call.milliseconds)
             .flag(call.all, "all")
     }
 
     fn event(&mut self, event: &Event<'_>) -> &mut Line {
-        self.begin("event", event.id).text(event.topic);
+        self.begin("event", event.id).word(&event.topic.word());
         if let Some(subscription) = event.retained {
             self.word("retained").id(subscription);
         }
@@ -151,7 +151,7 @@ impl Line {
         self.begin("run", run.run)
             .id(run.service)
             .number(run.milliseconds)
-            .text(run.name)
+            .word(&run.name.word())
             .from(run.from)
     }
 }
