@@ -132,13 +132,15 @@ impl fmt::Display for Pattern {
 const MAX_NAME: usize = 256;
 
 pub(crate) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME && !text.contains('/')
+    let is_token = !text.is_empty() && !text.contains('/');
+    // It is called by an `@` in front of it.
+    is_token && text.len() <= MAX_NAME && !text.starts_with('@')
 }
 
 pub(crate) fn bad_name(text: &str) -> Error {
     Error::BadTopic {
         topic: text.chars().take(MAX_NAME).collect(),
-        reason: "a name is one token of at most 256 bytes".to_owned(),
+        reason: "a name is one token of at most 256 bytes, and begins with no @".to_owned(),
     }
 }
 
