@@ -103,9 +103,14 @@ pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
     Ok(timeout)
 }
 
+/// A broker at ws:// takes programs on the same port, over TCP.
 fn address(arguments: &Arguments) -> Result<Endpoint, Failure> {
     let given = arguments.values(ADDRESS.long).last();
-    given.map_or_else(usual_address, endpoint)
+    let address = given.map_or_else(usual_address, endpoint)?;
+    match (address.scheme(), address.host(), address.port()) {
+        ("ws", Some(host), Some(port)) => Ok(Endpoint::tcp(host, port).map_err(Error::Socket)?),
+        _ => Ok(address),
+    }
 }
 
 /// A span of time in seconds, which may have a fraction.

@@ -76,6 +76,10 @@ fn post(arguments: &Arguments, body: &[u8]) -> Result<Post, Failure> {
     for header in arguments.values(HEADER.long) {
         let wrong = || Failure::Usage(format!("no colon in the header {header:?}"));
         let (name, value) = header.split_once(':').ok_or_else(wrong)?;
+        if value.contains(['\n', '\r']) {
+            let reason = format!("header {name:?}: there is a line end in its value {value:?}");
+            return Err(Failure::Usage(reason));
+        }
         post = post.header(name, value.trim_start());
     }
     match arguments.has(RETAIN.long) {
@@ -87,6 +91,9 @@ fn post(arguments: &Arguments, body: &[u8]) -> Result<Post, Failure> {
 fn send(bus: &Bus, post: Post, arguments: &Arguments) -> Result<usize, Failure> {
     let sent = bus.send(post).map_err(|error| match error {
         Error::Timeout => client::silent(arguments),
+        Error::BadHeader { name } => Failure::Usage(format!(
+            "header {name:?}: a name is visible ASCII, without a colon, and not empty"
+        )),
         error => error.into(),
     });
     Ok(sent?.receivers)

@@ -9,7 +9,8 @@ use jackfield::bus::Post;
 
 use crate::process::{DEADLINE, Process};
 use crate::support::{
-    Broker, assert_failed, assert_printed, await_count, command, eventually, next, publish, run,
+    Broker, NOWHERE, assert_failed, assert_printed, await_count, command, eventually, next,
+    publish, run,
 };
 
 /// Its status, once its standard error is at its end, and what it said there.
@@ -115,6 +116,14 @@ fn a_name_that_is_taken_is_told() {
     });
     let ended = broker.run(&["sub", "--as", "ann"]);
     assert_failed(&ended, 1, "another client has the name \"ann\"");
+}
+
+#[test]
+fn a_name_that_nobody_could_call_is_refused() {
+    for name in ["@ann", "a/b", ""] {
+        let ended = run(&["sub", "-1", "--as", name, "-a", NOWHERE]);
+        assert_failed(&ended, 2, "a name is one token of at most 256 bytes");
+    }
 }
 
 #[test]
