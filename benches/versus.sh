@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sets jackfield beside libzmq, NNG and bare streams on this machine, in one run, and prints one
-# Markdown table. Installs the other libraries from Debian's packages where it may, and says what
-# it goes without. Nothing else should run meanwhile. All options go to the measurer:
+# Sets jackfield beside libzmq, NNG and bare streams on this machine, and its broker beside NATS and
+# Redis, in one run, and prints two Markdown tables. Installs the others from Debian's packages where
+# it may, and says what it goes without. Nothing else should run meanwhile. All options go to the measurer:
 #
 #   benches/versus.sh [--quick] [--tcp | --ipc] [--only TEXT] [--repetitions N] [--picture FILE]
 set -euo pipefail
@@ -10,7 +10,7 @@ exec </dev/null
 
 install() {
     local missing=() package
-    for package in gcc libc6-dev libzmq3-dev libnng-dev; do
+    for package in gcc libc6-dev libzmq3-dev libnng-dev nats-server redis-server; do
         dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
     done
     [ "${#missing[@]}" -gt 0 ] || return 0

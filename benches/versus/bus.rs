@@ -1,42 +1,35 @@
-//! Bus: publishing through a broker in a process of its own, `jackfield broker`. Its clients are
-//! buses, or with `--opt clients=bare` streams that speak its wire and do nothing else.
+//! Bus: publishing and calling through a broker in a process of its own. Its clients are programs
+//! with a `Bus`, or with `--opt clients=` one of `bare`, `nats` and `redis` bare streams that speak
+//! the wire of such a broker and do nothing else.
 
 use std::fs::File;
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jackfield::Bus;
 
-use crate::arguments::{Arguments, Outcome, PROBE, linger, number, number_of, say, say_rate};
-use crate::bare::{self, Client};
+use crate::arguments::{
+    Arguments, Outcome, PROBE, linger, number, number_of, say, say_rate, say_times,
+};
 use crate::fan::{await_window, probe};
+use crate::server::Server;
+use crate::wires::{self, Wire};
 
 const TOPIC: &str = "versus/news";
+const NAME: &str = "versus/echo";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The broker; it ends with whoever started it.
-struct Broker(Child);
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
+/// Subscriptions of one client that only has them: a broker allows so many at least.
+const OF_EACH: usize = 4_000;
 
 /// Starts a broker and publishes through it, at most two windows ahead of the slowest.
 pub fn publish(arguments: &Arguments) -> Outcome {
-    let broker = Command::new(env!("CARGO_BIN_EXE_jackfield"))
-        .args(["broker", &arguments.address])
-        .stdout(Stdio::null())
-        .stdin(Stdio::null())
-        .spawn()?;
-    let _broker = Broker(broker);
+    let _server = Server::start(arguments)?;
+    let _others = others(arguments)?;
     if is_bare(arguments) {
-        let mut client = Client::connect(arguments, 0)?;
+        let mut client = wires::connect(arguments, 0)?;
         client.ignore_answers()?;
         return drive(arguments, |body| match body {
             Some(body) => Ok(client.publish(TOPIC, body)?),
@@ -52,7 +45,76 @@ pub fn publish(arguments: &Arguments) -> Outcome {
 }
 
 fn is_bare(arguments: &Arguments) -> bool {
-    arguments.option("clients") == Some("bare")
+    arguments.option("clients").is_some()
+}
+
+/// Clients that want what nobody publishes, in all so many topics as are asked for.
+fn others(arguments: &Arguments) -> Result<Vec<Box<dyn Wire>>, Box<dyn std::error::Error>> {
+    let count: usize = arguments.option("others").map_or(Ok(0), str::parse)?;
+    let topics: Vec<String> = (0..count).map(|it| format!("other/{it}/news")).collect();
+    let mut clients = Vec::new();
+    for (number, topics) in topics.chunks(OF_EACH).enumerate() {
+        let mut client = wires::connect(arguments, 1_000_000 + number as u64)?;
+        client.subscribe(topics)?;
+        clients.push(client);
+    }
+    wires::keep_alive(&mut clients)?;
+    Ok(clients)
+}
+
+/// Starts a broker and answers calls with what they ask.
+pub fn echo(arguments: &Arguments) -> Outcome {
+    let _server = Server::start(arguments)?;
+    if is_bare(arguments) {
+        let mut client = wires::connect(arguments, 0)?;
+        client.serve(NAME)?;
+        say("READY");
+        for _ in 0..arguments.total() {
+            client.answer_next()?;
+        }
+        linger();
+        return Ok(());
+    }
+    let bus = Bus::connect(&arguments.address)?;
+    bus.ready(PATIENCE)?;
+    let _serving = bus.serve(NAME, |job| {
+        let body = job.body().to_vec();
+        job.reply(body);
+    })?;
+    say("READY");
+    linger();
+    Ok(())
+}
+
+/// Calls, and waits for each answer.
+pub fn ping(arguments: &Arguments) -> Outcome {
+    if is_bare(arguments) {
+        let mut client = wires::connect(arguments, 1)?;
+        return time(arguments, |body| Ok(number_of(client.call(NAME, body)?)));
+    }
+    let bus = Bus::connect(&arguments.address)?;
+    bus.ready(PATIENCE)?;
+    time(arguments, |body| {
+        Ok(number_of(bus.call(NAME, body)?.body()))
+    })
+}
+
+fn time(
+    arguments: &Arguments,
+    mut call: impl FnMut(&[u8]) -> Result<u64, Box<dyn std::error::Error>>,
+) -> Outcome {
+    let mut body = vec![0; arguments.size];
+    let mut times = Vec::with_capacity(arguments.total() as usize);
+    for each in 0..arguments.total() {
+        number(&mut body, each);
+        let start = Instant::now();
+        let answer = call(&body)?;
+        times.push(start.elapsed());
+        assert_eq!(answer, each);
+    }
+    say_times(&mut times[arguments.warmup as usize..]);
+    linger();
+    Ok(())
 }
 
 /// Publishes all messages; `None` is a pause, before which what was put together has to leave.
@@ -128,12 +190,11 @@ fn hear_buses(arguments: &Arguments, progress: &Mutex<Progress>) -> Outcome {
 fn hear_bare(arguments: &Arguments, progress: &Mutex<Progress>) -> Outcome {
     let mut clients = Vec::new();
     for number in 0..arguments.peers {
-        let mut client = Client::connect(arguments, 1 + number as u64)?;
-        client.subscribe(TOPIC)?;
+        let mut client = wires::connect(arguments, 1 + number as u64)?;
+        client.subscribe(&[TOPIC.to_owned()])?;
         clients.push(client);
     }
-    let pulses: Result<_, _> = clients.iter().map(Client::pulse).collect();
-    bare::keep_alive(pulses?);
+    wires::keep_alive(&mut clients)?;
     thread::scope(|scope| {
         for client in &mut clients {
             let mut ear = Ear::new(arguments, progress);

@@ -7,11 +7,14 @@ use std::fs;
 use crate::arguments::Outcome;
 use crate::contender::Contender;
 use crate::picture;
-use crate::rows::{Row, Unit, lines, rows};
+use crate::rows::{Row, Unit, broker_rows, lines, rows};
+use crate::server::{self, Server};
 
 /// What is asked for on the command line.
 struct Plan {
     contenders: Vec<Contender>,
+    /// Clients of brokers, and sockets without one.
+    brokers: Vec<Contender>,
     transports: Vec<&'static str>,
     is_quick: bool,
     only: Option<String>,
@@ -29,26 +32,19 @@ pub struct Line {
     pub medians: Vec<Option<f64>>,
 }
 
-/// Measures everybody and prints one table.
+/// Measures everybody and prints two tables: of sockets, and of what goes through brokers.
 pub fn run(words: &[String]) -> Outcome {
     let plan = Plan::parse(words)?;
-    let names: Vec<&str> = plan.contenders.iter().map(|each| &*each.name).collect();
-    println!("{}", head(&names));
     let mut table = Vec::new();
-    for transport in &plan.transports {
-        for row in rows(transport, plan.is_quick) {
-            if plan
-                .only
-                .as_ref()
-                .is_some_and(|only| !row.title.contains(only))
-            {
-                continue;
-            }
-            for line in plan.measure(&row) {
-                println!("{}", line.text());
-                table.push(line);
-            }
-        }
+    let rows: Vec<Row> = plan
+        .transports
+        .iter()
+        .flat_map(|it| rows(it, plan.is_quick))
+        .collect();
+    plan.tabulate(&plan.contenders, rows, &mut table);
+    let names: Vec<&str> = plan.contenders.iter().map(|each| &*each.name).collect();
+    if plan.transports.contains(&"tcp") {
+        plan.tabulate(&plan.brokers, broker_rows(plan.is_quick), &mut Vec::new());
     }
     match &plan.picture {
         Some(path) => Ok(fs::write(path, picture::draw(&names, &table))?),
@@ -62,9 +58,11 @@ impl Plan {
         let contender = |name: &str, command: &[&str]| Contender {
             name: name.to_owned(),
             command: command.iter().map(|&word| word.to_owned()).collect(),
+            option: None,
         };
         let mut plan = Plan {
             contenders: vec![contender("jackfield", &[&own])],
+            brokers: clients_of_brokers(&own),
             transports: vec!["tcp", "ipc"],
             is_quick: false,
             only: None,
@@ -95,28 +93,46 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Prints a table of the rows that are asked for.
+    fn tabulate(&self, contenders: &[Contender], rows: Vec<Row>, table: &mut Vec<Line>) {
+        let is_asked = |row: &Row| self.only.as_ref().is_none_or(|it| row.title.contains(it));
+        let rows: Vec<Row> = rows.into_iter().filter(is_asked).collect();
+        if rows.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = contenders.iter().map(|each| &*each.name).collect();
+        println!("{}", head(&names));
+        for row in rows {
+            for line in self.measure(contenders, &row) {
+                println!("{}", line.text());
+                table.push(line);
+            }
+        }
+        println!();
+    }
+
     /// All contenders in turn, again and again, so that a slow moment of the machine hits all.
-    fn measure(&self, row: &Row) -> Vec<Line> {
+    fn measure(&self, contenders: &[Contender], row: &Row) -> Vec<Line> {
         let seconds = if self.is_quick { 0.2 } else { 0.6 };
         let tell = |contender: &Contender, error: &dyn std::fmt::Display| {
             eprintln!("{}, {}: {error}", row.title, contender.name);
         };
         let mut counts = BTreeMap::new();
-        for (index, contender) in self.contenders.iter().enumerate() {
+        for (index, contender) in contenders.iter().enumerate() {
             match row.calibrate(contender, seconds) {
                 Ok(count) => drop(counts.insert(index, count)),
                 Err(error) => tell(contender, &error),
             }
         }
-        let mut figures = vec![vec![Vec::new(); self.contenders.len()]; lines(row.shape).len()];
+        let mut figures = vec![vec![Vec::new(); contenders.len()]; lines(row.shape).len()];
         for _ in 0..self.repetitions {
             for (&index, &count) in &counts {
-                match row.measure(&self.contenders[index], count) {
+                match row.measure(&contenders[index], count) {
                     Ok(told) => told
                         .into_iter()
                         .zip(&mut figures)
                         .for_each(|(figure, line)| line[index].push(figure)),
-                    Err(error) => tell(&self.contenders[index], &error),
+                    Err(error) => tell(&contenders[index], &error),
                 }
             }
         }
@@ -128,6 +144,35 @@ impl Plan {
         };
         lines.map(line).collect()
     }
+}
+
+/// Programs with a `Bus` first; then bare clients of the brokers that can be had, and two sockets
+/// that need none.
+fn clients_of_brokers(own: &str) -> Vec<Contender> {
+    let all = [
+        ("Bus", None),
+        ("bare clients", Some("clients=bare")),
+        ("NATS, bare clients", Some("clients=nats")),
+        ("Redis, bare clients", Some("clients=redis")),
+    ];
+    let mut contenders: Vec<Contender> = Vec::new();
+    for (name, option) in all {
+        let clients = option.and_then(|option| option.strip_prefix("clients="));
+        match Server::is_there(clients) {
+            true => contenders.push(Contender {
+                name: name.to_owned(),
+                command: vec![own.to_owned(), "bus".to_owned()],
+                option,
+            }),
+            false => eprintln!("without {name}: there is no {}", server::program(clients)),
+        }
+    }
+    contenders.push(Contender {
+        name: "sockets, no broker".to_owned(),
+        command: vec![own.to_owned()],
+        option: None,
+    });
+    contenders
 }
 
 fn median(mut figures: Vec<f64>) -> Option<f64> {

@@ -19,6 +19,8 @@ pub struct Contender {
     pub name: String,
     /// The program and the words in front of the role.
     pub command: Vec<String>,
+    /// `--opt` besides that of the row.
+    pub option: Option<&'static str>,
 }
 
 /// What a process says behind `RESULT`.
@@ -118,6 +120,16 @@ impl Player {
                 return Ok(Figures::parse(&line));
             }
         }
+    }
+
+    /// Processor time so far, in seconds; that of a broker that it has started is not in it.
+    pub fn busy(&self) -> Result<f64, Box<dyn Error>> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(')').ok_or("no name is told")?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: Result<Vec<f64>, _> = ticks.map(str::parse).collect();
+        // A tick of `/proc` is a hundredth of a second.
+        Ok(ticks?.iter().sum::<f64>() / 100.0)
     }
 
     /// Resident memory in KiB.

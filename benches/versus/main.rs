@@ -1,13 +1,12 @@
 //! Versus: jackfield beside other libraries, two processes over loopback.
 //!
 //! `benches/versus.sh` builds the others and compares all of them. This binary is the measurer
-//! (`compare`), and it plays jackfield's part, that of its broker (`bus ROLE`) and that of raw
-//! streams (`raw ROLE`); the others are programs with the same roles. A role binds or connects at
+//! (`compare`), and it plays jackfield's part, that of brokers and their clients (`bus ROLE`) and
+//! that of raw streams (`raw ROLE`); the others are programs with the same roles. A role binds or connects at
 //! `--addr`, says `READY` once it is bound, `RESULT key=value ...` at its end, and stays until its
 //! input is closed.
 
 mod arguments;
-mod bare;
 mod bus;
 mod compare;
 mod contender;
@@ -16,7 +15,9 @@ mod idle;
 mod picture;
 mod raw;
 mod rows;
+mod server;
 mod stream;
+mod wires;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,8 @@ fn bus_role(name: &str) -> Option<Role> {
     Some(match name {
         "fanout-pub" => bus::publish,
         "fanout-sub" => bus::subscribe,
+        "latency-echo" => bus::echo,
+        "latency-ping" => bus::ping,
         _ => return None,
     })
 }

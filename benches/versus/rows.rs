@@ -27,6 +27,8 @@ pub enum Shape {
     RoundTrip,
     /// One publishes to many.
     Publish,
+    /// The same through a broker.
+    Relay,
     /// One shares work out to many.
     Share,
     /// Many that are there, all of them dialling at once.
@@ -56,6 +58,10 @@ pub fn lines(shape: Shape) -> &'static [(&'static str, Unit)] {
         Shape::Idle => &[
             (", memory each", Unit::Kibibytes),
             (", all up", Unit::Seconds),
+        ],
+        Shape::Relay => &[
+            ("", Unit::PerSecond),
+            (", the clients' processor time a delivery", Unit::Micros),
         ],
         _ => &[("", Unit::PerSecond)],
     }
@@ -110,13 +116,36 @@ pub fn rows(transport: &'static str, is_quick: bool) -> Vec<Row> {
     rows
 }
 
+/// All rows of what brokers do.
+pub fn broker_rows(is_quick: bool) -> Vec<Row> {
+    let row = |title: &str, shape, peers, option| Row {
+        title: format!("broker: {title}"),
+        shape,
+        transport: "tcp",
+        size: 64,
+        peers,
+        option,
+    };
+    let (beside, others) = match is_quick {
+        true => ("64 B to 1, beside 10,000 topics", "others=10000"),
+        false => ("64 B to 1, beside 100,000 topics", "others=100000"),
+    };
+    vec![
+        row("64 B to 1", Shape::Relay, 1, None),
+        row("64 B to 10", Shape::Relay, 10, None),
+        row("64 B to 100", Shape::Relay, 100, None),
+        row(beside, Shape::Relay, 1, Some(others)),
+        row("call, 64 B", Shape::RoundTrip, 1, None),
+    ]
+}
+
 impl Row {
     /// How many messages take about `seconds`; a short run tells.
     pub fn calibrate(&self, contender: &Contender, seconds: f64) -> Result<u64, Box<dyn Error>> {
         let (first, least, most) = match self.shape {
             Shape::RoundTrip => (500, 500, 100_000),
             Shape::Idle => return Ok(1),
-            Shape::Publish => (3 * self.window(), 3 * self.window(), 10_000_000),
+            Shape::Publish | Shape::Relay => (3 * self.window(), 3 * self.window(), 10_000_000),
             // Who has no bound keeps all of it in memory: 3 GB.
             _ => (
                 (300_000_000 / self.size as u64).clamp(100, 200_000),
@@ -128,14 +157,14 @@ impl Row {
         let figures = self.measure(contender, first)?;
         let pace = match self.shape {
             Shape::RoundTrip => 1e6 / figures[0],
-            Shape::Publish => figures[0] / self.peers as f64,
+            Shape::Publish | Shape::Relay => figures[0] / self.peers as f64,
             _ => figures[0],
         };
         // A sender that queues without end would be timed by its memory: the short run bounds it.
         let pace = pace.min(first as f64 * 1e3 / start.elapsed().as_secs_f64().max(1e-3));
         let count = ((pace * seconds) as u64).clamp(least, most);
         Ok(match self.shape {
-            Shape::Publish => count.next_multiple_of(self.window()),
+            Shape::Publish | Shape::Relay => count.next_multiple_of(self.window()),
             _ => count,
         })
     }
@@ -144,18 +173,13 @@ impl Row {
     pub fn measure(&self, contender: &Contender, count: u64) -> Result<Vec<f64>, Box<dyn Error>> {
         let place = Place::new()?;
         let address = place.address(self.transport)?;
-        let words = |role| self.words(role, count, &address);
-        let (first, second) = match self.shape {
-            Shape::Pipe => ("throughput-recv", "throughput-send"),
-            Shape::RoundTrip => ("latency-echo", "latency-ping"),
-            Shape::Publish => ("fanout-pub", "fanout-sub"),
-            Shape::Share => ("share-send", "share-recv"),
-            Shape::Idle => ("idle-server", "idle-client"),
-        };
+        let words = |role| self.words(contender, role, count, &address);
+        let (first, second) = self.roles();
         let (first, second) = (words(first), words(second));
         let here = Player::start(contender, &first, &place)?;
         here.expect("READY")?;
         let (before, start) = (here.resident()?, Instant::now());
+        let busy = here.busy()?;
         let there = Player::start(contender, &second, &place)?;
         if self.shape == Shape::Idle {
             there.expect("UP")?;
@@ -174,15 +198,32 @@ impl Row {
         if self.shape == Shape::RoundTrip {
             return Ok(vec![figures.get("p50_us")?, figures.get("p99_us")?]);
         }
-        match figures.get("bad")? {
-            0.0 => Ok(vec![figures.get("msgs")? / figures.get("secs")?]),
-            bad => Err(format!("{bad} messages were wrong or lost").into()),
+        let (messages, bad) = (figures.get("msgs")?, figures.get("bad")?);
+        if bad > 0.0 {
+            return Err(format!("{bad} messages were wrong or lost").into());
+        }
+        let mut told = vec![messages / figures.get("secs")?];
+        if self.shape == Shape::Relay {
+            let busy = here.busy()? + there.busy()? - busy;
+            told.push(busy * 1e6 / messages);
+        }
+        Ok(told)
+    }
+
+    /// Who begins, and who comes when that one is ready.
+    fn roles(&self) -> (&'static str, &'static str) {
+        match self.shape {
+            Shape::Pipe => ("throughput-recv", "throughput-send"),
+            Shape::RoundTrip => ("latency-echo", "latency-ping"),
+            Shape::Publish | Shape::Relay => ("fanout-pub", "fanout-sub"),
+            Shape::Share => ("share-send", "share-recv"),
+            Shape::Idle => ("idle-server", "idle-client"),
         }
     }
 
-    fn words(&self, role: &str, count: u64, address: &str) -> Vec<String> {
+    fn words(&self, contender: &Contender, role: &str, count: u64, address: &str) -> Vec<String> {
         let warmup = match self.shape {
-            Shape::Publish | Shape::Idle => 0,
+            Shape::Publish | Shape::Relay | Shape::Idle => 0,
             _ => (count / 20).max(20),
         };
         let mut words = vec![role.to_owned(), "--addr".to_owned(), address.to_owned()];
@@ -199,11 +240,8 @@ impl Row {
                 .iter()
                 .flat_map(|(flag, value)| [flag.to_string(), value.to_string()]),
         );
-        words.extend(
-            self.option
-                .iter()
-                .flat_map(|option| ["--opt".to_owned(), option.to_string()]),
-        );
+        let options = self.option.iter().chain(&contender.option);
+        words.extend(options.flat_map(|option| ["--opt".to_owned(), option.to_string()]));
         words
     }
 
