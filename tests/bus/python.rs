@@ -46,6 +46,16 @@ fn python() -> Option<String> {
     python
 }
 
+/// Runs the client; its broker listens on that port.
+fn start(python: String, port: u16) -> Process {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
+    let script = here.with_file_name("../interop/bus.py");
+    let mut command = Command::new(python);
+    let command = command.arg(script).arg(port.to_string());
+    let child = command.envs(child_environment()).stdin(Stdio::null());
+    Process(child.spawn().expect("Python starts"))
+}
+
 #[test]
 fn a_python_client_subscribes_publishes_serves_and_calls() {
     let Some(python) = python() else { return };
@@ -54,15 +64,7 @@ fn a_python_client_subscribes_publishes_serves_and_calls() {
     let bus = crate::stage::connected(crate::stage::patient(), &there);
     let said = bus.subscribe("from/python").expect("accepted");
     let _echo = bus.serve("rust/echo", echo).expect("accepted");
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
-    let script = here.with_file_name("../interop/bus.py");
-    let mut command = Command::new(python);
-    command
-        .arg(script)
-        .arg(tcp.port().expect("TCP").to_string())
-        .envs(child_environment());
-    let child = command.stdin(Stdio::null()).spawn().expect("Python starts");
-    let process = Process(child);
+    let process = start(python, tcp.port().expect("TCP"));
     assert_eq!(next_text(&said), "ready");
     assert_eq!(call(&bus, "python/upper", "abc").expect("served"), "ABC");
     assert!(bus.ping("python").is_ok());
@@ -72,4 +74,23 @@ fn a_python_client_subscribes_publishes_serves_and_calls() {
     eventually("its name is free", || {
         matches!(bus.ping("python"), Err(Error::NoPeer))
     });
+}
+
+/// Its socket dials again by itself and tells it nothing.
+#[test]
+fn a_python_client_says_everything_again_when_it_is_greeted_by_another_broker() {
+    let Some(python) = python() else { return };
+    let (first, _) = broker(Transport::Tcp);
+    let tcp = listen(&first, "tcp://127.0.0.1:0").expect("a port");
+    let said = first.bus().subscribe("from/python").expect("accepted");
+    let _process = start(python, tcp.port().expect("TCP"));
+    assert_eq!(next_text(&said), "ready");
+    first.close();
+    let (second, _) = broker(Transport::Tcp);
+    listen(&second, &tcp.to_string()).expect("it is free again");
+    let bus = second.bus();
+    eventually("it serves as before", || {
+        call(&bus, "python/upper", "abc").is_ok_and(|answer| answer == "ABC")
+    });
+    eventually("it has its name", || bus.ping("python").is_ok());
 }

@@ -12,6 +12,7 @@ from aiomsg import Søcket
 class Bus:
     def __init__(self, socket):
         self.socket, self.waiting, self.services, self.events = socket, {}, {}, asyncio.Queue()
+        self.lasting = []
 
     async def say(self, line, body=b""):
         await self.socket.send(line.encode() + b"\n\n" + body)
@@ -20,6 +21,8 @@ class Bus:
         id = uuid.uuid4().hex
         self.services[id] = handler
         answer = self.waiting[id] = asyncio.get_running_loop().create_future()
+        if verb in ("hello", "sub", "serve"):
+            self.lasting.append(f"{verb} {id} {rest}")
         await self.say(f"{verb} {id} {rest}", body)
         return await answer
 
@@ -27,7 +30,11 @@ class Bus:
         async for message in self.socket.messages():
             head, _, body = message.partition(b"\n\n")
             verb, id, *words = head.split(b"\n")[0].decode().split(" ")
-            if verb == "event":
+            if verb == "welcome":
+                # The socket has dialled again by itself: the broker knows nothing of us.
+                for line in self.lasting:
+                    await self.say(line)
+            elif verb == "event":
                 await self.events.put((words[0], body))
             elif verb == "run":
                 await self.say(f"done {id}", self.services[words[0]](body))
