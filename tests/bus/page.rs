@@ -204,3 +204,28 @@ fn the_table_of_patterns_is_what_matches() {
         }
     }
 }
+
+/// What a cell of the table of bounds begins with: `64 KiB of ..`, `4,096`.
+fn number(cell: &str) -> u64 {
+    let mut words = cell.split_whitespace();
+    let digits = words.next().expect("a number").replace(',', "");
+    let number: u64 = digits.parse().expect("a number");
+    match words.next() {
+        Some("KiB") => number << 10,
+        Some("MiB") => number << 20,
+        _ => number,
+    }
+}
+
+#[test]
+fn the_bounds_of_the_page_are_those_of_a_broker() {
+    let limits = format!("{:?}", jackfield::bus::Limits::default());
+    let fields = limits.trim_end_matches(" }").split_once("{ ");
+    for field in fields.expect("a struct").1.split(", ") {
+        let (name, value) = field.split_once(": ").expect("a name and a value");
+        let begin = format!("| `{name}` | ");
+        let row = PAGE.lines().find_map(|line| line.strip_prefix(&begin));
+        let row = row.unwrap_or_else(|| panic!("docs/BUS.md does not name the bound {name}"));
+        assert_eq!(number(row).to_string(), value, "{name}");
+    }
+}
