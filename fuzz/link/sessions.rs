@@ -15,7 +15,7 @@ impl World {
             return;
         };
         let body = self.application.numbered_body(len);
-        let session = Session::new(peer, link.token());
+        let session = Session::new(peer, link.token(), None);
         if let Some((link, chunk)) = self.hub.lend_in(session, &body) {
             self.application.handle_accepted_in(peer, link, &body);
             return self.carry(link, chunk, &body, write);

@@ -12,6 +12,7 @@ use crate::policy::Limit;
 use crate::proto::decoder::sizes::SMALLEST_BUFFER;
 use crate::proto::dial::DialId;
 use crate::proto::outbox::Outbox;
+use crate::session::Session;
 
 /// Names a link; never used again for another one. A slot, then a serial number: one word, because
 /// it is passed on with every message.
@@ -163,6 +164,11 @@ impl Link {
             written: 0,
             marks: VecDeque::new(),
         }
+    }
+
+    /// Its session, with the peer that it has or had.
+    pub(crate) fn session(&self, peer: Identity, id: LinkId) -> Session {
+        Session::new(peer, id.token(), self.listener.as_ref())
     }
 
     /// Says who we are, once.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use jackfield::{Arrival, Arrivals, Config, Delivery, Error, Limit, Session, Socket};
 
 use crate::support::{
-    LARGE, SLACK, Transport, assert_law, await_peers, bodies, bound, connected, eventually,
+    LARGE, SLACK, Transport, assert_law, await_peers, bind, bodies, bound, connected, eventually,
     identity, large, next, next_text, number_of, quick, send,
 };
 
 on_every_transport!(
     a_peer_that_comes_back_gets_nothing_of_its_former_session,
-    the_peer_of_a_session_is_known_until_it_ends,
+    a_session_knows_to_which_listener_its_peer_came,
     the_first_word_in_a_session_comes_first,
     a_call_that_waits_for_room_ends_with_the_session,
     who_is_expelled_leaves_what_it_had_not_got,
@@ -116,18 +116,24 @@ fn come_back(on: Transport, config: Config) -> usize {
     unsent.len()
 }
 
-fn the_peer_of_a_session_is_known_until_it_ends(on: Transport) {
-    let here = on.endpoint();
-    let host = bound(quick(), &here);
+fn a_session_knows_to_which_listener_its_peer_came(on: Transport) {
+    let host = bound(quick(), &on.endpoint());
+    let second = on.endpoint();
+    bind(&host, &second).expect("it is free");
     let arrivals = host.arrivals();
-    let guest = guest(&here);
+    let guest = guest(&second);
+    let of_guest = guest.arrivals();
     let session = up(&arrivals);
-    let peer = host.peer(session).expect("it is up");
-    assert_eq!(peer.identity, identity(7));
-    assert_eq!(peer.listener.map(|it| it.to_string()), Some(here));
+    let peers = host.peers();
+    let listener = peers[0].listener.as_ref().expect("it dialled us");
+    assert_eq!(listener.to_string(), second);
+    let dialled = up(&of_guest);
     guest.close_within(Duration::ZERO);
     assert_eq!(down(&arrivals).0, session);
-    assert_eq!(host.peer(session), None);
+    let endpoint = |text: &str| text.parse().expect("an endpoint");
+    assert!(session.came_to(&endpoint(&second)), "even when it is over");
+    assert!(!session.came_to(&endpoint(&on.endpoint())));
+    assert!(!dialled.came_to(&endpoint(&second)), "we dialled it");
 }
 
 /// A guest comes under one name again and again. Each says which one it is, and the host answers

@@ -149,7 +149,7 @@ impl Hub {
         match link.peer.filter(|_| link.was_up) {
             Some(peer) => {
                 self.stats.peers_down += 1;
-                self.end_session(peer, id, unsent);
+                self.end_session(link.session(peer, id), unsent);
                 self.tell(Event::PeerDown {
                     peer,
                     reason,

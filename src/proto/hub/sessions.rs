@@ -64,21 +64,24 @@ impl Hub {
         }
         let peers = self.peers();
         peers
-            .filter_map(|(id, link)| Some(Session::new(link.peer?, id.token())))
+            .filter_map(|(id, link)| Some(link.session(link.peer?, id)))
             .collect()
     }
 
     pub(super) fn begin_session(&mut self, peer: Identity, id: LinkId) {
-        self.note(Presence::Up(Session::new(peer, id.token())));
+        let session = self.link(id).map(|link| link.session(peer, id));
+        session
+            .into_iter()
+            .for_each(|session| self.note(Presence::Up(session)));
     }
 
     /// What a session has not written goes back to the application, or into the report of a close.
-    pub(super) fn end_session(&mut self, peer: Identity, id: LinkId, mut unsent: Vec<Body>) {
+    pub(super) fn end_session(&mut self, session: Session, mut unsent: Vec<Body>) {
         if self.is_closing() {
-            self.leave_over(peer, unsent.drain(..));
+            self.leave_over(session.peer(), unsent.drain(..));
         }
         self.stats.handed_back += unsent.len() as u64;
-        self.note(Presence::Down(Session::new(peer, id.token()), unsent));
+        self.note(Presence::Down(session, unsent));
     }
 
     /// The socket closes, and these are left.

@@ -189,7 +189,7 @@ fn who_waits_for_room_is_woken_when_its_link_ends() {
 #[test]
 fn what_comes_back_with_a_presence_counts_until_it_is_taken() {
     let mut lanes = narrow(1_000);
-    let session = Session::new(who(1), 1);
+    let session = Session::new(who(1), 1, None);
     lanes.push_presence(Presence::Up(session));
     assert!(lanes.take().is_some_and(|it| it.presence().is_some()));
     let unsent = vec![[0; 2_000].as_slice().into()];
@@ -204,7 +204,7 @@ fn what_comes_back_with_a_presence_counts_until_it_is_taken() {
 fn who_comes_and_goes_unseen_is_told_of_neither_way() {
     let mut lanes = narrow(1_000);
     for link in 1..=3 {
-        let session = Session::new(who(1), link);
+        let session = Session::new(who(1), link, None);
         lanes.push_presence(Presence::Up(session));
         lanes.push_presence(Presence::Down(session, Vec::new()));
     }

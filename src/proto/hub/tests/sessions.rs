@@ -93,7 +93,7 @@ fn a_session_that_has_ended_is_refused() {
     let next = begun(&mut side);
     assert_ne!(next, session);
     let link = next.link();
-    let of_other = Session::new(who(2), link);
+    let of_other = Session::new(who(2), link, None);
     assert_eq!(send_in(&mut side, of_other, "whose is it?"), refused);
     send_in(&mut side, next, "the first").expect("it is up");
     assert_eq!(texts(&side.write(again)), ["the first"]);
