@@ -51,6 +51,29 @@ fn text(wild: bool) -> impl Strategy<Value = String> {
     })
 }
 
+/// Topics that a pattern matches, with a token of no other pattern for each `*`, and up to six for
+/// each `**`: no pattern here can tell more of them apart.
+fn topics_of(pattern: &Pattern) -> impl Iterator<Item = String> {
+    const LENGTHS: usize = 7;
+    let gaps = pattern.tokens().filter(|token| *token == "**").count();
+    let topics = (0..LENGTHS.pow(gaps as u32)).map(|lengths| {
+        let mut lengths = lengths;
+        let mut topic = Vec::new();
+        for token in pattern.tokens() {
+            match token {
+                "**" => {
+                    topic.extend(vec!["z"; lengths % LENGTHS]);
+                    lengths /= LENGTHS;
+                }
+                "*" => topic.push("z"),
+                literal => topic.push(literal),
+            }
+        }
+        topic.join("/")
+    });
+    topics.filter(|topic| !topic.is_empty() && pattern.matches(topic))
+}
+
 proptest! {
     #![proptest_config(super::cases(2_000))]
 
@@ -86,6 +109,18 @@ proptest! {
         let normal = Topic::parse(&topic).expect("a topic");
         let found = Pattern::parse(&pattern).expect("a pattern").matches(normal.as_str());
         prop_assert_eq!(found, naive(&pattern, &topic));
+    }
+
+    #[test]
+    fn a_pattern_covers_another_if_it_matches_all_that_the_other_does(
+        wide in text(true),
+        narrow in text(true),
+    ) {
+        let (wide, narrow) = (Pattern::parse(&wide), Pattern::parse(&narrow));
+        let (wide, narrow) = (wide.expect("a pattern"), narrow.expect("a pattern"));
+        let left_out = topics_of(&narrow).find(|topic| !wide.matches(topic));
+        let found = wide.covers(&narrow);
+        prop_assert_eq!(found, left_out.is_none(), "{} {}: {:?}", wide, narrow, left_out);
     }
 
     #[test]

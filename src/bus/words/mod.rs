@@ -1,5 +1,6 @@
 //! Words: what is said on the bus and what it is made of; they know nothing of who says them.
 
+mod cover;
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod letter;
