@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bus::client::{MARGIN, MAX_MESSAGE};
+use crate::bus::doors::Doors;
 use crate::bus::handle::Bus;
 use crate::bus::options::Options;
 use crate::bus::reader;
 use crate::bus::station::Station;
+use crate::bus::table::access::Access;
 use crate::bus::table::census::ClientStats;
 use crate::bus::table::stats::BrokerStats;
 use crate::bus::words::{Error, Limits};
@@ -37,7 +39,7 @@ use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, So
 pub struct Broker {
     station: Arc<Station>,
     socket: Socket,
-    endpoints: Mutex<Vec<Endpoint>>,
+    doors: Arc<Doors>,
     reader: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -55,12 +57,13 @@ impl Broker {
     /// [`Broker::config`], and change what is to be different.
     pub fn new(config: Config, limits: Limits) -> Result<Broker, Error> {
         let socket = Socket::new(config).map_err(Error::Socket)?;
-        let station = Station::new(Some(socket.clone()), limits);
+        let doors = Arc::new(Doors::default());
+        let station = Station::new(Some(socket.clone()), Some(doors.clone()), limits);
         let reader = reader::start(station.clone(), None, socket.arrivals())?;
         Ok(Broker {
             station,
             socket,
-            endpoints: Mutex::default(),
+            doors,
             reader: Mutex::new(Some(reader)),
         })
     }
@@ -78,12 +81,12 @@ impl Broker {
     }
 
     /// Accepts clients at another endpoint as well, and says where: port 0 becomes the real one.
+    /// They may do everything.
     pub fn listen(
         &self,
         endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
     ) -> Result<Endpoint, Error> {
-        let endpoint = self.socket.bind(endpoint).map_err(Error::Socket)?;
-        Ok(self.keep(endpoint))
+        self.doors.open(None, || self.socket.bind(endpoint))
     }
 
     /// As [`listen`](Broker::listen), with a stream of the program's own on top of every
@@ -93,26 +96,37 @@ impl Broker {
         endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
         accept: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
     ) -> Result<Endpoint, Error> {
-        let endpoint = self.socket.bind_with(endpoint, accept);
-        Ok(self.keep(endpoint.map_err(Error::Socket)?))
+        self.doors
+            .open(None, || self.socket.bind_with(endpoint, accept))
     }
 
-    fn keep(&self, endpoint: Endpoint) -> Endpoint {
-        let mut endpoints = self
-            .endpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        endpoints.push(endpoint.clone());
-        endpoint
+    /// As [`listen`](Broker::listen), for clients that may do no more than `access` says. What one
+    /// may not is refused with [`Error::Denied`], at once, and counted in
+    /// [`BrokerStats::denied`].
+    pub fn listen_as(
+        &self,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
+        access: Access,
+    ) -> Result<Endpoint, Error> {
+        self.doors
+            .open(Some(&access), || self.socket.bind(endpoint))
+    }
+
+    /// As [`listen_as`](Broker::listen_as), with streams as in
+    /// [`listen_with`](Broker::listen_with).
+    pub fn listen_as_with(
+        &self,
+        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
+        access: Access,
+        accept: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
+    ) -> Result<Endpoint, Error> {
+        self.doors
+            .open(Some(&access), || self.socket.bind_with(endpoint, accept))
     }
 
     /// Where it listens, in the order of the calls.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoints = self
-            .endpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        endpoints.clone()
+        self.doors.endpoints()
     }
 
     /// The first place where it listens.

@@ -228,7 +228,7 @@ impl Bus {
     }
 
     pub(crate) fn open_over(options: Options, socket: Socket) -> Result<Bus, Error> {
-        let station = Station::new(Some(socket.clone()), Limits::default());
+        let station = Station::new(Some(socket.clone()), None, Limits::default());
         let bus = Bus::open_own(options, &station)?;
         let arrivals = socket.arrivals();
         while let Ok(arrival) = arrivals.try_recv() {
@@ -241,7 +241,7 @@ impl Bus {
     }
 
     pub(crate) fn open_local(options: Options) -> Result<Bus, Error> {
-        let station = Station::new(None, Limits::default());
+        let station = Station::new(None, None, Limits::default());
         Bus::open_own(options, &station)
     }
 

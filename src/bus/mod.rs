@@ -23,6 +23,7 @@
 mod broker;
 mod client;
 mod counters;
+mod doors;
 mod handle;
 mod job;
 mod maker;
@@ -49,6 +50,7 @@ pub use options::Options;
 pub use request::{Answer, Call, Peer};
 pub use service::{Service, Serving};
 pub use subscription::{Notes, Subscription};
+pub use table::access::Access;
 pub use table::census::ClientStats;
 pub use table::stats::BrokerStats;
 pub use watch::Watch;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::bus::client::Client;
+use crate::bus::doors::Doors;
 use crate::bus::table::Table;
 use crate::bus::table::calling::is_for_table;
 use crate::bus::table::census::ClientStats;
@@ -28,6 +29,8 @@ const MAX_WAITING: usize = 256;
 pub(crate) struct Station {
     /// What leads to clients elsewhere, if any can be.
     pub(crate) socket: Option<Socket>,
+    /// By which of them clients come there, if not all of them may do everything.
+    doors: Option<Arc<Doors>>,
     shared: Mutex<Shared>,
     /// Sends were carried out.
     carried: Condvar,
@@ -54,9 +57,14 @@ pub(crate) enum Patience {
 }
 
 impl Station {
-    pub(crate) fn new(socket: Option<Socket>, limits: Limits) -> Arc<Station> {
+    pub(crate) fn new(
+        socket: Option<Socket>,
+        doors: Option<Arc<Doors>>,
+        limits: Limits,
+    ) -> Arc<Station> {
         Arc::new(Station {
             socket,
+            doors,
             shared: Mutex::new(Shared {
                 table: Table::new(limits, RandomState::new()),
                 locals: HashMap::new(),
@@ -94,10 +102,15 @@ impl Station {
         let key = Key::Peer(session.peer());
         let peer = self.socket.as_ref().and_then(|socket| socket.peer(session));
         let remote = peer.map(|peer| peer.remote);
+        let doors = self.doors.as_ref();
+        let rights = doors.and_then(|doors| doors.rights_of(session));
         let now = Instant::now();
         self.tell(Patience::Some, |table| {
             table.handle_up(key);
             table.handle_place(now, key, remote);
+            if let Some(rights) = rights {
+                table.restrict(key, rights);
+            }
         });
     }
 

@@ -1,5 +1,6 @@
 //! Table: what each client's words mean for the others. It is told and answers; it does nothing.
 
+pub(crate) mod access;
 pub(crate) mod calling;
 mod calls;
 pub(crate) mod census;
@@ -16,6 +17,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::bus::table::access::Act;
 use crate::bus::table::calls::Calls;
 use crate::bus::table::clients::{Clients, Key};
 use crate::bus::table::providers::Providers;
@@ -206,6 +208,9 @@ impl Table {
         if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
             return Err(bad_name(name));
         }
+        if let Some(name) = &name {
+            self.may(from, Act::Serve, &format!("@{name}"))?;
+        }
         match self.clients.rename(from, name) {
             true => Ok(()),
             false => Err(Error::NameTaken),
@@ -213,6 +218,9 @@ impl Table {
     }
 
     fn list_peers(&mut self, from: u32, id: Id) {
+        if let Err(error) = self.may(from, Act::Call, "$sys/peers") {
+            return self.refuse(from, id, &error);
+        }
         let mut body = String::new();
         for client in self.clients.iter() {
             body.push_str(&client.key.to_string());
@@ -361,6 +369,7 @@ impl Table {
 
     fn refuse(&mut self, to: u32, id: Id, error: &Error) {
         self.stats.refused += 1;
+        self.stats.denied += u64::from(matches!(error, Error::Denied { .. }));
         let (body, from) = (error.body(), Text::NONE);
         let why = error.why(&body);
         self.tell(to, &Word::Error { id, why, from });

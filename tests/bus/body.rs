@@ -10,6 +10,7 @@ mod publishing;
 mod python;
 mod restarting;
 mod retaining;
+mod rights;
 mod sharing;
 mod speed;
 mod turns;

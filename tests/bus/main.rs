@@ -73,7 +73,7 @@ mod plug {
     use std::path::PathBuf;
 
     use jackfield::Endpoint;
-    use jackfield::bus::{Broker, Bus, Error, Options};
+    use jackfield::bus::{Access, Broker, Bus, Error, Options};
 
     /// What a program that a test starts has to be told.
     pub fn child_environment() -> Option<(&'static str, PathBuf)> {
@@ -82,6 +82,10 @@ mod plug {
 
     pub fn listen(broker: &Broker, here: &str) -> Result<Endpoint, Error> {
         broker.listen(here)
+    }
+
+    pub fn listen_as(broker: &Broker, here: &str, access: Access) -> Result<Endpoint, Error> {
+        broker.listen_as(here, access)
     }
 
     pub fn join(options: Options, there: &str) -> Result<Bus, Error> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::bus::table::Table;
+use crate::bus::table::access::Act;
 use crate::bus::table::calls::InHand;
 use crate::bus::words::{Call, Error, Id, Run, Tail, Text, Topic, Why, Word};
 
@@ -36,6 +37,7 @@ impl Table {
                         reason: "such names are not for services".to_owned(),
                     });
                 }
+                self.may(from, Act::Serve, topic.as_str())?;
                 topic.to_string()
             }
         };
@@ -81,6 +83,11 @@ impl Table {
         let timeout = Duration::from_millis(call.milliseconds).min(LONGEST);
         let name = call.name.read()?;
         self.check_free(from, call.id)?;
+        let name = match name.starts_with(SELF) {
+            true => name.into_owned(),
+            false => Topic::parse(&name)?.to_string(),
+        };
+        self.may(from, Act::Call, &name)?;
         if let Some(body) = self.told(now, &name) {
             self.tell_count(from, call, 1);
             self.answer(from, call.id, Tail::of(body.as_bytes()));
@@ -125,7 +132,7 @@ impl Table {
     fn choose(&self, from: u32, name: &str, is_for_all: bool) -> Result<Vec<u64>, Error> {
         let name = match name.strip_prefix(SELF) {
             Some(client) => own_service(self.clients.named(client).ok_or(Error::NoPeer)?),
-            None => Topic::parse(name)?.to_string(),
+            None => name.to_owned(),
         };
         let chosen = match is_for_all {
             true => self.providers.all(&name),
@@ -196,7 +203,9 @@ impl Table {
 
     fn find_peer(&self, from: u32, id: Id, name: Text<'_>) -> Result<u32, Error> {
         self.check_free(from, id)?;
-        self.clients.named(&name.read()?).ok_or(Error::NoPeer)
+        let name = name.read()?;
+        self.may(from, Act::Call, &format!("{SELF}{name}"))?;
+        self.clients.named(&name).ok_or(Error::NoPeer)
     }
 
     fn count_call(&mut self, caller: u32) {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::bus::table::access::Rights;
 use crate::bus::words::{Id, Pattern};
 use crate::{Identity, Remote};
 
@@ -30,6 +31,8 @@ impl fmt::Display for Key {
 pub(crate) struct Client {
     pub(crate) key: Key,
     pub(crate) name: Option<String>,
+    /// What it may do, if not everything.
+    pub(crate) rights: Option<Arc<Rights>>,
     /// What others hear of it: its name, or else its identity; nothing before it has said hello.
     pub(crate) called: Option<Arc<str>>,
     pub(crate) patterns: BTreeMap<Id, Pattern>,
@@ -71,6 +74,7 @@ impl Clients {
         self.clients[number as usize] = Some(Client {
             key,
             name: None,
+            rights: None,
             called: None,
             patterns: BTreeMap::new(),
             services: BTreeMap::new(),

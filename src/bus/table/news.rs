@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bus::table::access::Act;
 use crate::bus::table::calling::taken;
 use crate::bus::table::clients::Key;
 use crate::bus::table::retained::Value;
@@ -14,7 +15,10 @@ impl Table {
     pub(super) fn publish(&mut self, from: u32, publish: &Publish<'_>) {
         match self.try_publish(from, publish) {
             Ok(()) => self.stats.published += 1,
-            Err(error) if publish.receipt => self.refuse(from, publish.id, &error),
+            // Whoever may not is told so, whether it asked or not: it would go on.
+            Err(error) if publish.receipt || matches!(error, Error::Denied { .. }) => {
+                self.refuse(from, publish.id, &error)
+            }
             Err(_) => self.stats.refused += 1,
         }
     }
@@ -25,6 +29,7 @@ impl Table {
             Some(route) => route,
             None => self.find_route(publish.topic)?,
         };
+        self.may(from, Act::Publish, route.topic.as_str())?;
         if publish.retain {
             self.retain(from, &route.topic, publish)?;
         }
@@ -139,6 +144,7 @@ impl Table {
 
     fn try_subscribe(&mut self, from: u32, id: Id, pattern: Text<'_>) -> Result<(), Error> {
         let pattern = Pattern::parse(&pattern.read()?)?;
+        self.may_subscribe(from, &pattern)?;
         let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
         let key = client.key;
         if let Some(same) = client.patterns.get(&id) {

@@ -32,6 +32,8 @@ pub struct BrokerStats {
     pub late: u64,
     /// Requests that were answered with an error of ours.
     pub refused: u64,
+    /// Of these, what their clients had no right to.
+    pub denied: u64,
     /// Messages that were none of the bus.
     pub malformed: u64,
     /// Clients that were disconnected because they did not take their answers.
@@ -57,6 +59,7 @@ impl BrokerStats {
             timed_out,
             late,
             refused,
+            denied,
             malformed,
             expelled,
             socket,
@@ -65,8 +68,8 @@ impl BrokerStats {
             "clients {clients}\nsubscriptions {subscriptions}\nservices {services}\n\
              calls {calls}\nretained {retained}\nretained_bytes {retained_bytes}\n\
              published {published}\ndelivered {delivered}\nlost {lost}\ncalled {called}\n\
-             timed_out {timed_out}\nlate {late}\nrefused {refused}\nmalformed {malformed}\n\
-             expelled {expelled}\n{}",
+             timed_out {timed_out}\nlate {late}\nrefused {refused}\ndenied {denied}\n\
+             malformed {malformed}\nexpelled {expelled}\n{}",
             socket_lines(socket)
         )
     }

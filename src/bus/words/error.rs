@@ -48,6 +48,11 @@ pub enum Error {
         /// What it does not know.
         what: String,
     },
+    /// The other side does not let us do that: see [`Access`](crate::bus::Access).
+    Denied {
+        /// What, and what it lets us do.
+        what: String,
+    },
     /// A bound of the other side was reached.
     Limit {
         /// Which.
@@ -86,6 +91,7 @@ impl Error {
             Error::BadHeader { name } => ["BadHeader", name],
             Error::Malformed { .. } => ["Malformed", ""],
             Error::Unsupported { .. } => ["Unknown", ""],
+            Error::Denied { .. } => ["Denied", ""],
             Error::Limit { .. } => ["Limit", ""],
             Error::Remote { kind, .. } => ["Remote", kind],
             Error::Socket(_) => ["Remote", "Socket"],
@@ -98,6 +104,7 @@ impl Error {
             Error::BadTopic { reason: text, .. }
             | Error::Malformed { what: text }
             | Error::Unsupported { what: text }
+            | Error::Denied { what: text }
             | Error::Limit { what: text }
             | Error::Remote { message: text, .. } => Cow::Borrowed(text),
             other => Cow::Owned(other.to_string()),
@@ -138,6 +145,7 @@ impl Error {
             "BadHeader" => Error::BadHeader { name: detail },
             "Malformed" => Error::Malformed { what: body },
             "Unknown" => Error::Unsupported { what: body },
+            "Denied" => Error::Denied { what: body },
             "Limit" => Error::Limit { what: body },
             "Remote" => Error::Remote {
                 kind: detail,
@@ -165,6 +173,7 @@ impl fmt::Display for Error {
             Error::BadHeader { name } => write!(f, "header {name:?} cannot be sent"),
             Error::Malformed { what } => write!(f, "it makes no sense: {what}"),
             Error::Unsupported { what } => write!(f, "not supported: {what}"),
+            Error::Denied { what } => write!(f, "denied: {what}"),
             Error::Limit { what } => write!(f, "limit reached: {what}"),
             Error::Remote { kind, message } => write!(f, "{kind}: {message}"),
             Error::Socket(error) => error.fmt(f),

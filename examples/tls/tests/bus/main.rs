@@ -47,7 +47,7 @@ mod tunnel;
 mod plug {
     use std::path::PathBuf;
 
-    use jackfield::bus::{Broker, Bus, Error, Options};
+    use jackfield::bus::{Access, Broker, Bus, Error, Options};
     use jackfield::{Endpoint, Error as SocketError, Socket};
     use jackfield_tls::{accepting, dialling};
 
@@ -72,6 +72,13 @@ mod plug {
         match here.starts_with("mem:") {
             true => broker.listen(here),
             false => broker.listen_with(here, accepting(ends::serving("server", false))),
+        }
+    }
+
+    pub fn listen_as(broker: &Broker, here: &str, access: Access) -> Result<Endpoint, Error> {
+        match here.starts_with("mem:") {
+            true => broker.listen_as(here, access),
+            false => broker.listen_as_with(here, access, accepting(ends::serving("server", false))),
         }
     }
 
