@@ -1,10 +1,11 @@
 //! The verb `broker`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 
-use jackfield::bus::{Broker, Limits};
+use jackfield::bus::{Access, Broker, Limits};
 use jackfield::{Endpoint, Event};
 
 use crate::cli::arguments::Arguments;
@@ -19,6 +20,14 @@ const ORIGIN: Flag = Flag::value(
     "--origin",
     "ORIGIN",
     "let web pages of this origin connect to ws:// addresses; may be repeated",
+);
+
+const READ_ONLY: Flag = Flag::value(
+    None,
+    "--read-only",
+    "ADDRESS=PATTERN",
+    "listen there as well, for clients that may subscribe to that and do nothing else; with \
+     several for one address they may subscribe to each",
 );
 
 const QUIET: Flag = Flag::switch(
@@ -36,7 +45,7 @@ pub(crate) const VERB: Verb = Verb {
         comes, leaves, is refused, or loses messages.\n\n\
         Ctrl-C or SIGTERM ends it at once. Its clients wait for the next broker at that address;\n\
         retained values are gone. The path of a Unix socket stays, and the next broker takes it.",
-    flags: &[ORIGIN, QUIET],
+    flags: &[ORIGIN, READ_ONLY, QUIET],
     words: (0, usize::MAX),
     takes_command: false,
     run,
@@ -49,6 +58,7 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     if addresses.is_empty() {
         addresses.push(usual_address()?);
     }
+    let guests = guests(arguments)?;
     let origins = arguments.values(ORIGIN.long);
     let config = origins.fold(Broker::config(), |config, it| config.allow_origin(it));
     let (sender, events) = mpsc::sync_channel(log::WAITING);
@@ -64,10 +74,28 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     for address in addresses {
         writeln!(output, "listening at {}", broker.listen(address)?)?;
     }
+    for (address, access) in guests {
+        let here = broker.listen_as(address, access)?;
+        writeln!(output, "listening at {here}, read-only")?;
+    }
     output.flush()?;
     Log::default().keep(&events, &broker);
     // Nothing is to be told.
     loop {
         thread::park();
     }
+}
+
+/// Where who may only read comes in, and what that is.
+fn guests(arguments: &Arguments) -> Result<BTreeMap<Endpoint, Access>, Failure> {
+    let mut guests = BTreeMap::new();
+    for value in arguments.values(READ_ONLY.long) {
+        let Some((address, pattern)) = value.split_once('=') else {
+            let text = format!("{} {value:?}: it is no ADDRESS=PATTERN", READ_ONLY.long);
+            return Err(Failure::Usage(text));
+        };
+        let access: &mut Access = guests.entry(endpoint(address)?).or_default();
+        *access = std::mem::take(access).may_subscribe(pattern);
+    }
+    Ok(guests)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::process::Process;
-use crate::support::{Broker, assert_failed, command, eventually, signal};
+use crate::support::{Broker, assert_failed, assert_printed, command, eventually, next, signal};
 
 /// A file of this test's own, which is gone with it.
 struct File(PathBuf);
@@ -113,6 +113,43 @@ fn a_command_that_prints_without_end_takes_no_memory() {
     let kib = most.expect("it is there").trim().trim_end_matches(" kB");
     let kib: u64 = kib.parse().expect("a number");
     assert!(kib < 128 * 1024, "{kib} KiB");
+}
+
+#[test]
+fn a_read_only_address_is_for_those_who_subscribe() {
+    let file = File::new("guests");
+    let guests = format!("unix://{}", file.0.display());
+    let read_only = [format!("{guests}=room/**"), format!("{guests}=hall")];
+    let [first, second] = &read_only;
+    let arguments = [
+        "broker",
+        "tcp://127.0.0.1:0",
+        "--read-only",
+        first,
+        "--read-only",
+        second,
+    ];
+    let broker = Process::start(&mut command(&arguments));
+    let line = next(&broker);
+    let address = line.strip_prefix("listening at ").expect("it says where");
+    assert_eq!(next(&broker), format!("listening at {guests}, read-only"));
+    let rooms = Process::start(&mut command(&["sub", "-a", &guests, "-n", "1", "room/*"]));
+    let bus = jackfield::Bus::connect(address).expect("a bus");
+    eventually("it is subscribed", || {
+        let receipt = bus.send(jackfield::Post::new("room/1", "x"));
+        receipt.expect("accepted").receivers == 1
+    });
+    assert_printed(&rooms.finish(), &["room/1 x"]);
+    let at = |arguments: &[&str]| {
+        let mut command = command(arguments);
+        Process::start(command.args(["-a", &guests])).finish()
+    };
+    let allowed = r#"denied: to subscribe to "**" (allowed: "room/**", "hall")"#;
+    assert_failed(&at(&["sub", "**"]), 1, allowed);
+    assert_failed(&at(&["pub", "room/1", "x"]), 1, "denied: to publish");
+    assert_failed(&at(&["call", "echo", "x"]), 1, "denied: to call");
+    let wrong = command(&["broker", "--read-only", "room/**"]).output();
+    assert_eq!(wrong.expect("it runs").status.code(), Some(2));
 }
 
 /// Any of these may end the broker; who comes next finds its path, and takes it.
