@@ -135,7 +135,8 @@ mod tests {
         let note = all.recv_timeout(SLACK).expect("it comes");
         assert_eq!(note.text(), r#"[1,"two",[3.5]]"#);
         assert_eq!(note.json(), Ok((1_u8, "two".to_owned(), [3.5])));
-        assert!(note.json::<String>().is_err());
+        let error = note.json::<String>().expect_err("it is an array");
+        assert!(error.to_string().contains("expected a string"), "{error}");
     }
 
     #[test]
@@ -155,12 +156,9 @@ mod tests {
         let bus = Bus::local().expect("a bus");
         let _serving = bus.serve("raw", |job| job.reply("no JSON"));
         assert_eq!(kind(bus.call_as::<i64>("raw", ()).unwrap_err()), "Json");
-        assert!(
-            bus.call("raw", "")
-                .expect("an answer")
-                .json::<i64>()
-                .is_err()
-        );
+        let answer = bus.call("raw", "").expect("an answer");
+        let error = answer.json::<i64>().expect_err("it is no JSON");
+        assert!(error.to_string().starts_with("byte "), "{error}");
     }
 
     #[test]

@@ -68,24 +68,24 @@ fn the_calls_of_a_provider_that_goes_are_no_peer_at_once(way: Way) {
 }
 
 fn a_subscription_keeps_its_bus_open(way: Way) {
-    let Stage { one, two, broker } = Stage::new(way);
-    let subscription = one.subscribe("a").expect("accepted");
-    drop(one);
-    two.publish("a", "x").expect("accepted");
+    let mut stage = Stage::new(way);
+    let subscription = stage.one.subscribe("a").expect("accepted");
+    // The last handle of it that is not the subscription's.
+    stage.one = stage.two.clone();
+    stage.two.publish("a", "x").expect("accepted");
     assert_eq!(next_text(&subscription), "x");
-    drop(broker);
 }
 
 fn a_service_keeps_its_bus_open(way: Way) {
-    let Stage { one, two, broker } = Stage::new(way);
-    let serving = one.serve("echo", echo).expect("accepted");
-    drop(one);
-    assert_eq!(two.call("echo", "x").expect("served").text(), "x");
+    let mut stage = Stage::new(way);
+    let serving = stage.one.serve("echo", echo).expect("accepted");
+    // The last handle of it that is not the service's.
+    stage.one = stage.two.clone();
+    assert_eq!(stage.two.call("echo", "x").expect("served").text(), "x");
     drop(serving);
     eventually("it is withdrawn", || {
-        matches!(two.call("echo", ""), Err(Error::NoService))
+        matches!(stage.two.call("echo", ""), Err(Error::NoService))
     });
-    drop(broker);
 }
 
 fn what_was_published_before_a_close_arrives(on: Road) {

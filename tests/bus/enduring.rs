@@ -99,12 +99,15 @@ impl Host {
                     .args(["broker", &home.here])
                     .stdin(Stdio::null())
                     .stdout(Stdio::piped())
+                    .stderr(Stdio::null())
                     .spawn()
                     .expect("it starts");
                 let output = started.stdout.take().expect("it is piped");
+                let (mut output, mut line) = (BufReader::new(output), String::new());
+                let read = output.read_line(&mut line);
+                // It may want to say more.
+                started.stdout = Some(output.into_inner());
                 *child = Some(started);
-                let mut line = String::new();
-                let read = BufReader::new(output).read_line(&mut line);
                 assert!(read.is_ok() && line.starts_with("listening at "), "{line}");
             }
         }

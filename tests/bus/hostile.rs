@@ -7,7 +7,8 @@ use jackfield::bus::{Broker, Bus, Error as BusError, Limits, Post};
 use jackfield::{Config, Error, Limit, Socket};
 
 use crate::stage::{
-    Home, Road, broker, broker_config, call, connected, echo, names, next_text, patient, stranger,
+    Asked, Home, Road, broker, broker_config, call, connected, echo, names, next_text, patient,
+    stranger,
 };
 use crate::support::{self, SLACK, Transport, eventually};
 
@@ -20,11 +21,11 @@ on_all_ways!(;
 
 /// A broker, and two clients of it that mean well.
 pub struct Good {
-    pub broker: Broker,
     pub there: String,
     pub one: Bus,
     pub two: Bus,
     _serving: jackfield::bus::Serving,
+    pub broker: Asked,
 }
 
 impl Good {
@@ -33,11 +34,11 @@ impl Good {
         let (one, two) = (connected(patient(), &there), connected(patient(), &there));
         let _serving = one.serve("echo", echo).expect("accepted");
         Good {
-            broker,
             there,
             one,
             two,
             _serving,
+            broker: Asked::new(broker),
         }
     }
 

@@ -3,6 +3,7 @@
 //! A program whose brokers listen and whose buses connect in a way of their own says so in
 //! `crate::plug`.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use jackfield::bus::{Broker, Bus, Error, Job, Limits, Note, Options, Subscription};
@@ -50,7 +51,7 @@ pub enum Way {
 pub struct Stage {
     pub one: Bus,
     pub two: Bus,
-    pub broker: Option<Broker>,
+    _broker: Option<Asked>,
 }
 
 impl Stage {
@@ -65,20 +66,20 @@ impl Stage {
             Way::Broker(on) => {
                 let (broker, there) = broker(on);
                 let (one, two) = (connected(one, &there), connected(two, &there));
-                let broker = Some(broker);
-                Stage { one, two, broker }
+                let _broker = Some(Asked::new(broker));
+                Stage { one, two, _broker }
             }
             Way::Attached => {
                 let (broker, there) = broker(Road::Tcp);
                 let (one, two) = (attach(one, &broker), connected(two, &there));
-                let broker = Some(broker);
-                Stage { one, two, broker }
+                let _broker = Some(Asked::new(broker));
+                Stage { one, two, _broker }
             }
             Way::Inside => {
                 let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
                 let (one, two) = (attach(one, &broker), attach(two, &broker));
-                let broker = Some(broker);
-                Stage { one, two, broker }
+                let _broker = Some(Asked::new(broker));
+                Stage { one, two, _broker }
             }
             Way::Direct(on) => {
                 let (first, second) = support::pair(on, support::quick(), support::quick());
@@ -86,15 +87,45 @@ impl Stage {
                 let two = two.over(second).expect("a bus over a socket");
                 await_names(&one, 2);
                 await_names(&two, 2);
-                let broker = None;
-                Stage { one, two, broker }
+                let _broker = None;
+                Stage { one, two, _broker }
             }
             Way::Local => {
                 let one = one.local().expect("a bus");
-                let (two, broker) = (one.clone(), None);
-                Stage { one, two, broker }
+                let (two, _broker) = (one.clone(), None);
+                Stage { one, two, _broker }
             }
         }
+    }
+}
+
+/// A broker that is asked in the end whether all who have gone are forgotten. So it is dropped
+/// behind its clients.
+pub struct Asked(Broker);
+
+impl Asked {
+    pub fn new(broker: Broker) -> Asked {
+        Asked(broker)
+    }
+}
+
+impl Deref for Asked {
+    type Target = Broker;
+
+    fn deref(&self) -> &Broker {
+        &self.0
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        support::eventually("all of it is forgotten", || {
+            let left = self.stats();
+            [left.clients, left.subscriptions, left.services, left.calls] == [0; 4]
+        });
     }
 }
 
