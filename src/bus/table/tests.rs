@@ -2,4 +2,5 @@
 
 mod census;
 mod play;
+mod rights;
 mod speaking;
