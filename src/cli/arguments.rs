@@ -74,10 +74,18 @@ impl Arguments {
             .map_err(|error| Failure::Usage(format!("{flag} {value:?}: {error}")))
     }
 
-    /// As [`value`](Arguments::value), for a number of at least 1.
-    pub(crate) fn count(&self, flag: &str, default: u64) -> Result<u64, Failure> {
-        let Count(count) = self.value(flag, Count(default))?;
-        Ok(count)
+    /// As [`value`](Arguments::value), for a number from 1 to `most`.
+    pub(crate) fn count(&self, flag: &str, default: u64, most: u64) -> Result<u64, Failure> {
+        let Some(text) = self.values(flag).last() else {
+            return Ok(default);
+        };
+        let count = text.parse().ok().filter(|count| (1..=most).contains(count));
+        let bound = match most {
+            u64::MAX => "on".to_owned(),
+            most => format!("to {most}"),
+        };
+        let wrong = || format!("{flag} {text:?}: it is no whole number from 1 {bound}");
+        count.ok_or_else(|| Failure::Usage(wrong()))
     }
 
     pub(crate) fn word(&self, index: usize) -> Option<&str> {
@@ -167,18 +175,6 @@ impl Arguments {
             return Err(Failure::Usage(reason.to_owned()));
         }
         Ok(())
-    }
-}
-
-/// A number of at least 1.
-struct Count(u64);
-
-impl FromStr for Count {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Count, &'static str> {
-        let count = text.parse().ok().filter(|count| *count > 0);
-        count.map(Count).ok_or("it is no whole number from 1 on")
     }
 }
 

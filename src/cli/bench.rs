@@ -68,12 +68,8 @@ struct Flow {
 }
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let size = arguments.count(SIZE.long, 100)?;
-    if size > body::MOST {
-        let reason = format!("{} {size}: {}", SIZE.long, body::TOO_MUCH);
-        return Err(Failure::Usage(reason));
-    }
-    let messages = arguments.count(MESSAGES.long, 100_000)?;
+    let size = arguments.count(SIZE.long, 100, body::MOST)?;
+    let messages = arguments.count(MESSAGES.long, 100_000, u64::MAX)?;
     let bench = Bench {
         near: client::reach(arguments)?,
         far: client::reach(arguments)?,

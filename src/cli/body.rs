@@ -9,8 +9,6 @@ use crate::cli::output::Output;
 /// A broker takes no longer message.
 pub(crate) const MOST: u64 = 16 * 1024 * 1024;
 
-pub(crate) const TOO_MUCH: &str = "a message has at most 16 MiB";
-
 /// The bytes that `word` stands for: `-` is standard input to its end, nothing is nothing.
 pub(crate) fn read(word: Option<&str>) -> Result<Vec<u8>, Failure> {
     let Some("-") = word else {
@@ -38,7 +36,9 @@ pub(crate) fn read_line() -> Result<Option<Vec<u8>>, Failure> {
 
 fn fitting(body: Vec<u8>) -> Result<Vec<u8>, Failure> {
     match body.len() as u64 > MOST {
-        true => Err(Failure::Failed(format!("standard input: {TOO_MUCH}"))),
+        true => Err(Failure::Failed(
+            "standard input: a message has at most 16 MiB".to_owned(),
+        )),
         false => Ok(body),
     }
 }

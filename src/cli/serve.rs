@@ -20,7 +20,7 @@ const WORKERS: Flag = Flag::value(
     Some('w'),
     "--workers",
     "COUNT",
-    "how many commands may run at the same time; default: 1",
+    "how many commands may run at the same time, at most 1024; default: 1",
 );
 
 pub(crate) const VERB: Verb = Verb {
@@ -41,7 +41,7 @@ pub(crate) const VERB: Verb = Verb {
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let name = arguments.word(0).unwrap_or_default();
-    let workers = arguments.count(WORKERS.long, 1)? as usize;
+    let workers = arguments.count(WORKERS.long, 1, 1_024)? as usize;
     let command = arguments.command().to_vec();
     let bus = client::connect(arguments)?;
     let service = Service::new(name).workers(workers);

@@ -71,7 +71,7 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let format = format(arguments)?;
     let most = match arguments.has(FIRST.long) {
         true => 1,
-        false => arguments.count(COUNT.long, u64::MAX)?,
+        false => arguments.count(COUNT.long, u64::MAX, u64::MAX)?,
     };
     let mut file = arguments.values(FILE.long).last().map(open).transpose()?;
     let output = file.as_mut().unwrap_or(output);

@@ -104,13 +104,16 @@ fn each_mistake_is_told() {
     let wrong = parsed("a -t soon").value("--timeout", 1_u32);
     assert!(matches!(wrong, Err(Failure::Usage(what)) if what.starts_with("--timeout \"soon\": ")));
     for number in ["0", "-1", "1.5", "many", ""] {
-        let wrong = parsed(&format!("a --timeout={number}")).count("--timeout", 1);
+        let wrong = parsed(&format!("a --timeout={number}")).count("--timeout", 1, u64::MAX);
         let what = format!("--timeout {number:?}: it is no whole number from 1 on");
         assert!(
             matches!(&wrong, Err(Failure::Usage(told)) if *told == what),
             "{wrong:?}"
         );
     }
+    let wrong = parsed("a --timeout=6").count("--timeout", 1, 5);
+    let what = "--timeout \"6\": it is no whole number from 1 to 5";
+    assert!(matches!(&wrong, Err(Failure::Usage(told)) if told == what));
 }
 
 #[test]
