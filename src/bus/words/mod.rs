@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod letter;
 pub(crate) mod limits;
+mod matcher;
 mod parser;
 mod tail;
 mod text;

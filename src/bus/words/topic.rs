@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::bus::words::error::Error;
+use crate::bus::words::matcher::Matcher;
 
 /// More levels have no use, and cost whoever matches them.
 pub(crate) const MAX_LEVELS: usize = 128;
@@ -83,36 +84,9 @@ impl Pattern {
             .count()
     }
 
-    /// Whether it matches one topic. A mismatch goes back to the last `**` and lets that take one
-    /// token more; an earlier one need not be asked again.
+    /// Whether it matches one topic. For many topics there is a [`Matcher`].
     pub(crate) fn matches(&self, topic: &str) -> bool {
-        let pattern: Vec<&str> = self.tokens().collect();
-        let topic: Vec<&str> = topic.split('/').collect();
-        if topic[0].starts_with('$') && is_wildcard(pattern[0]) {
-            return false;
-        }
-        let (mut at, mut next) = (0, 0);
-        let mut back = None;
-        while next < topic.len() {
-            match pattern.get(at) {
-                Some(&ANY) => {
-                    back = Some((at + 1, next));
-                    at += 1;
-                }
-                Some(token) if *token == ONE || *token == topic[next] => {
-                    at += 1;
-                    next += 1;
-                }
-                _ => {
-                    let Some((after, taken)) = back else {
-                        return false;
-                    };
-                    back = Some((after, taken + 1));
-                    (at, next) = (after, taken + 1);
-                }
-            }
-        }
-        pattern[at..].iter().all(|token| *token == ANY)
+        Matcher::new(self).matches(topic)
     }
 }
 
@@ -144,7 +118,7 @@ pub(crate) fn bad_name(text: &str) -> Error {
     }
 }
 
-fn is_wildcard(token: &str) -> bool {
+pub(super) fn is_wildcard(token: &str) -> bool {
     token == ONE || token == ANY
 }
 
