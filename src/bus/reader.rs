@@ -25,6 +25,7 @@ pub(crate) fn start(
 fn read_all(station: &Arc<Station>, client: Option<&Weak<Client>>, arrivals: &Arrivals) {
     loop {
         let arrival = match arrivals.try_recv() {
+            Err(SocketError::Empty) if station.has_work() => Err(SocketError::Timeout),
             Err(SocketError::Empty) => wait(station, arrivals),
             arrival => arrival,
         };

@@ -17,12 +17,12 @@ use crate::bus::wakes::Wakes;
 use crate::bus::words::{Error, Limits, Word};
 use crate::{Error as SocketError, Identity, Session, Socket};
 
-/// News take so much of a client's outbox, in per cent: the rest is for answers and runs, without
-/// which it would be disconnected.
-const FOR_NEWS: u8 = 75;
-
-/// Past so many that wait to be sent, whoever makes more waits for them.
+/// Past so many that wait to be sent, or bytes of them, whoever makes more waits for them.
 const MAX_WAITING: usize = 256;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// So many bytes of values may be looked at or sent before others are heard.
+const TURN: usize = 64 * 1024;
 
 /// The lock is let go of while sends are carried out, and only one thread at a time does that: so
 /// they go out in the order in which the table wanted them.
@@ -45,6 +45,13 @@ struct Shared {
     /// Threads that wait for sends to be carried out: a wake-up costs a system call even when nobody
     /// sleeps.
     sleepers: usize,
+}
+
+impl Shared {
+    fn has_many_waiting(&self) -> bool {
+        let (count, bytes) = self.table.waiting();
+        count > MAX_WAITING || bytes > MAX_BYTES
+    }
 }
 
 /// Whether a caller may be kept waiting while others are served.
@@ -131,6 +138,9 @@ impl Station {
             table.handle_time(now);
             table.handle_word(now, from, said);
         });
+        if let Key::Local(_) = from {
+            self.work();
+        }
     }
 
     pub(crate) fn handle_time(&self) {
@@ -176,70 +186,99 @@ impl Station {
         while patience == Patience::Some
             && shared.is_carrying
             && !shared.is_closed
-            && shared.table.waiting() > MAX_WAITING
+            && shared.has_many_waiting()
         {
             shared = self.wait(shared);
         }
         tell(&mut shared.table);
+        self.take_turn(shared);
+    }
+
+    /// Carries out what the table says, for one turn: what is left then waits behind what clients
+    /// have said meanwhile.
+    fn take_turn<'a>(&'a self, mut shared: MutexGuard<'a, Shared>) {
         if shared.is_carrying {
             return;
         }
         shared.is_carrying = true;
-        while let Some(mut send) = shared.table.poll_send() {
+        let mut turn = TURN;
+        while let Some(send) = shared.table.poll_send(&mut turn) {
+            let had_many = shared.has_many_waiting();
             drop(shared);
-            let missed = self.carry_out(&mut send);
+            let missed = self.carry_out(&send);
             shared = self.lock();
-            shared.table.handle_sent(&send, &missed);
-            if shared.table.waiting() == MAX_WAITING {
+            shared.table.handle_sent(Instant::now(), send, &missed);
+            if had_many && !shared.has_many_waiting() {
                 self.wake(&shared);
             }
         }
         shared.is_carrying = false;
         self.wake(&shared);
+        let expelled: Vec<Key> = std::iter::from_fn(|| shared.table.poll_expelled()).collect();
+        drop(shared);
+        expelled.into_iter().for_each(|key| self.expel(key));
     }
 
-    /// Says who had no room for it; one that must take it is sent away.
-    fn carry_out(&self, send: &mut Send) -> Vec<Key> {
-        match (&send.to, send.must) {
-            (To::One(Key::Local(number)), _) => {
-                self.hand_over(*number, std::mem::take(&mut send.message));
-                Vec::new()
+    /// Something is left for another turn, and nobody is at it.
+    pub(crate) fn has_work(&self) -> bool {
+        let shared = self.lock();
+        !shared.is_carrying && shared.table.is_busy()
+    }
+
+    /// Takes turns for as long as nobody else does.
+    pub(crate) fn work(&self) {
+        loop {
+            let shared = self.lock();
+            if shared.is_carrying || !shared.table.is_busy() {
+                return;
             }
-            (To::One(Key::Peer(peer)), true) => self.insist(*peer, &send.message),
-            (To::One(Key::Peer(peer)), false) => self.offer(&[*peer], &send.message),
-            (To::Each(audience), _) => {
-                for number in &audience.locals {
-                    self.hand_over(*number, send.message.clone());
-                }
-                self.offer(&audience.peers, &send.message)
-            }
+            self.take_turn(shared);
         }
     }
 
-    /// What must arrive: a client that has no room for it is sent away.
+    /// Says who had no room for it.
+    fn carry_out(&self, send: &Send) -> Vec<Key> {
+        let (locals, peers) = match &send.to {
+            To::One(Key::Local(number)) => (std::slice::from_ref(number), &[][..]),
+            To::One(Key::Peer(peer)) => (&[][..], std::slice::from_ref(peer)),
+            To::Each(audience) => (&audience.locals[..], &audience.peers[..]),
+        };
+        let bytes = send.message.bytes();
+        for number in locals {
+            self.hand_over(*number, bytes.to_vec());
+        }
+        match (peers, send.unfit.percent()) {
+            ([], _) => Vec::new(),
+            ([peer], 100) => self.insist(*peer, &bytes),
+            (peers, percent) => self.offer(peers, percent, &bytes),
+        }
+    }
+
+    /// What must arrive; one that is gone is told of by the socket.
     fn insist(&self, peer: Identity, message: &[u8]) -> Vec<Key> {
-        let Some(socket) = &self.socket else {
-            return Vec::new();
-        };
-        let has_room = match socket.try_send_to(peer, message) {
-            Ok(receipt) => receipt.dropped == 0,
-            // One that is gone is told of by the socket.
-            Err(refused) => !matches!(refused.reason, SocketError::Full),
-        };
-        match !has_room && socket.expel(peer) {
-            true => vec![Key::Peer(peer)],
-            false => Vec::new(),
+        let sent = self.socket.as_ref().map(|it| it.try_send_to(peer, message));
+        match sent {
+            Some(Err(refused)) if matches!(refused.reason, SocketError::Full) => {
+                vec![Key::Peer(peer)]
+            }
+            _ => Vec::new(),
         }
     }
 
     /// Gives a copy to each that has room; says who had none.
-    fn offer(&self, peers: &[Identity], message: &[u8]) -> Vec<Key> {
-        let Some(socket) = self.socket.as_ref().filter(|_| !peers.is_empty()) else {
+    fn offer(&self, peers: &[Identity], percent: u8, message: &[u8]) -> Vec<Key> {
+        let Some(socket) = self.socket.as_ref() else {
             return Vec::new();
         };
-        let missed = socket.send_to_each(peers, FOR_NEWS, message);
+        let missed = socket.send_to_each(peers, percent, message);
         let missed = missed.unwrap_or_else(|_| peers.to_vec());
         missed.into_iter().map(Key::Peer).collect()
+    }
+
+    fn expel(&self, key: Key) {
+        if let (Key::Peer(peer), Some(socket)) = (key, &self.socket) {
+            socket.expel(peer);
+        }
     }
 
     fn hand_over(&self, number: u64, message: Vec<u8>) {

@@ -1,15 +1,21 @@
 //! Table: what each client's words mean for the others. It is told and answers; it does nothing.
 
 pub(crate) mod access;
+mod answering;
+#[cfg(test)]
+mod audit;
 pub(crate) mod calling;
 mod calls;
 pub(crate) mod census;
 pub(crate) mod clients;
 mod news;
 mod providers;
+mod replays;
 mod retained;
+mod room;
 pub(crate) mod routes;
 pub(crate) mod send;
+mod sending;
 pub(crate) mod stats;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -18,12 +24,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::bus::table::access::Act;
-use crate::bus::table::calls::Calls;
+use crate::bus::table::calls::{Asker, Calls};
 use crate::bus::table::clients::{Clients, Key};
 use crate::bus::table::providers::Providers;
-use crate::bus::table::retained::{Retained, Value};
+use crate::bus::table::replays::Replays;
+use crate::bus::table::retained::Retained;
 use crate::bus::table::routes::Routes;
-use crate::bus::table::send::{Send, To};
+use crate::bus::table::send::{Send, Unfit};
 use crate::bus::table::stats::BrokerStats;
 use crate::bus::words::{
     Error, Event, Id, Limits, Malformed, Tail, Text, Trie, Word, bad_name, is_name, write_headers,
@@ -31,7 +38,7 @@ use crate::bus::words::{
 
 /// Of the words, as `hello` is answered, and what goes beyond the first version.
 const VERSION: u32 = 2;
-const FEATURES: &str = "from unknown welcome";
+const FEATURES: &str = "credit from only stop unknown welcome";
 
 /// The table that a broker, a bus without one, and a bus of its own have in common.
 pub(crate) struct Table {
@@ -49,15 +56,16 @@ pub(crate) struct Table {
     calls: Calls,
     retained: Retained,
     stats: BrokerStats,
-    due: VecDeque<Due>,
-}
-
-/// What is to be sent, in order.
-enum Due {
-    Send(Send),
-    /// A retained value for one subscription, if its client has room; it is written when its turn
-    /// comes.
-    Replay(Key, Id, Arc<Value>),
+    /// What is to be sent, in order, and the bytes of it.
+    due: VecDeque<Send>,
+    due_bytes: usize,
+    /// Clients whose answers wait and may find room now.
+    hopeful: BTreeSet<u32>,
+    replays: Replays,
+    /// Clients that are to be sent away.
+    expelled: VecDeque<Key>,
+    /// Bytes that clients have the table remember, but for retained values.
+    held: usize,
 }
 
 impl Table {
@@ -75,14 +83,19 @@ impl Table {
             retained: Retained::default(),
             stats: BrokerStats::default(),
             due: VecDeque::new(),
+            due_bytes: 0,
+            hopeful: BTreeSet::new(),
+            replays: Replays::default(),
+            expelled: VecDeque::new(),
+            held: 0,
         }
     }
 
     /// A client is there; what it says follows. One that comes back by itself, without a word, finds
     /// out from the greeting that nothing of it is known any more.
     pub(crate) fn handle_up(&mut self, key: Key) {
-        let number = self.clients.add(key);
         self.sessions += 1;
+        let number = self.clients.add(key, self.sessions);
         if let Key::Peer(_) = key {
             let (broker, session) = (self.id(), self.sessions);
             self.tell(number, &Word::Welcome { broker, session });
@@ -100,25 +113,26 @@ impl Table {
             return;
         };
         for call in self.calls.of_caller(number) {
-            self.settle(call);
+            self.stop(call);
         }
         for call in self.calls.of_runner(number) {
-            if let Some(call) = self.settle(call) {
-                self.stats.refused += 1;
-                self.fail_call(&call, &Error::NoPeer);
-            }
+            self.lose(call);
         }
         let Some(client) = self.clients.remove(number) else {
             return;
         };
-        for pattern in client.patterns.values() {
+        for (id, pattern) in &client.patterns {
             self.wants.remove(pattern, number);
             self.routes.forget();
+            self.replays.remove(number, *id);
         }
         self.owed.remove(&number);
+        self.hopeful.remove(&number);
         for provider in client.services.values() {
             self.providers.remove(*provider);
         }
+        self.retained.handle_gone(client.serial);
+        self.held -= client.held;
         if client.called.is_some() {
             self.tell_presence("$sys/left", client.key, client.name);
         }
@@ -134,6 +148,9 @@ impl Table {
         let Some(number) = self.clients.find(from) else {
             return;
         };
+        if !self.is_listening(number) {
+            return;
+        }
         match said {
             Ok(word) => self.obey(now, number, word),
             Err(malformed) => {
@@ -150,7 +167,7 @@ impl Table {
             Word::Pub(publish) => self.publish(from, &publish),
             Word::Sub { id, pattern } => self.subscribe(from, id, pattern),
             Word::Unsub { id } => self.unsubscribe(from, id),
-            Word::Serve { id, name } => self.serve(from, id, name),
+            Word::Serve(serve) => self.serve(from, &serve),
             Word::Unserve { id } => self.withdraw(from, id),
             Word::Call(call) => self.call(now, from, &call),
             Word::Ping {
@@ -172,6 +189,7 @@ impl Table {
             | Word::Lost { .. }
             | Word::Run(_)
             | Word::Probe { .. }
+            | Word::Stop { .. }
             | Word::Welcome { .. } => self.stats.malformed += 1,
         }
     }
@@ -256,80 +274,26 @@ impl Table {
         self.spread(topic, Arc::new(audience), message, None);
     }
 
-    /// Calls whose deadline has passed are answered with that.
+    /// Calls whose deadline has passed are answered with that. They stay with their runners, who
+    /// know the deadline.
     pub(crate) fn handle_time(&mut self, now: Instant) {
-        while let Some(call) = self.calls.poll_due(now) {
-            self.stats.timed_out += 1;
-            self.stats.refused += 1;
-            self.release(&call);
-            self.fail_call(&call, &Error::Timeout);
+        while let Some(number) = self.calls.poll_due(now) {
+            match self.calls.get(number).map(|call| call.asker) {
+                Some(Asker::Client(caller)) => {
+                    self.stats.timed_out += 1;
+                    self.stats.refused += 1;
+                    let runner = self.let_go(number);
+                    self.fail_call(&caller, runner, &Error::Timeout);
+                }
+                Some(Asker::Replay(id, _)) => self.ask_again(now, number, id),
+                _ => self.handle_room(number),
+            }
         }
     }
 
     /// When `handle_time` is to be called.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.calls.next_deadline()
-    }
-
-    pub(crate) fn poll_send(&mut self) -> Option<Send> {
-        Some(match self.due.pop_front()? {
-            Due::Send(send) => send,
-            Due::Replay(key, subscription, value) => Send {
-                to: To::One(key),
-                message: value.event_for(subscription).to_bytes(),
-                must: false,
-                losses: 0,
-                receipt: None,
-            },
-        })
-    }
-
-    /// What is to be sent and was not polled yet.
-    pub(crate) fn waiting(&self) -> usize {
-        self.due.len()
-    }
-
-    /// What became of it: who had no room.
-    pub(crate) fn handle_sent(&mut self, send: &Send, missed: &[Key]) {
-        let reached = send.to.len() - missed.len();
-        if send.must {
-            self.stats.expelled += missed.len() as u64;
-        } else if send.losses == 0 {
-            self.stats.delivered += reached as u64;
-            self.stats.lost += missed.len() as u64;
-            missed.iter().for_each(|key| self.miss(*key));
-        }
-        if !send.must {
-            missed
-                .iter()
-                .for_each(|key| self.owe(*key, send.losses.max(1)));
-        }
-        // Whoever has its receipt finds it counted.
-        if let Some((to, id)) = send.receipt {
-            let word = Word::Ok {
-                id,
-                receivers: Some(reached as u64),
-                tail: Tail::NONE,
-            };
-            self.due.push_front(Due::must(to, &word));
-        }
-    }
-
-    fn miss(&mut self, key: Key) {
-        let number = self.clients.find(key);
-        if let Some(client) = number.and_then(|number| self.clients.get_mut(number)) {
-            client.missed += 1;
-        }
-    }
-
-    /// A client has missed messages that it was not told of.
-    fn owe(&mut self, key: Key, count: u64) {
-        let number = self.clients.find(key);
-        let Some(number) = number else { return };
-        if let Some(client) = self.clients.get_mut(number) {
-            client.lost += count;
-            self.owed.insert(number);
-        }
     }
 
     pub(crate) fn stats(&self) -> BrokerStats {
@@ -339,16 +303,16 @@ impl Table {
             subscriptions: clients().map(|client| client.patterns.len()).sum(),
             services: self.providers.len(),
             calls: self.calls.len(),
-            retained: self.retained.len(),
-            retained_bytes: self.retained.bytes(),
+            retained: self.retained.used().values,
+            retained_bytes: self.retained.used().bytes,
             ..self.stats
         }
     }
 
     fn tell(&mut self, to: u32, word: &Word<'_>) {
         if let Some(client) = self.clients.get(to) {
-            let due = Due::must(client.key, word);
-            self.due.push_back(due);
+            let send = Send::one(client.key, word, Unfit::Waits);
+            self.push(send);
         }
     }
 
@@ -373,18 +337,6 @@ impl Table {
         let (body, from) = (error.body(), Text::NONE);
         let why = error.why(&body);
         self.tell(to, &Word::Error { id, why, from });
-    }
-}
-
-impl Due {
-    fn must(to: Key, word: &Word<'_>) -> Due {
-        Due::Send(Send {
-            to: To::One(to),
-            message: word.to_bytes(),
-            must: true,
-            losses: 0,
-            receipt: None,
-        })
     }
 }
 

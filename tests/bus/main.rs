@@ -60,6 +60,7 @@ mod hand;
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod meter;
 mod page;
+mod room;
 mod stage;
 #[path = "../behaviour/support.rs"]
 mod support;

@@ -290,7 +290,13 @@ pub(super) fn subscribe_message(id: Id, pattern: &Pattern) -> Vec<u8> {
 
 pub(super) fn serve_message(id: Id, name: &str) -> Vec<u8> {
     let name = Text::plain(name);
-    Word::Serve { id, name }.to_bytes()
+    let serve = words::Serve {
+        id,
+        name,
+        only: false,
+        credit: None,
+    };
+    Word::Serve(serve).to_bytes()
 }
 
 fn call_message(id: Id, call: &Call, timeout: Duration, all: bool) -> Result<Vec<u8>, Error> {

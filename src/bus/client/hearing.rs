@@ -69,11 +69,12 @@ impl Client {
                     waiter.handle_count(count as usize, wakes);
                 }
             }
-            Word::Probe { run } => {
+            Word::Probe { run, .. } => {
                 let tail = Tail::NONE;
                 self.respond_now(via, &Word::Done { run, tail });
             }
             Word::Welcome { .. } => {}
+            Word::Stop { .. } => {}
             _ => self.count(|counters| &counters.malformed),
         }
     }

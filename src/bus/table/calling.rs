@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::bus::table::Table;
 use crate::bus::table::access::Act;
-use crate::bus::table::calls::InHand;
-use crate::bus::words::{Call, Error, Id, Run, Tail, Text, Topic, Why, Word};
+use crate::bus::table::calls::{Asker, Caller, InHand};
+use crate::bus::table::providers::Provider;
+use crate::bus::table::send::{Message, Send, To, Unfit};
+use crate::bus::words::{Call, Error, Id, Run, Serve, Tail, Text, Topic, Word};
 
 /// No call waits longer than this.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -16,34 +18,23 @@ const STATS: &str = "$sys/stats";
 const CLIENTS: &str = "$sys/clients";
 
 /// The service of a client under its own name.
-const SELF: &str = "@";
+pub(super) const SELF: &str = "@";
 
 impl Table {
-    pub(super) fn serve(&mut self, from: u32, id: Id, name: Text<'_>) {
-        match self.try_serve(from, id, name) {
-            Ok(()) => self.accept(from, id),
-            Err(error) => self.refuse(from, id, &error),
+    pub(super) fn serve(&mut self, from: u32, serve: &Serve<'_>) {
+        match self.try_serve(from, serve) {
+            Ok(()) => self.accept(from, serve.id),
+            Err(error) => self.refuse(from, serve.id, &error),
         }
     }
 
-    fn try_serve(&mut self, from: u32, id: Id, name: Text<'_>) -> Result<(), Error> {
-        let name = match &*name.read()? {
-            SELF => own_service(from),
-            name => {
-                let topic = Topic::parse(name)?;
-                if topic.is_reserved() || topic.as_str().starts_with('@') {
-                    return Err(Error::BadTopic {
-                        topic: topic.to_string(),
-                        reason: "such names are not for services".to_owned(),
-                    });
-                }
-                self.may(from, Act::Serve, topic.as_str())?;
-                topic.to_string()
-            }
-        };
+    fn try_serve(&mut self, from: u32, serve: &Serve<'_>) -> Result<(), Error> {
+        let name = service_name(from, &serve.name.read()?)?;
+        if !name.starts_with(SELF) {
+            self.may(from, Act::Serve, &name)?;
+        }
         let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
-        let (count, bytes) = (client.services.len(), client.bytes + name.len());
-        if let Some(number) = client.services.get(&id) {
+        if let Some(number) = client.services.get(&serve.id) {
             let provider = self.providers.get(*number);
             return match provider.is_some_and(|provider| provider.name == name) {
                 // Said again after a reconnect that the first one survived.
@@ -51,13 +42,25 @@ impl Table {
                 false => Err(taken("another service of yours")),
             };
         }
-        if count >= self.limits.services || bytes > self.limits.pattern_bytes {
+        let (len, most) = (name.len(), self.limits.pattern_bytes);
+        if client.services.len() >= self.limits.services || client.bytes + len > most {
             let what = "services of a client".to_owned();
             return Err(Error::Limit { what });
         }
-        client.bytes = bytes;
-        let number = self.providers.add(from, id, name);
-        client.services.insert(id, number);
+        if service_memory(len) > self.free_memory(from) {
+            let what = "memory of the broker".to_owned();
+            return Err(Error::Limit { what });
+        }
+        let most = self.limits.credit;
+        let credit = serve.credit.and_then(|credit| usize::try_from(credit).ok());
+        let credit = credit.unwrap_or(most).min(most);
+        let provider = Provider::new(from, serve.id, name, serve.only, credit);
+        let number = self.providers.add(provider)?;
+        if let Some(client) = self.clients.get_mut(from) {
+            client.bytes += len;
+            client.services.insert(serve.id, number);
+        }
+        self.take_memory(from, service_memory(len));
         Ok(())
     }
 
@@ -68,7 +71,9 @@ impl Table {
         };
         let number = client.services.remove(&id);
         if let Some(provider) = number.and_then(|number| self.providers.remove(number)) {
-            client.bytes -= provider.name.len();
+            let len = provider.name.len();
+            client.bytes -= len;
+            self.give_memory(from, service_memory(len));
         }
     }
 
@@ -97,9 +102,23 @@ impl Table {
         if timeout.is_zero() {
             return Err(Error::Timeout);
         }
+        let caller = Caller {
+            client: from,
+            id: call.id,
+            deadline: now + timeout,
+            is_for_all: call.all,
+        };
+        let Some(all) = call.all.then(|| Message::shared(&call.tail)) else {
+            return self.give(timeout, caller, chosen[0], call, None);
+        };
         self.tell_count(from, call, chosen.len());
         for provider in chosen {
-            self.give(now, timeout, from, provider, call);
+            let runner = self.providers.get(provider).map(|it| it.client);
+            let given = self.give(timeout, caller, provider, call, Some(&all));
+            if let Err(error) = given {
+                self.stats.refused += 1;
+                self.fail_call(&caller, runner, &error);
+            }
         }
         Ok(())
     }
@@ -135,8 +154,8 @@ impl Table {
             None => name.to_owned(),
         };
         let chosen = match is_for_all {
-            true => self.providers.all(&name),
-            false => self.providers.next(&name).into_iter().collect(),
+            true => self.providers.all(&name).collect(),
+            false => vec![self.providers.next(&name)?],
         };
         let in_hand = self.clients.get(from).map_or(0, |client| client.calls);
         match chosen.len() {
@@ -146,31 +165,49 @@ impl Table {
         }
     }
 
-    fn give(&mut self, now: Instant, left: Duration, from: u32, provider: u64, call: &Call<'_>) {
-        let Some(chosen) = self.providers.get(provider) else {
-            return;
-        };
+    /// Gives a call to a provider, with a tail of its own or one that others have as well.
+    fn give(
+        &mut self,
+        left: Duration,
+        caller: Caller,
+        provider: u64,
+        call: &Call<'_>,
+        shared: Option<&Arc<[u8]>>,
+    ) -> Result<(), Error> {
+        let chosen = self.providers.get(provider).ok_or(Error::NoService)?;
         let (runner, service) = (chosen.client, chosen.id);
-        let number = self.calls.add(InHand {
-            caller: from,
-            id: call.id,
+        if !chosen.has_credit() || CALL > self.free_memory(runner) {
+            return Err(Error::Busy);
+        }
+        let asker = self.ask(caller);
+        let number = self.hand_over(InHand {
             runner,
             provider: Some(provider),
-            deadline: now + left,
-            is_for_all: call.all,
+            asker,
         });
         self.providers.handle_called(provider);
-        self.count_call(from);
-        let caller = self.clients.called(from);
-        let run = Run {
+        let called = self.clients.called(caller.client);
+        let word = Word::Run(Run {
             run: Id::sealed(number, &self.keys),
             service,
             milliseconds: left.as_millis() as u64,
             name: call.name,
-            from: Text::of(caller.as_deref()),
+            from: Text::of(called.as_deref()),
             tail: call.tail,
+        });
+        let Some(client) = self.clients.get(runner) else {
+            return Ok(());
         };
-        self.tell(runner, &Word::Run(run));
+        self.push(Send {
+            to: To::One(client.key),
+            message: match shared {
+                Some(tail) => Message::sharing(word, tail),
+                None => word.to_bytes().into(),
+            },
+            unfit: Unfit::Busy(number),
+            receipt: None,
+        });
+        Ok(())
     }
 
     pub(super) fn ping(
@@ -188,92 +225,58 @@ impl Table {
             Ok(runner) => runner,
             Err(error) => return self.refuse(from, id, &error),
         };
-        let number = self.calls.add(InHand {
-            caller: from,
+        let asker = self.ask(Caller {
+            client: from,
             id,
-            runner,
-            provider: None,
             deadline: now + Duration::from_millis(milliseconds).min(LONGEST),
             is_for_all: false,
         });
-        self.count_call(from);
+        let number = self.hand_over(InHand {
+            runner,
+            provider: None,
+            asker,
+        });
         let run = Id::sealed(number, &self.keys);
-        self.tell(runner, &Word::Probe { run });
+        let subscription = None;
+        self.tell(runner, &Word::Probe { run, subscription });
     }
 
+    /// Whom to ask whether it is there, if one more may be asked.
     fn find_peer(&self, from: u32, id: Id, name: Text<'_>) -> Result<u32, Error> {
         self.check_free(from, id)?;
         let name = name.read()?;
         self.may(from, Act::Call, &format!("{SELF}{name}"))?;
-        self.clients.named(&name).ok_or(Error::NoPeer)
+        let runner = self.clients.named(&name).ok_or(Error::NoPeer)?;
+        let in_hand = self.clients.get(from).map_or(0, |client| client.calls);
+        match in_hand >= self.limits.calls || CALL > self.free_memory(runner) {
+            true => Err(Error::Busy),
+            false => Ok(runner),
+        }
     }
 
-    fn count_call(&mut self, caller: u32) {
+    /// A client has something more to answer; it is in the books of both from here on.
+    pub(super) fn hand_over(&mut self, call: InHand) -> u64 {
+        if let Some(client) = self.clients.get_mut(call.runner) {
+            client.held += CALL;
+            self.held += CALL;
+        }
+        self.calls.add(call)
+    }
+
+    /// A client waits for an answer.
+    fn ask(&mut self, caller: Caller) -> Asker {
         self.stats.called += 1;
-        if let Some(client) = self.clients.get_mut(caller) {
+        if let Some(client) = self.clients.get_mut(caller.client) {
             client.calls += 1;
         }
+        Asker::Client(caller)
     }
 
-    /// The caller waits no longer.
-    pub(super) fn cancel(&mut self, from: u32, id: Id) {
-        for number in self.calls.of_id(from, id) {
-            self.settle(number);
-        }
-    }
-
-    pub(super) fn done(&mut self, from: u32, run: Id, tail: Tail<'_>) {
-        if let Some(call) = self.settle_for(from, run) {
-            let runner = self.runner_of(&call);
-            let (id, from) = (call.id, Text::of(runner.as_deref()));
-            self.tell(call.caller, &Word::Answer { id, from, tail });
-        }
-    }
-
-    pub(super) fn fail(&mut self, from: u32, run: Id, why: &Why<'_>) {
-        if let Some(call) = self.settle_for(from, run) {
-            let error = Error::of(why).unwrap_or_else(|error| error);
-            self.fail_call(&call, &error);
-        }
-    }
-
-    /// The caller hears why there is no answer.
-    pub(super) fn fail_call(&mut self, call: &InHand, error: &Error) {
-        let (runner, body) = (self.runner_of(call), error.body());
-        let (id, why, from) = (call.id, error.why(&body), Text::of(runner.as_deref()));
-        self.tell(call.caller, &Word::Error { id, why, from });
-    }
-
-    /// Who runs it, if its caller does not know without being told.
-    fn runner_of(&self, call: &InHand) -> Option<Arc<str>> {
-        self.clients.called(call.runner).filter(|_| call.is_for_all)
-    }
-
-    /// A provider is done with a call: whose it was, unless nobody waits for it any more.
-    fn settle_for(&mut self, runner: u32, id: Id) -> Option<InHand> {
-        let number = id.number(&self.keys);
-        let is_its = |number: &u64| {
-            self.calls
-                .get(*number)
-                .is_some_and(|call| call.runner == runner)
+    pub(super) fn free_caller(&mut self, asker: Asker) {
+        let Asker::Client(caller) = asker else {
+            return;
         };
-        let call = number.filter(is_its).and_then(|number| self.settle(number));
-        self.stats.late += u64::from(call.is_none());
-        call
-    }
-
-    pub(super) fn settle(&mut self, number: u64) -> Option<InHand> {
-        let call = self.calls.remove(number)?;
-        self.release(&call);
-        Some(call)
-    }
-
-    /// A call is out of the books of its caller and its provider.
-    pub(super) fn release(&mut self, call: &InHand) {
-        call.provider
-            .into_iter()
-            .for_each(|provider| self.providers.handle_settled(provider));
-        if let Some(client) = self.clients.get_mut(call.caller) {
+        if let Some(client) = self.clients.get_mut(caller.client) {
             client.calls -= 1;
         }
     }
@@ -283,6 +286,29 @@ impl Table {
 pub(super) fn taken(what: &str) -> Error {
     let what = format!("its id is that of {what}");
     Error::Malformed { what }
+}
+
+/// What a call takes of the memory, for its runner.
+pub(super) const CALL: usize = 256;
+
+/// What a service takes whose name has so many bytes.
+pub(super) fn service_memory(len: usize) -> usize {
+    256 + 2 * len
+}
+
+/// The name of a service in its one form.
+fn service_name(client: u32, name: &str) -> Result<String, Error> {
+    if name == SELF {
+        return Ok(own_service(client));
+    }
+    let topic = Topic::parse(name)?;
+    match topic.is_reserved() || topic.as_str().starts_with('@') {
+        true => Err(Error::BadTopic {
+            topic: topic.to_string(),
+            reason: "such names are not for services".to_owned(),
+        }),
+        false => Ok(topic.to_string()),
+    }
 }
 
 /// Whether it asks a table for what it tells of itself.

@@ -1,22 +1,52 @@
-//! Calls: those in hand, who made them, who runs them, and until when.
+//! Calls: what clients were asked for and have not answered, who waits for it, and until when.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::bus::words::Id;
 
-/// A call that one provider runs for one caller.
+/// What one client was asked for. It stays in the books until that client answers or is gone,
+/// whoever still waits for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct InHand {
-    pub(crate) caller: u32,
-    /// The caller's id for it.
-    pub(crate) id: Id,
-    /// Who runs it: a client, and its provider if that is a service.
     pub(crate) runner: u32,
+    /// Its provider that runs it, if it is a call of a service and no probe.
     pub(crate) provider: Option<u64>,
+    pub(crate) asker: Asker,
+}
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asker {
+    Client(Caller),
+    /// The subscription of the runner that gets its next values then. It is asked again at the
+    /// deadline, since its answer may have found no room.
+    Replay(Id, Instant),
+    /// The answers for the runner that wait for room; they are tried again at the deadline as well.
+    Room(Instant),
+    /// Nobody any more.
+    Nobody,
+}
+
+/// A client that waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Caller {
+    pub(crate) client: u32,
+    /// Its own id for the call.
+    pub(crate) id: Id,
     pub(crate) deadline: Instant,
     /// It is one of several with that id, and their answers say from whom they are.
     pub(crate) is_for_all: bool,
+}
+
+impl Asker {
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Asker::Client(caller) => Some(caller.deadline),
+            Asker::Room(deadline) | Asker::Replay(_, deadline) => Some(*deadline),
+            Asker::Nobody => None,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -32,19 +62,39 @@ impl Calls {
     pub(crate) fn add(&mut self, call: InHand) -> u64 {
         self.made += 1;
         let number = self.made;
-        self.by_caller.insert((call.caller, call.id, number));
+        let asker = Asker::Nobody;
         self.by_runner.insert((call.runner, number));
-        self.by_deadline.insert((call.deadline, number));
-        self.all.insert(number, call);
+        self.all.insert(number, InHand { asker, ..call });
+        self.set_asker(number, call.asker);
         number
     }
 
+    /// It was answered, or its runner is gone.
     pub(crate) fn remove(&mut self, number: u64) -> Option<InHand> {
-        let call = self.all.remove(&number)?;
-        self.by_caller.remove(&(call.caller, call.id, number));
+        let asker = self.set_asker(number, Asker::Nobody)?;
+        let mut call = self.all.remove(&number)?;
         self.by_runner.remove(&(call.runner, number));
-        self.by_deadline.remove(&(call.deadline, number));
+        call.asker = asker;
         Some(call)
+    }
+
+    /// Somebody else waits for it from here on; says who did.
+    pub(crate) fn set_asker(&mut self, number: u64, asker: Asker) -> Option<Asker> {
+        let call = self.all.get_mut(&number)?;
+        let old = std::mem::replace(&mut call.asker, asker);
+        if let Asker::Client(caller) = old {
+            self.by_caller.remove(&(caller.client, caller.id, number));
+        }
+        if let Some(deadline) = old.deadline() {
+            self.by_deadline.remove(&(deadline, number));
+        }
+        if let Asker::Client(caller) = asker {
+            self.by_caller.insert((caller.client, caller.id, number));
+        }
+        if let Some(deadline) = asker.deadline() {
+            self.by_deadline.insert((deadline, number));
+        }
+        Some(old)
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&InHand> {
@@ -75,10 +125,10 @@ impl Calls {
         self.by_runner.range(range).map(|entry| entry.1).collect()
     }
 
-    /// A call whose deadline has passed.
-    pub(crate) fn poll_due(&mut self, now: Instant) -> Option<InHand> {
+    /// One whose deadline has passed.
+    pub(crate) fn poll_due(&self, now: Instant) -> Option<u64> {
         let (deadline, number) = *self.by_deadline.first()?;
-        (deadline <= now).then(|| self.remove(number)).flatten()
+        (deadline <= now).then_some(number)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -87,5 +137,19 @@ impl Calls {
 
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// All of them, after a look at the indices.
+    #[cfg(test)]
+    pub(crate) fn audit(&self) -> BTreeMap<u64, InHand> {
+        let mut again = Calls::default();
+        for (number, call) in &self.all {
+            again.made = number - 1;
+            again.add(*call);
+        }
+        assert_eq!(self.by_caller, again.by_caller, "calls by caller");
+        assert_eq!(self.by_runner, again.by_runner, "calls by runner");
+        assert_eq!(self.by_deadline, again.by_deadline, "calls by deadline");
+        again.all
     }
 }

@@ -1,6 +1,6 @@
 //! Clients: who is there, what each is called, and what each has asked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,6 +51,17 @@ pub(crate) struct Client {
     pub(crate) remote: Option<Remote>,
     /// Messages on their way to it, when the socket was asked last.
     pub(crate) queued: usize,
+    /// Answers that it has no room for, in order.
+    pub(crate) unread: VecDeque<Vec<u8>>,
+    pub(crate) unread_bytes: usize,
+    /// What it is asked behind that which it has not read: the answer says that there is room.
+    pub(crate) probe: Option<u64>,
+    /// It did not read its answers, and is sent away.
+    pub(crate) is_expelled: bool,
+    /// Bytes that it has the table remember, but for retained values.
+    pub(crate) held: usize,
+    /// No other client has, had or will have it.
+    pub(crate) serial: u64,
 }
 
 /// Clients by a small number that others refer to; a number is used again.
@@ -63,7 +74,8 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn add(&mut self, key: Key) -> u32 {
+    /// The serial is nobody else's, now or later.
+    pub(crate) fn add(&mut self, key: Key, serial: u64) -> u32 {
         if let Some(number) = self.by_key.get(&key) {
             return *number;
         }
@@ -86,6 +98,12 @@ impl Clients {
             since: None,
             remote: None,
             queued: 0,
+            unread: VecDeque::new(),
+            unread_bytes: 0,
+            probe: None,
+            is_expelled: false,
+            held: 0,
+            serial,
         });
         self.by_key.insert(key, number);
         number
@@ -146,5 +164,31 @@ impl Clients {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
         self.clients.iter().flatten()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &Client)> {
+        let clients = self.clients.iter().enumerate();
+        clients.filter_map(|(number, client)| Some((number as u32, client.as_ref()?)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn audit(&self) {
+        let names = self.iter().filter(|client| client.name.is_some());
+        assert_eq!(self.by_name.len(), names.count(), "names");
+        assert_eq!(self.by_key.len(), self.iter().count(), "keys");
+        assert_eq!(
+            self.clients.len(),
+            self.iter().count() + self.free.len(),
+            "numbers"
+        );
+        for (number, client) in self.numbered() {
+            assert_eq!(self.find(client.key), Some(number), "a key");
+            let name = client.name.as_deref();
+            assert!(
+                name.is_none_or(|name| self.named(name) == Some(number)),
+                "a name"
+            );
+        }
     }
 }

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::bus::table::Table;
 use crate::bus::table::access::Act;
 use crate::bus::table::calling::taken;
 use crate::bus::table::clients::Key;
 use crate::bus::table::retained::Value;
 use crate::bus::table::routes::{Audience, Route};
-use crate::bus::table::send::{Send, To};
-use crate::bus::table::{Due, Table};
+use crate::bus::table::send::{Send, To, Unfit};
 use crate::bus::words::{Error, Event, Id, Letter, Pattern, Publish, Text, Topic, Word};
+
+/// What a subscription takes whose pattern has so many bytes.
+pub(super) fn pattern_memory(len: usize) -> usize {
+    256 + 2 * len
+}
 
 impl Table {
     pub(super) fn publish(&mut self, from: u32, publish: &Publish<'_>) {
@@ -72,17 +77,19 @@ impl Table {
             self.retained.clear(topic);
             return Ok(());
         }
+        let client = self.clients.get(from).ok_or(Error::NoPeer)?;
         let value = Value {
             topic: topic.clone(),
             id: publish.id,
-            from: self.clients.called(from),
+            from: client.called.clone(),
             letter: Letter::of(&publish.tail),
+            owner: client.serial,
         };
-        match self.retained.keep(value, &self.limits) {
+        let what = "retained values".to_owned();
+        let memory = self.free_memory(from);
+        match self.retained.keep(value, &self.limits, memory) {
             true => Ok(()),
-            false => Err(Error::Limit {
-                what: "retained values".to_owned(),
-            }),
+            false => Err(Error::Limit { what }),
         }
     }
 
@@ -106,13 +113,8 @@ impl Table {
                 continue;
             };
             let count = std::mem::take(&mut client.lost);
-            self.due.push_back(Due::Send(Send {
-                to: To::One(client.key),
-                message: Word::Lost { count }.to_bytes(),
-                must: false,
-                losses: count,
-                receipt: None,
-            }));
+            let send = Send::one(client.key, &Word::Lost { count }, Unfit::Untold(count));
+            self.push(send);
         }
     }
 
@@ -125,13 +127,12 @@ impl Table {
     ) {
         self.tell_losses(topic);
         if to.len() > 0 || receipt.is_some() {
-            self.due.push_back(Due::Send(Send {
+            self.push(Send {
                 to: To::Each(to),
-                message,
-                must: false,
-                losses: 0,
+                message: message.into(),
+                unfit: Unfit::Missed,
                 receipt,
-            }));
+            });
         }
     }
 
@@ -146,7 +147,6 @@ impl Table {
         let pattern = Pattern::parse(&pattern.read()?)?;
         self.may_subscribe(from, &pattern)?;
         let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
-        let key = client.key;
         if let Some(same) = client.patterns.get(&id) {
             if *same != pattern {
                 return Err(taken("another subscription of yours"));
@@ -163,15 +163,20 @@ impl Table {
             let what = "subscriptions of a client".to_owned();
             return Err(Error::Limit { what });
         }
+        if !self.take_memory(from, pattern_memory(length)) {
+            let what = "memory of the broker".to_owned();
+            return Err(Error::Limit { what });
+        }
+        let client = self.clients.get_mut(from).ok_or(Error::NoPeer)?;
         client.bytes += length;
         client.open_tokens += open;
         client.patterns.insert(id, pattern.clone());
         self.wants.insert(&pattern, from);
         self.routes.forget();
         self.accept(from, id);
-        let values = self.retained.matches(&pattern).into_iter();
-        let replays = values.map(|value| Due::Replay(key, id, value));
-        self.due.extend(replays);
+        if self.retained.used().values > 0 {
+            self.replays.add(from, id, &pattern);
+        }
         Ok(())
     }
 
@@ -185,6 +190,10 @@ impl Table {
             client.open_tokens -= pattern.open_tokens();
             self.wants.remove(&pattern, from);
             self.routes.forget();
+            self.give_memory(from, pattern_memory(pattern.as_str().len()));
+            if let Some(probe) = self.replays.remove(from, id) {
+                self.settle(probe);
+            }
         }
     }
 }

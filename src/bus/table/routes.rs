@@ -84,6 +84,11 @@ impl Routes {
         self.known.insert(word.into(), route);
     }
 
+    #[cfg(test)]
+    pub(crate) fn each(&self, check: impl Fn(&Route)) {
+        self.known.values().for_each(|route| check(route));
+    }
+
     /// Somebody wants something else than before.
     pub(crate) fn forget(&mut self) {
         *self = Routes::default();

@@ -4,7 +4,7 @@ use crate::bus::words::id::Id;
 use crate::bus::words::tail::Tail;
 use crate::bus::words::text::Text;
 use crate::bus::words::word::{
-    Call, Event, Fault, Malformed, Publish, Run, Why, Word, is_for_client,
+    Call, Event, Fault, Malformed, Publish, Run, Serve, Why, Word, is_for_client,
 };
 
 /// A longer first line is nobody's honest message.
@@ -18,6 +18,7 @@ const ID_LEN: usize = 32;
 
 /// In front of a name that the table adds to a message.
 pub(super) const FROM: &str = "from=";
+pub(super) const CREDIT: &str = "credit=";
 
 impl<'a> Word<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Word<'a>, Malformed> {
@@ -88,10 +89,7 @@ fn to_table<'a>(
             let pattern = words.text();
             Word::Sub { id, pattern }
         }
-        "serve" => {
-            let name = words.text();
-            Word::Serve { id, name }
-        }
+        "serve" => Word::Serve(serve(id, words)?),
         "ping" => {
             let (milliseconds, name) = (words.number()?, words.text());
             Word::Ping {
@@ -133,13 +131,22 @@ fn to_client<'a>(
             let count = words.number()?;
             Word::Many { id, count }
         }
-        "probe" => Word::Probe { run: id },
         "welcome" => {
             let (broker, session) = (id, words.number()?);
             Word::Welcome { broker, session }
         }
+        "probe" => Word::Probe {
+            run: id,
+            subscription: words.next().and_then(|word| word.parse().ok()),
+        },
+        "stop" => Word::Stop { run: id },
         _ => return Err(Fault::Verb),
     })
+}
+
+fn number(word: &str) -> Result<u64, Fault> {
+    let number = word.parse();
+    number.map_err(|_| Fault::Line("a number in it is none, or is missing"))
 }
 
 fn publish<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Publish<'a> {
@@ -160,6 +167,23 @@ fn publish<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Publish<'a> {
         }
     }
     publish
+}
+
+fn serve<'a>(id: Id, words: &mut Words<'a>) -> Result<Serve<'a>, Fault> {
+    let mut serve = Serve {
+        id,
+        name: words.text(),
+        only: false,
+        credit: None,
+    };
+    for word in words {
+        match (word, word.strip_prefix(CREDIT)) {
+            ("only", _) => serve.only = true,
+            (_, Some(credit)) => serve.credit = Some(number(credit)?),
+            _ => {}
+        }
+    }
+    Ok(serve)
 }
 
 fn call<'a>(id: Id, words: &mut Words<'a>, tail: Tail<'a>) -> Result<Call<'a>, Fault> {
@@ -253,8 +277,7 @@ impl<'a> Words<'a> {
     }
 
     fn number(&mut self) -> Result<u64, Fault> {
-        let number = self.next().unwrap_or_default().parse();
-        number.map_err(|_| Fault::Line("a number in it is none, or is missing"))
+        number(self.next().unwrap_or_default())
     }
 
     /// Of whom it is; what the table adds stands behind what it was told.

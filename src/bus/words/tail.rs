@@ -49,7 +49,7 @@ impl<'a> Tail<'a> {
         self.headers.len() + 1 + self.body.len()
     }
 
-    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(self.headers.as_bytes());
         bytes.push(b'\n');
         bytes.extend_from_slice(self.body);

@@ -170,7 +170,7 @@ impl<K: Copy + Ord> Trie<K> {
 
     /// Nodes in use, the root too, and words.
     #[cfg(test)]
-    fn len(&self) -> (usize, usize) {
+    pub(crate) fn len(&self) -> (usize, usize) {
         (self.nodes.len() - self.free.len(), self.words.numbers.len())
     }
 }

@@ -21,10 +21,7 @@ pub(crate) enum Word<'a> {
     Unsub {
         id: Id,
     },
-    Serve {
-        id: Id,
-        name: Text<'a>,
-    },
+    Serve(Serve<'a>),
     Unserve {
         id: Id,
     },
@@ -80,6 +77,11 @@ pub(crate) enum Word<'a> {
     Run(Run<'a>),
     Probe {
         run: Id,
+        /// For whose next values it asks.
+        subscription: Option<Id>,
+    },
+    Stop {
+        run: Id,
     },
 }
 
@@ -91,6 +93,17 @@ pub(crate) struct Publish<'a> {
     pub(crate) no_echo: bool,
     pub(crate) receipt: bool,
     pub(crate) tail: Tail<'a>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Serve<'a> {
+    pub(crate) id: Id,
+    pub(crate) name: Text<'a>,
+    /// Nobody else may serve that name.
+    pub(crate) only: bool,
+    /// Calls that it takes before it has answered one; as many as the table allows if it does not
+    /// say.
+    pub(crate) credit: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,5 +191,6 @@ pub(crate) fn is_for_client(message: &[u8]) -> bool {
             | b"probe"
             | b"lost"
             | b"welcome"
+            | b"stop"
     )
 }

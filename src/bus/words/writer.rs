@@ -1,23 +1,30 @@
 //! Writer: a word to the bytes that are sent.
 
 use crate::bus::words::id::Id;
-use crate::bus::words::parser::FROM;
+use crate::bus::words::parser::{CREDIT, FROM};
 use crate::bus::words::tail::Tail;
 use crate::bus::words::text::Text;
-use crate::bus::words::word::{Call, Event, Publish, Run, Why, Word};
+use crate::bus::words::word::{Call, Event, Publish, Run, Serve, Why, Word};
 
 /// Room for a line of words as most are.
 const LINE: usize = 128;
 
 impl Word<'_> {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut line = Line(Vec::with_capacity(LINE + self.tail().len()));
-        match *self {
+        let mut bytes = self.to_line(self.tail().len());
+        self.tail().write(&mut bytes);
+        bytes
+    }
+
+    /// The line alone, with room for so many bytes behind it.
+    pub(crate) fn to_line(self, room: usize) -> Vec<u8> {
+        let mut line = Line(Vec::with_capacity(LINE + room));
+        match self {
             Word::Hello { id, name } => line.begin("hello", id).text(name),
             Word::Pub(publish) => line.publish(&publish),
             Word::Sub { id, pattern } => line.begin("sub", id).word(&pattern.word()),
             Word::Unsub { id } => line.begin("unsub", id),
-            Word::Serve { id, name } => line.begin("serve", id).word(&name.word()),
+            Word::Serve(serve) => line.serve(&serve),
             Word::Unserve { id } => line.begin("unserve", id),
             Word::Call(call) => line.call(&call),
             Word::Cancel { id } => line.begin("cancel", id),
@@ -42,11 +49,17 @@ impl Word<'_> {
                 line.number(count)
             }
             Word::Run(run) => line.run(&run),
-            Word::Probe { run } => line.begin("probe", run),
             Word::Welcome { broker, session } => line.begin("welcome", broker).number(session),
+            Word::Probe { run, subscription } => {
+                line.begin("probe", run);
+                match subscription {
+                    Some(subscription) => line.id(subscription),
+                    None => &mut line,
+                }
+            }
+            Word::Stop { run } => line.begin("stop", run),
         };
         line.0.push(b'\n');
-        self.tail().write(&mut line.0);
         line.0
     }
 
@@ -130,6 +143,16 @@ impl Line {
             .flag(publish.retain, "retain")
             .flag(publish.no_echo, "no-echo")
             .flag(publish.receipt, "receipt")
+    }
+
+    fn serve(&mut self, serve: &Serve<'_>) -> &mut Line {
+        self.begin("serve", serve.id)
+            .word(&serve.name.word())
+            .flag(serve.only, "only");
+        match serve.credit {
+            Some(credit) => self.word(&format!("{CREDIT}{credit}")),
+            None => self,
+        }
     }
 
     fn call(&mut self, call: &Call<'_>) -> &mut Line {

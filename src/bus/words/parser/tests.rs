@@ -43,6 +43,12 @@ fn each_word_is_parsed_as_it_was_written() {
         from: name,
         tail,
     };
+    let serve = Serve {
+        id,
+        name,
+        only: true,
+        credit: Some(7),
+    };
     let called = Run {
         run,
         service: id,
@@ -68,7 +74,12 @@ fn each_word_is_parsed_as_it_was_written() {
         }),
         Word::Sub { id, pattern },
         Word::Unsub { id },
-        Word::Serve { id, name },
+        Word::Serve(serve),
+        Word::Serve(Serve {
+            only: false,
+            credit: None,
+            ..serve
+        }),
         Word::Unserve { id },
         Word::Call(call),
         Word::Call(Call { all: false, ..call }),
@@ -119,11 +130,19 @@ fn each_word_is_parsed_as_it_was_written() {
             from: Text::NONE,
             ..called
         }),
-        Word::Probe { run },
         Word::Welcome {
             broker: id,
             session: 9,
         },
+        Word::Probe {
+            run,
+            subscription: None,
+        },
+        Word::Probe {
+            run,
+            subscription: Some(id),
+        },
+        Word::Stop { run },
     ];
     for word in words {
         let bytes = word.to_bytes();
