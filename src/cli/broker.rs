@@ -30,6 +30,14 @@ const READ_ONLY: Flag = Flag::value(
      several for one address they may subscribe to each",
 );
 
+const MEMORY: Flag = Flag::value(
+    Some('m'),
+    "--memory",
+    "MIB",
+    "how much all clients together may have it remember, a quarter of it as retained values; \
+     default: 512",
+);
+
 const QUIET: Flag = Flag::switch(
     Some('q'),
     "--quiet",
@@ -45,7 +53,7 @@ pub(crate) const VERB: Verb = Verb {
         comes, leaves, is refused, or loses messages.\n\n\
         Ctrl-C or SIGTERM ends it at once. Its clients wait for the next broker at that address;\n\
         retained values are gone. The path of a Unix socket stays, and the next broker takes it.",
-    flags: &[ORIGIN, READ_ONLY, QUIET],
+    flags: &[ORIGIN, READ_ONLY, MEMORY, QUIET],
     words: (0, usize::MAX),
     takes_command: false,
     run,
@@ -70,7 +78,7 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         }
         false => config.on_event(tell),
     };
-    let broker = Broker::new(config, Limits::default())?;
+    let broker = Broker::new(config, limits(arguments)?)?;
     for address in addresses {
         writeln!(output, "listening at {}", broker.listen(address)?)?;
     }
@@ -98,4 +106,13 @@ fn guests(arguments: &Arguments) -> Result<BTreeMap<Endpoint, Access>, Failure> 
         *access = std::mem::take(access).may_subscribe(pattern);
     }
     Ok(guests)
+}
+
+fn limits(arguments: &Arguments) -> Result<Limits, Failure> {
+    const MIB: usize = 1024 * 1024;
+    let most = (usize::MAX / MIB) as u64;
+    let mut limits = Limits::default();
+    limits.memory = arguments.count(MEMORY.long, 512, most)? as usize * MIB;
+    limits.retained_bytes = limits.memory / 4;
+    Ok(limits)
 }

@@ -208,6 +208,23 @@ fn an_address_as_an_argument_counts_more_than_the_environment() {
 }
 
 #[test]
+fn a_broker_remembers_no_more_than_it_may() {
+    let small = ["broker", "-m", "1", "tcp://127.0.0.1:0"];
+    let broker = Process::start(&mut command(&small));
+    let line = next(&broker);
+    let address = line.strip_prefix("listening at ").expect("it says where");
+    let body = "x".repeat(64 * 1024);
+    let publish = |topic: String| run(&["pub", "-r", &topic, &body, "-a", address]);
+    let mut ended = (0..8).map(|number| publish(format!("a/{number}")));
+    let refused = ended.find(|ended| ended.status != Some(0));
+    assert_failed(
+        &refused.expect("one is too much"),
+        1,
+        "jackfield pub: limit reached",
+    );
+}
+
+#[test]
 fn a_broker_listens_at_each_address() {
     let path = std::env::temp_dir().join(format!("jackfield-cli-{}.sock", std::process::id()));
     let path = format!("unix://{}", path.display());

@@ -70,7 +70,7 @@ fn the_program_tells_its_version() {
 
 #[test]
 fn wrong_arguments_get_usage_and_status_2() {
-    let wrong: [&[&str]; 27] = [
+    let wrong: [&[&str]; 28] = [
         &[],
         &["dance"],
         &["--dance"],
@@ -84,6 +84,7 @@ fn wrong_arguments_get_usage_and_status_2() {
         &["help", "dance"],
         &["pub", "a", "b", "--lines"],
         &["broker", "mem://x"],
+        &["broker", "-m", "0"],
         &["peers", "-a", "mem://x"],
         &["pub"],
         &["pub", "a", "b", "c"],
