@@ -70,6 +70,8 @@ fn what_is_ended_one_by_one_is_gone_while_its_client_stays() {
             ("serve {} add credit=3", "unserve"),
         ] {
             play.say(2, format!("{}\n\n", words.replace("{}", &id(7))));
+            // The way to it is known from here on.
+            play.say(1, format!("pub {} a/x/b\n\nnews", id(50)));
             play.say(1, format!("call {} add 60000\n\n", id(100 + round)));
             play.say(2, format!("{end} {}\n\n", id(7)));
             play.say(2, format!("{end} {}\n\n", id(7)));
