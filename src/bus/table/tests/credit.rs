@@ -200,3 +200,26 @@ fn a_provider_holds_so_many_calls_and_no_more() {
     assert_eq!(play.runs(1).len(), 3);
     assert_eq!(play.table.stats().calls, 3);
 }
+
+#[test]
+fn a_client_has_so_many_calls_in_hand_and_no_more() {
+    let mut play = Play::with(|limits| limits.calls = 3);
+    play.join(1);
+    play.join(2);
+    for number in [1, 2] {
+        play.say(1, format!("serve {} add\n\n", id(number)));
+    }
+    play.forget();
+    for call in 0..2 {
+        play.say(2, format!("call {} add 60000\n\n", id(call)));
+    }
+    // Each answer of a call to all counts.
+    play.say(2, format!("call {} add 60000 all\n\n", id(7)));
+    let busy = |heard: Vec<String>| heard.iter().filter(|it| it.contains(" Busy")).count();
+    assert_eq!(busy(play.hears(2)), 1);
+    let runs = play.runs(1);
+    assert_eq!(runs.len(), 2);
+    play.say(1, format!("done {}\n\n", runs[0]));
+    play.say(2, format!("call {} add 60000 all\n\n", id(8)));
+    assert_eq!(busy(play.hears(2)), 0, "there is room again");
+}
