@@ -166,3 +166,32 @@ fn what_a_client_retained_is_there_after_it_until_it_is_cleared() {
     play.leave(3);
     assert_eq!(play.table.extent(), before);
 }
+
+#[test]
+fn a_client_that_leaves_while_its_answers_are_tried_again_takes_them_along() {
+    let mut play = inhabited();
+    let before = play.table.extent();
+    play.join(2);
+    play.narrow(2, 200);
+    for number in 0..4 {
+        play.say(2, format!("peers {}\n\n", id(number)));
+    }
+    play.hold();
+    play.say(2, format!("unsub {}\n\n", id(9)));
+    play.leave(2);
+    play.go_on();
+    assert_eq!(play.table.extent(), before);
+}
+
+#[test]
+fn who_comes_and_goes_is_told() {
+    let mut play = inhabited();
+    play.say(1, format!("sub {} $sys/*\n\n", id(50)));
+    play.forget();
+    play.join(2);
+    play.say(2, format!("hello {} two\n\n", id(1)));
+    play.leave(2);
+    let heard = play.hears(1);
+    let told = |topic: &str| heard.iter().filter(|it| it.contains(topic)).count();
+    assert_eq!((told(" $sys/joined"), told(" $sys/left")), (1, 1));
+}

@@ -125,3 +125,63 @@ fn a_broker_has_a_budget_of_memory_for_all_clients() {
     let heard = play.hears(20);
     assert_eq!(heard.last(), Some(&format!("ok {}\n\n", id(1_000))));
 }
+
+#[test]
+fn answers_beyond_the_bytes_that_may_wait_are_told_in_short() {
+    let mut play = Play::with(|limits| limits.unread_bytes = 1_000);
+    play.join(1);
+    play.join(2);
+    play.say(1, format!("serve {} add\n\n", id(1)));
+    for call in 0..5 {
+        play.say(2, format!("call {} add 60000\n\n", id(call)));
+    }
+    let runs = play.runs(1);
+    play.forget();
+    play.narrow(2, 1_000);
+    let body = "x".repeat(600);
+    for run in &runs {
+        play.say(1, format!("done {run}\n\n{body}"));
+    }
+    let mut heard = Vec::new();
+    for _ in 0..20 {
+        heard.extend(play.hears(2));
+        play.pass(Duration::from_secs(1));
+    }
+    let count = |what: &str| heard.iter().filter(|it| it.contains(what)).count();
+    // One is on its way, one waits, and the others are told of.
+    assert_eq!((count(&body), count(" Limit")), (2, 3));
+    assert_eq!(play.expelled, Vec::<u64>::new());
+}
+
+#[test]
+fn who_is_sent_away_is_not_heard_any_more() {
+    let mut play = Play::with(|limits| limits.calls = 20);
+    play.join(1);
+    play.narrow(1, 200);
+    for ask in 0..100 {
+        play.say(1, format!("peers {}\n\n", id(ask)));
+    }
+    assert_eq!(play.expelled, [1]);
+    play.say(1, format!("sub {} a\n\n", id(200)));
+    assert_eq!(play.table.stats().subscriptions, 0);
+    play.leave(1);
+    play.table.audit_empty();
+}
+
+#[test]
+fn a_receipt_counts_those_who_had_room() {
+    let mut play = Play::new();
+    [1, 2, 3].into_iter().for_each(|client| play.join(client));
+    for client in [1, 2] {
+        play.say(client, format!("sub {} a\n\n", id(1)));
+    }
+    play.forget();
+    play.narrow(1, 100);
+    let body = "x".repeat(60);
+    for receivers in [2, 1] {
+        play.say(3, format!("pub {} a receipt\n\n{body}", id(receivers)));
+        let receipt = format!("ok {} {receivers}\n\n", id(receivers));
+        assert_eq!(play.hears(3), [receipt]);
+    }
+    assert_eq!(play.table.stats().lost, 1);
+}
