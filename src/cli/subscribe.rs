@@ -52,7 +52,7 @@ pub(crate) const VERB: Verb = Verb {
         In a pattern, `*` is one level and `**` any number; default: `**`, which is everything\n\
         but `$sys/`. The broker need not be there yet, and may go and come back; standard error\n\
         tells of that, and of messages that were lost.\n\n\
-        A line can be read back, as by `printf %b`: a backslash is `\\\\`, a line end `\\n`, and\n\
+        A line can be read back, as by bash's `printf %b`: a backslash is `\\\\`, a line end `\\n`, and\n\
         bytes that are no text, or would steer a terminal, are `\\xHH`; the first space ends the\n\
         topic, in which a space is `\\x20`.",
     flags: &[

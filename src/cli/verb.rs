@@ -83,8 +83,30 @@ impl fmt::Display for Verb {
         let widest = self.flags().map(|flag| flag.form().chars().count()).max();
         let width = widest.unwrap_or_default();
         for flag in self.flags() {
-            writeln!(f, "  {:<width$}  {}", flag.form(), flag.help)?;
+            let mut form = flag.form();
+            for line in wrapped(flag.help, LINE.saturating_sub(width + 4)) {
+                writeln!(f, "  {form:<width$}  {line}")?;
+                form.clear();
+            }
         }
         Ok(())
     }
+}
+
+/// No line of a help is longer.
+const LINE: usize = 95;
+
+/// Lines of at most so many characters, but for a longer word.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

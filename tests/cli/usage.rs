@@ -15,6 +15,8 @@ fn every_verb_explains_itself() {
             let usage = format!("usage: jackfield {verb} [FLAGS]");
             assert!(ended.lines[0].starts_with(&usage), "{ended:?}");
             assert!(ended.lines.iter().any(|line| line.contains("--help")));
+            let longest = ended.lines.iter().map(|line| line.chars().count()).max();
+            assert!(longest.is_some_and(|longest| longest <= 95), "{ended:?}");
             assert_eq!(ended.diagnostics, "");
         }
     }
