@@ -6,10 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus::client::{MARGIN, MAX_MESSAGE};
 use crate::bus::doors::Doors;
-use crate::bus::handle::Bus;
-use crate::bus::options::Options;
+use crate::bus::options::LONGEST;
 use crate::bus::reader;
 use crate::bus::station::Station;
 use crate::bus::table::access::Access;
@@ -72,7 +70,7 @@ impl Broker {
     /// gone, because it says again what it wants when it comes back.
     pub fn config() -> Config {
         Config::default()
-            .max_message(MAX_MESSAGE + MARGIN)
+            .max_message(LONGEST)
             .outbox(Limit {
                 messages: 65_536,
                 bytes: 32 * 1024 * 1024,
@@ -140,11 +138,6 @@ impl Broker {
         first.expect("the broker listens somewhere")
     }
 
-    /// A bus on this broker, in this process. Of a closed broker it is a closed bus.
-    pub fn bus(&self) -> Bus {
-        Bus::open_or_closed(Options::default(), &self.station)
-    }
-
     /// The counters.
     pub fn stats(&self) -> BrokerStats {
         self.station.stats()
@@ -158,9 +151,7 @@ impl Broker {
     /// Closes the broker: what is queued for its clients leaves, for at most the socket's linger;
     /// the buses on it in this process are closed.
     pub fn close(&self) {
-        for client in self.station.close() {
-            client.close();
-        }
+        self.station.close();
         self.socket.close();
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = reader.take();

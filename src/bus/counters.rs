@@ -11,6 +11,7 @@ pub(crate) struct Counters {
     pub(crate) busy: AtomicU64,
     pub(crate) panicked: AtomicU64,
     pub(crate) malformed: AtomicU64,
+    pub(crate) unsaid: AtomicU64,
 }
 
 impl Counters {
@@ -24,6 +25,7 @@ impl Counters {
             busy: read(&self.busy),
             panicked: read(&self.panicked),
             malformed: read(&self.malformed),
+            unsaid: read(&self.unsaid),
             ..BusStats::default()
         }
     }
@@ -53,4 +55,6 @@ pub struct BusStats {
     pub panicked: u64,
     /// Messages that were none of the bus.
     pub malformed: u64,
+    /// Answers of ours that found no room on their way.
+    pub unsaid: u64,
 }

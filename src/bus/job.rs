@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crate::bus::client::Client;
-use crate::bus::waiter::Via;
+use crate::bus::end::Link;
 use crate::bus::words::{Error, Id, Letter, Tail, Word};
 
 /// A call in the hands of a service. It is answered once, by [`reply`](Job::reply) or
@@ -93,10 +92,16 @@ impl fmt::Debug for Job {
     }
 }
 
+/// Who says the answer.
+pub(crate) trait Answers: Send + Sync {
+    fn answer(&self, link: Link, word: &Word<'_>) -> Result<(), Error>;
+}
+
 /// The right to answer one call, once.
 pub(crate) struct Run {
-    pub(crate) client: Arc<Client>,
-    pub(crate) via: Via,
+    pub(crate) answers: Arc<dyn Answers>,
+    /// Where it came from, and where its answer goes.
+    pub(crate) link: Link,
     /// Its id, by whoever gave it to us.
     pub(crate) id: Id,
     pub(crate) was_answered: AtomicBool,
@@ -107,7 +112,7 @@ impl Run {
         if self.take_turn() {
             let (run, tail) = (self.id, Tail::of(body));
             let done = Word::Done { run, tail };
-            if let Err(error @ Error::Socket(_)) = self.client.respond(self.via, &done) {
+            if let Err(error @ Error::Socket(_)) = self.answers.answer(self.link, &done) {
                 self.refuse(&error);
             }
         }
@@ -123,7 +128,9 @@ impl Run {
         let (run, body) = (self.id, error.body());
         let why = error.why(&body);
         // Whoever gave us the call is gone, and with it who waits for the answer.
-        self.client.respond(self.via, &Word::Fail { run, why }).ok();
+        self.answers
+            .answer(self.link, &Word::Fail { run, why })
+            .ok();
     }
 
     fn is_answered(&self) -> bool {

@@ -21,34 +21,45 @@
 //! ```
 
 mod broker;
+#[allow(clippy::module_inception)]
+mod bus;
 mod client;
 mod counters;
 mod doors;
-mod handle;
+mod end;
+mod ends;
+mod event;
+mod handler;
 mod job;
+mod mailbox;
 mod maker;
 mod note;
+mod opening;
 mod options;
 mod reader;
+mod report;
 mod request;
 mod service;
+mod serving;
 mod station;
 mod subscription;
 mod table;
 mod typed;
-mod waiter;
-mod wakes;
 mod watch;
-pub(crate) mod words;
+pub mod words;
 
 pub use broker::Broker;
+pub use bus::Bus;
 pub use counters::BusStats;
-pub use handle::Bus;
+pub use end::{Ear, End, Link, Role, Waits};
+pub use event::{Event, Events};
 pub use job::Job;
 pub use note::{Note, Post, Receipt};
 pub use options::Options;
+pub use report::CloseReport;
 pub use request::{Answer, Call, Peer};
-pub use service::{Service, Serving};
+pub use service::Service;
+pub use serving::Serving;
 pub use subscription::{Notes, Subscription};
 pub use table::access::Access;
 pub use table::census::ClientStats;

@@ -56,6 +56,16 @@ impl Post {
         }
     }
 
+    /// What it is published to.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Its payload.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Adds a header: a name of visible ASCII without a colon, a value without line ends.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Post {
         self.headers.push((name.into(), value.into()));
@@ -79,14 +89,14 @@ pub struct Note {
 }
 
 struct Content {
-    topic: String,
+    topic: Arc<str>,
     id: Id,
     is_retained: bool,
     letter: Letter,
 }
 
 impl Note {
-    pub(crate) fn new(topic: String, id: Id, is_retained: bool, letter: Letter) -> Note {
+    pub(crate) fn new(topic: Arc<str>, id: Id, is_retained: bool, letter: Letter) -> Note {
         let content = Content {
             topic,
             id,

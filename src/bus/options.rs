@@ -1,15 +1,15 @@
-//! Options: the settings of a bus, and the ways to open one with them.
+//! Options: the settings of a bus.
 
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::bus::broker::Broker;
-use crate::bus::client::{MARGIN, MAX_MESSAGE};
-use crate::bus::handle::Bus;
 use crate::bus::words::{Error, bad_name, is_name};
-use crate::{Config, Duplex, Endpoint, Error as SocketError, Limit, RawStream, Socket};
+use crate::{Config, Limit};
 
-/// The settings of a [`Bus`], for those who need other ones than the usual.
+/// The longest message, and what is put around it on its way.
+pub(crate) const LONGEST: usize = MAX_MESSAGE + 64 * 1024;
+pub(crate) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// The settings of a [`Bus`](crate::bus::Bus), for those who need other ones than the usual.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,9 +28,9 @@ pub struct Options {
     pub(crate) timeout: Duration,
     /// Of the queue of a subscription.
     pub(crate) queue: Limit,
+    /// Of what waits for a broker.
+    pub(crate) outbox: Limit,
     pub(crate) config: Config,
-    /// The table is for this bus alone, and its socket, if it has one.
-    pub(crate) owns_station: bool,
 }
 
 impl Default for Options {
@@ -42,8 +42,11 @@ impl Default for Options {
                 messages: 65_536,
                 bytes: 64 * 1024 * 1024,
             },
-            config: Config::default().max_message(MAX_MESSAGE + MARGIN),
-            owns_station: false,
+            outbox: Limit {
+                messages: 65_536,
+                bytes: 16 * 1024 * 1024,
+            },
+            config: Config::default().max_message(LONGEST),
         }
     }
 }
@@ -69,47 +72,16 @@ impl Options {
         Options { queue, ..self }
     }
 
+    /// The bound of what is published while no broker is there; default: 65 536 messages or 16 MiB.
+    /// One message always fits.
+    pub fn outbox(self, outbox: Limit) -> Options {
+        Options { outbox, ..self }
+    }
+
     /// The settings of the socket that [`connect`](Options::connect) makes. Its longest message
     /// should be a little longer than what is sent over it.
     pub fn config(self, config: Config) -> Options {
         Options { config, ..self }
-    }
-
-    /// See [`Bus::connect`].
-    pub fn connect(
-        self,
-        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
-    ) -> Result<Bus, Error> {
-        let endpoint = endpoint.try_into();
-        let endpoint = endpoint.map_err(|error| Error::Socket(error.into()))?;
-        Bus::open_connected(self, |socket| socket.connect(endpoint))
-    }
-
-    /// As [`connect`](Options::connect), with a stream of the program's own on top of the
-    /// connection, such as TLS: see [`Socket::connect_with`].
-    pub fn connect_with(
-        self,
-        endpoint: impl TryInto<Endpoint, Error: Into<SocketError>>,
-        dial: impl Fn(RawStream, Instant) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
-    ) -> Result<Bus, Error> {
-        let endpoint = endpoint.try_into();
-        let endpoint = endpoint.map_err(|error| Error::Socket(error.into()))?;
-        Bus::open_connected(self, |socket| socket.connect_with(endpoint, dial))
-    }
-
-    /// See [`Bus::over`].
-    pub fn over(self, socket: Socket) -> Result<Bus, Error> {
-        Bus::open_over(self, socket)
-    }
-
-    /// See [`Bus::local`].
-    pub fn local(self) -> Result<Bus, Error> {
-        Bus::open_local(self)
-    }
-
-    /// A bus on a broker in this process, as [`Broker::bus`] gives it.
-    pub fn attach(self, broker: &Broker) -> Result<Bus, Error> {
-        Bus::open_attached(self, broker.station())
     }
 
     /// A name that no broker would take is the caller's mistake.
@@ -121,9 +93,8 @@ impl Options {
         }
     }
 
-    pub(crate) fn opening_deadline(&self) -> Instant {
-        /// A broker that is there answers sooner.
-        const OPENING: Duration = Duration::from_secs(1);
-        Instant::now() + OPENING.min(self.timeout)
+    /// How long an opening waits for somebody to be there: a broker that is answers sooner.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout.min(Duration::from_secs(1))
     }
 }

@@ -1,72 +1,92 @@
 //! Reader: the thread that hears everybody behind the socket of a table.
 
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crate::bus::client::Client;
+use crate::bus::end::{Ear, Link, Role};
 use crate::bus::station::{Patience, Station};
 use crate::bus::table::clients::Key;
-use crate::bus::wakes::Wakes;
 use crate::bus::words::{Error, is_for_client};
-use crate::{Arrival, Arrivals, Error as SocketError};
+use crate::{Arrival, Arrivals, Error as SocketError, Identity, Session};
 
+/// With an ear, who is there now is heard before it returns.
 pub(crate) fn start(
     station: Arc<Station>,
-    client: Option<Weak<Client>>,
+    ear: Option<Ear>,
     arrivals: Arrivals,
 ) -> Result<thread::JoinHandle<()>, Error> {
+    let mut reader = Reader {
+        station,
+        ear,
+        sessions: HashMap::new(),
+    };
+    while let (Some(_), Ok(arrival)) = (&reader.ear, arrivals.try_recv()) {
+        reader.handle(arrival);
+    }
     let builder = thread::Builder::new().name("jackfield broker".to_owned());
-    let work = move || read_all(&station, client.as_ref(), &arrivals);
+    let work = move || reader.read_all(&arrivals);
     builder.spawn(work).map_err(Error::no_thread)
 }
 
-/// Until the socket is closed. It sleeps until something comes, or the deadline of a call.
-fn read_all(station: &Arc<Station>, client: Option<&Weak<Client>>, arrivals: &Arrivals) {
-    loop {
-        let arrival = match arrivals.try_recv() {
-            Err(SocketError::Empty) if station.has_work() => Err(SocketError::Timeout),
-            Err(SocketError::Empty) => wait(station, arrivals),
-            arrival => arrival,
-        };
-        match arrival {
-            Ok(arrival) => {
-                let client = client.and_then(Weak::upgrade);
-                step(station, client.as_ref(), arrival);
+struct Reader {
+    station: Arc<Station>,
+    /// A bus that hears what is said to it.
+    ear: Option<Ear>,
+    /// Which session of a peer is the present one.
+    sessions: HashMap<Identity, Session>,
+}
+
+impl Reader {
+    /// Until the socket is closed. It sleeps until something comes, or the deadline of a call.
+    fn read_all(&mut self, arrivals: &Arrivals) {
+        loop {
+            let arrival = match arrivals.try_recv() {
+                Err(SocketError::Empty) if self.station.has_work() => Err(SocketError::Timeout),
+                Err(SocketError::Empty) => self.wait(arrivals),
+                arrival => arrival,
+            };
+            match arrival {
+                Ok(arrival) => self.handle(arrival),
+                Err(SocketError::Timeout) => self.station.handle_time(),
+                Err(_) => return,
             }
-            Err(SocketError::Timeout) => station.handle_time(),
-            Err(_) => return,
         }
     }
-}
 
-fn wait(station: &Station, arrivals: &Arrivals) -> Result<Arrival, SocketError> {
-    match station.next_deadline() {
-        None => arrivals.recv(),
-        Some(at) => arrivals.recv_timeout(at.saturating_duration_since(Instant::now())),
+    fn wait(&self, arrivals: &Arrivals) -> Result<Arrival, SocketError> {
+        match self.station.next_deadline() {
+            None => arrivals.recv(),
+            Some(at) => arrivals.recv_timeout(at.saturating_duration_since(Instant::now())),
+        }
     }
-}
 
-/// What is said to our own client is for it; the rest is for the table.
-pub(crate) fn step(station: &Arc<Station>, client: Option<&Arc<Client>>, arrival: Arrival) {
-    if let Arrival::Up(session) = arrival {
-        let peer = session.peer();
-        station.handle_up(session);
-        client.inspect(|client| client.handle_up(peer));
-    } else if let Arrival::Down { session, .. } = arrival {
-        let peer = session.peer();
-        station.handle_down(Key::Peer(peer));
-        client.inspect(|client| client.handle_down(peer));
-    } else if let Arrival::Message(message) = arrival {
-        let from = message.sender();
-        match client.filter(|_| is_for_client(message.body())) {
-            Some(client) => {
-                let wakes = &mut Wakes::default();
-                client.handle_message(Some(from), message.into_body(), wakes);
+    /// What is said to our own client is for it; the rest is for the table.
+    fn handle(&mut self, arrival: Arrival) {
+        if let Arrival::Up(session) = arrival {
+            self.station.handle_up(session);
+            if let Some(ear) = &self.ear {
+                self.sessions.insert(session.peer(), session);
+                ear.up(Link::Session(session), Role::Peer);
             }
-            None => {
-                let key = Key::Peer(from);
-                station.handle_message(key, message.body(), Patience::Some);
+        } else if let Arrival::Down { session, unsent } = arrival {
+            self.station.handle_down(Key::Peer(session.peer()));
+            if let Some(ear) = &self.ear {
+                self.sessions.remove(&session.peer());
+                ear.down(Link::Session(session), unsent);
+            }
+        } else if let Arrival::Message(message) = arrival {
+            let from = message.sender();
+            let session = self.sessions.get(&from);
+            let ours = session.filter(|_| is_for_client(message.body()));
+            match (&self.ear, ours) {
+                (Some(ear), Some(session)) => {
+                    ear.hear(Link::Session(*session), &mut vec![message.into_body()]);
+                }
+                _ => self
+                    .station
+                    .handle_message(Key::Peer(from), message.body(), Patience::Some),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::bus::words::{Letter, Tail};
+use crate::bus::words::Letter;
 
 /// A request, for [`Bus::ask`](crate::bus::Bus::ask) and
 /// [`Bus::ask_all`](crate::bus::Bus::ask_all).
@@ -52,10 +52,6 @@ pub struct Answer {
 impl Answer {
     pub(crate) fn new(letter: Letter) -> Answer {
         Answer { letter }
-    }
-
-    pub(crate) fn of_text(text: &str) -> Answer {
-        Answer::new(Letter::of(&Tail::of(text.as_bytes())))
     }
 
     /// Its payload.

@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 use std::hash::RandomState;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::bus::client::Client;
 use crate::bus::doors::Doors;
+use crate::bus::end::{Ear, Link};
 use crate::bus::table::Table;
 use crate::bus::table::calling::is_for_table;
 use crate::bus::table::census::ClientStats;
 use crate::bus::table::clients::Key;
 use crate::bus::table::send::{Send, To};
 use crate::bus::table::stats::BrokerStats;
-use crate::bus::wakes::Wakes;
 use crate::bus::words::{Error, Limits, Word};
 use crate::{Error as SocketError, Identity, Session, Socket};
 
@@ -38,7 +37,7 @@ pub(crate) struct Station {
 
 struct Shared {
     table: Table,
-    locals: HashMap<u64, Weak<Client>>,
+    locals: HashMap<u64, Ear>,
     made: u64,
     is_carrying: bool,
     is_closed: bool,
@@ -69,11 +68,13 @@ impl Station {
         doors: Option<Arc<Doors>>,
         limits: Limits,
     ) -> Arc<Station> {
+        // Who listens relays between those who come.
+        let relays = doors.is_some();
         Arc::new(Station {
             socket,
             doors,
             shared: Mutex::new(Shared {
-                table: Table::new(limits, RandomState::new()),
+                table: Table::new(limits, RandomState::new()).relaying(relays),
                 locals: HashMap::new(),
                 made: 0,
                 is_carrying: false,
@@ -91,13 +92,13 @@ impl Station {
         Key::Local(shared.made)
     }
 
-    pub(crate) fn attach(&self, key: Key, client: Weak<Client>) -> Result<(), Error> {
+    pub(crate) fn attach(&self, key: Key, ear: Ear) -> Result<(), Error> {
         let mut shared = self.lock();
         if shared.is_closed {
             return Err(Error::Closed);
         }
         if let Key::Local(number) = key {
-            shared.locals.insert(number, client);
+            shared.locals.insert(number, ear);
         }
         shared.table.handle_up(key);
         shared.table.handle_place(Instant::now(), key, None);
@@ -171,13 +172,14 @@ impl Station {
         self.lock().table.handle_socket(stats, &queued);
     }
 
-    /// Ends the service for the clients in this process, and hands them back.
-    pub(crate) fn close(&self) -> Vec<Arc<Client>> {
+    /// Ends the service for the clients in this process, and closes them.
+    pub(crate) fn close(&self) {
         let mut shared = self.lock();
         shared.is_closed = true;
         self.carried.notify_all();
         let locals = std::mem::take(&mut shared.locals);
-        locals.values().filter_map(Weak::upgrade).collect()
+        drop(shared);
+        locals.values().for_each(Ear::close);
     }
 
     /// Tells the table something, and carries out what it says, unless another thread does.
@@ -282,9 +284,9 @@ impl Station {
     }
 
     fn hand_over(&self, number: u64, message: Vec<u8>) {
-        let client = self.lock().locals.get(&number).and_then(Weak::upgrade);
-        if let Some(client) = client {
-            client.handle_message(None, message, &mut Wakes::default());
+        let ear = self.lock().locals.get(&number).cloned();
+        if let Some(ear) = ear {
+            ear.hear(Link::INSIDE, &mut vec![message]);
         }
     }
 

@@ -1,17 +1,14 @@
 //! Subscription: the published messages of one pattern, in a bounded queue.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::bus::client::{Client, Handle};
+use crate::bus::client::{Handle, deadline_after};
+use crate::bus::end::Waits;
+use crate::bus::mailbox::Mailbox;
 use crate::bus::note::Note;
-use crate::bus::wakes::{Sleepers, Wakes};
 use crate::bus::words::{Error, Id};
-
-/// No deadline that anybody sees.
-const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What matches one pattern, as [`Bus::subscribe`](crate::bus::Bus::subscribe) gives it. Dropping
 /// it unsubscribes; as an iterator it ends when the bus is closed.
@@ -22,26 +19,30 @@ const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub struct Subscription {
     pub(crate) id: Id,
     pub(crate) pattern: String,
-    pub(crate) queue: Arc<Queue>,
+    pub(crate) notes: Arc<Mailbox<Note>>,
     pub(crate) handle: Arc<Handle>,
 }
 
 impl Subscription {
-    /// Waits for a message; after a close it still gives those that had come.
+    /// Waits for a message; after a close it still gives those that had come. If the other side
+    /// refuses the subscription after all, its error comes instead.
     pub fn recv(&self) -> Result<Note, Error> {
-        self.queue.take(&self.handle.client, None)
+        self.take(None)
     }
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Timeout`] after `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Note, Error> {
-        let deadline = Instant::now() + timeout.min(FAR);
-        self.queue.take(&self.handle.client, Some(deadline))
+        self.take(Some(deadline_after(timeout)))
     }
 
     /// As [`recv`](Subscription::recv), but answers [`Error::Empty`] instead of waiting.
     pub fn try_recv(&self) -> Result<Note, Error> {
-        match self.recv_timeout(Duration::ZERO) {
-            Err(Error::Timeout) => Err(Error::Empty),
+        self.notes.try_take()
+    }
+
+    fn take(&self, deadline: Option<Instant>) -> Result<Note, Error> {
+        match self.notes.try_take() {
+            Err(Error::Empty) => self.handle.client.take(&self.notes, Waits::Only, deadline),
             taken => taken,
         }
     }
@@ -58,7 +59,7 @@ impl Subscription {
 
     /// Messages that came when the queue was full.
     pub fn lost(&self) -> u64 {
-        self.queue.lock().lost
+        self.notes.lost()
     }
 }
 
@@ -95,109 +96,5 @@ impl<'a> IntoIterator for &'a Subscription {
 
     fn into_iter(self) -> Notes<'a> {
         self.iter()
-    }
-}
-
-/// Messages that came and were not taken.
-pub(crate) struct Queue {
-    waiting: Mutex<Waiting>,
-    /// The bounds, in messages and bytes; one message always fits.
-    messages: usize,
-    bytes: usize,
-}
-
-struct Waiting {
-    notes: VecDeque<Note>,
-    bytes: usize,
-    lost: u64,
-    end: Option<Ended>,
-    /// Threads that wait, and were not woken for a message yet.
-    sleepers: Sleepers,
-}
-
-/// Why nothing more comes.
-#[derive(Clone, Debug)]
-pub(crate) enum Ended {
-    Closed,
-    /// The subscription was refused after all.
-    Refused(String),
-}
-
-impl Waiting {
-    fn take(&mut self) -> Result<Note, Error> {
-        if let Some(note) = self.notes.pop_front() {
-            self.bytes -= note.memory();
-            return Ok(note);
-        }
-        Err(match &self.end {
-            Some(Ended::Closed) => Error::Closed,
-            Some(Ended::Refused(what)) => Error::Limit { what: what.clone() },
-            None => Error::Empty,
-        })
-    }
-}
-
-impl Queue {
-    pub(crate) fn new(messages: usize, bytes: usize) -> Queue {
-        Queue {
-            waiting: Mutex::new(Waiting {
-                notes: VecDeque::new(),
-                bytes: 0,
-                lost: 0,
-                end: None,
-                sleepers: Sleepers::default(),
-            }),
-            messages,
-            bytes,
-        }
-    }
-
-    /// Whether there is room for it.
-    pub(crate) fn push(&self, note: Note, wakes: &mut Wakes) -> bool {
-        let memory = note.memory();
-        let mut waiting = self.lock();
-        let is_full = waiting.notes.len() >= self.messages || waiting.bytes + memory > self.bytes;
-        if waiting.end.is_some() || is_full && !waiting.notes.is_empty() {
-            waiting.lost += 1;
-            return false;
-        }
-        waiting.bytes += memory;
-        waiting.notes.push_back(note);
-        let sleepers = waiting.sleepers.take_all();
-        sleepers.for_each(|thread| wakes.owe(&thread));
-        true
-    }
-
-    pub(crate) fn take(&self, client: &Client, deadline: Option<Instant>) -> Result<Note, Error> {
-        let taken = client.wait_for_news(deadline, || self.poll());
-        if taken.is_err() {
-            self.lock().sleepers.remove();
-        }
-        taken?
-    }
-
-    /// A message, or that there will be none; the calling thread is woken when there may be.
-    fn poll(&self) -> Option<Result<Note, Error>> {
-        let mut waiting = self.lock();
-        match waiting.take() {
-            Err(Error::Empty) => {
-                waiting.sleepers.add();
-                None
-            }
-            taken => Some(taken),
-        }
-    }
-
-    pub(crate) fn end(&self, why: Ended) {
-        let mut waiting = self.lock();
-        waiting.end.get_or_insert(why);
-        waiting
-            .sleepers
-            .take_all()
-            .for_each(|thread| thread.unpark());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

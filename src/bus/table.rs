@@ -46,6 +46,8 @@ pub(crate) struct Table {
     /// Nobody else can make our ids of calls.
     keys: RandomState,
     clients: Clients,
+    /// It is that of a broker, which relays between those who come to it.
+    relays: bool,
     /// How many clients have come.
     sessions: u64,
     wants: Trie<u32>,
@@ -71,6 +73,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(limits: Limits, keys: RandomState) -> Table {
         Table {
+            relays: false,
             limits,
             keys,
             clients: Clients::default(),
@@ -89,6 +92,11 @@ impl Table {
             expelled: VecDeque::new(),
             held: 0,
         }
+    }
+
+    /// That of a broker, perhaps.
+    pub(crate) fn relaying(self, relays: bool) -> Table {
+        Table { relays, ..self }
     }
 
     /// A client is there; what it says follows. One that comes back by itself, without a word, finds
@@ -200,7 +208,8 @@ impl Table {
             return self.refuse(from, id, &error);
         }
         let headers = format!(
-            "version: {VERSION}\nfeatures: {FEATURES}\nbroker: {}\n",
+            "version: {VERSION}\nfeatures: {FEATURES}{}\nbroker: {}\n",
+            if self.relays { " relay" } else { "" },
             self.id()
         );
         let tail = Tail {

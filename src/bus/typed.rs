@@ -1,10 +1,11 @@
 //! Typed: payloads that are JSON, as values of Rust types.
 
-use crate::bus::handle::Bus;
+use crate::bus::bus::Bus;
 use crate::bus::job::Job;
 use crate::bus::note::Note;
 use crate::bus::request::Answer;
-use crate::bus::service::{Service, Serving};
+use crate::bus::service::Service;
+use crate::bus::serving::Serving;
 use crate::bus::words::Error;
 use crate::json::{self, FromJson, ToJson};
 

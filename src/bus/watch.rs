@@ -1,13 +1,14 @@
 //! Watch: a function that is called with each message of a pattern.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use crate::bus::end::Waits;
+use crate::bus::handler;
 use crate::bus::note::Note;
-use crate::bus::subscription::{Ended, Subscription};
+use crate::bus::subscription::Subscription;
 use crate::bus::words::Error;
 
 /// A function on a pattern, as [`Bus::on`](crate::bus::Bus::on) gives it. Dropping it
@@ -25,15 +26,14 @@ impl Watch {
         mut call: impl FnMut(Note) + Send + 'static,
     ) -> Result<Watch, Error> {
         let is_over = Arc::new(AtomicBool::new(false));
-        let (ends, queue) = (is_over.clone(), subscription.queue.clone());
+        let (ends, notes) = (is_over.clone(), subscription.notes.clone());
         let client = subscription.handle.client.clone();
         let work = move || {
-            while let Ok(note) = queue.take(&client, None) {
+            while let Ok(note) = client.take(&notes, Waits::Only, None) {
                 if ends.load(Ordering::SeqCst) {
                     return;
                 }
-                let called = catch_unwind(AssertUnwindSafe(|| call(note)));
-                if called.is_err() {
+                if handler::call(|| call(note)).is_err() {
                     client.count(|counters| &counters.panicked);
                 }
             }
@@ -60,7 +60,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
-        self.subscription.queue.end(Ended::Closed);
+        self.subscription.notes.end(Error::Closed);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Client: the bus that a verb works on.
 
 use std::env;
-use std::mem;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -76,9 +75,7 @@ pub(crate) fn reach(arguments: &Arguments) -> Result<Bus, Failure> {
     let bus = connect(arguments)?;
     match bus.ready(timeout(arguments)?) {
         Ok(()) => Ok(bus),
-        Err(Error::Timeout) => {
-            // Its end would wait for the broker, to take leave of it.
-            mem::forget(bus);
+        Err(Error::NoBroker { .. }) => {
             let address = address(arguments)?;
             Err(Failure::Failed(format!("no broker answers at {address}")))
         }

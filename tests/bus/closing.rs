@@ -135,7 +135,7 @@ fn a_bus_may_be_dropped_in_its_own_handlers() {
     let (done, ended) = mpsc::channel();
     let mut own = Some(bus.clone());
     let watch = bus.on("a", move |_| {
-        own.take().inspect(|own| own.close());
+        own.take().inspect(|own| drop(own.close()));
         done.send(()).ok();
     });
     let _watch = watch.expect("accepted");

@@ -202,7 +202,7 @@ impl Member {
     fn assert_fair<T>(&self, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(it) => Some(it),
-            Err(Error::Timeout | Error::NoPeer | Error::NoService) => None,
+            Err(Error::Timeout | Error::NoPeer | Error::NoBroker { .. } | Error::NoService) => None,
             Err(error) => panic!("{}: {error:?}", self.name),
         }
     }

@@ -55,6 +55,7 @@ mod body;
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod browser;
 mod enduring;
+mod gate;
 mod hand;
 #[path = "../soak/meter.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
@@ -64,6 +65,7 @@ mod room;
 mod stage;
 #[path = "../behaviour/support.rs"]
 mod support;
+mod through;
 mod tunnel;
 #[path = "../raw/wire.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]

@@ -3,160 +3,174 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::Limit;
-use crate::bus::client::{Client, Way, deadline_after};
-use crate::bus::job::Job;
-use crate::bus::note::{Post, Receipt};
+use crate::bus::client::gate::Want;
+use crate::bus::client::saying::{check_called, check_name, header_lines, tail_of};
+use crate::bus::client::state::{Kind, Reply, Subscribed};
+use crate::bus::client::{Client, deadline_after};
+use crate::bus::end::{Link, Waits};
+use crate::bus::mailbox::Mailbox;
+use crate::bus::note::Note;
 use crate::bus::request::{Answer, Call, Peer};
-use crate::bus::service::{Desk, Service};
-use crate::bus::subscription::Queue;
-use crate::bus::waiter::{Kind, Outcome, Via, Waiter};
-use crate::bus::wakes::Wakes;
-use crate::bus::words::{
-    self, Error, Id, Pattern, Publish, Tail, Text, Topic, Word, write_headers,
-};
+use crate::bus::words::{self, Error, Id, Pattern, Text, Word};
+
+/// More than a broker has for one name would be believed, and room made for them.
+const MAX_PROVIDERS: u64 = 65_536;
+
+/// What is asked until a deadline, and how.
+pub(super) struct Request<'a> {
+    pub(super) id: Id,
+    pub(super) deadline: Instant,
+    /// With what is left of its time, in milliseconds.
+    pub(super) word: &'a dyn Fn(u64) -> Word<'a>,
+}
 
 impl Client {
-    /// Fire and forget.
-    pub(crate) fn publish(&self, post: &Post) -> Result<(), Error> {
-        self.check_open()?;
-        let message = self.post_message(self.maker.next(), post, false)?;
-        self.say(&message, self.usual_deadline())
-    }
-
-    pub(crate) fn send(self: &Arc<Client>, post: &Post) -> Result<Receipt, Error> {
-        let id = self.maker.next();
-        let message = self.post_message(id, post, true)?;
-        let outcome = self.request(id, Kind::One, &message, self.usual_deadline())?;
-        let answer = single(outcome)?;
-        let receivers = answer.text().parse().unwrap_or(0);
-        Ok(Receipt { receivers })
-    }
-
-    fn post_message(&self, id: Id, post: &Post, receipt: bool) -> Result<Vec<u8>, Error> {
-        let topic = Topic::parse(&post.topic)?;
-        let headers = write_headers(&post.headers)?;
-        let publish = Publish {
-            id,
-            topic: Text::plain(topic.as_str()),
-            retain: post.is_retained,
-            no_echo: post.has_no_echo,
-            receipt,
-            tail: Tail {
-                headers: &headers,
-                body: &post.body,
-            },
-        };
-        Ok(Word::Pub(publish).to_bytes())
-    }
-
     pub(crate) fn subscribe(
         self: &Arc<Client>,
         text: &str,
-    ) -> Result<(Id, Pattern, Arc<Queue>), Error> {
+    ) -> Result<(Id, Pattern, Arc<Mailbox<Note>>), Error> {
         let pattern = Pattern::parse(text)?;
         let id = self.maker.next();
-        let Limit { messages, bytes } = self.options.queue;
-        let queue = Arc::new(Queue::new(messages, bytes));
+        let notes = Arc::new(Mailbox::new(self.options.queue));
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(Error::Closed);
-        }
-        state.wants.insert(&pattern, id);
-        state
-            .subscriptions
-            .insert(id, (pattern.clone(), queue.clone()));
+        state.check_open()?;
+        state.routes.insert(&pattern, id);
+        let subscribed = Subscribed {
+            pattern: pattern.clone(),
+            notes: notes.clone(),
+        };
+        state.subscriptions.insert(id, subscribed);
         drop(state);
-        if let Err(error) = self.announce(id, &subscribe_message(id, &pattern)) {
+        if let Err(error) = self.announce(id, Want::Topics(pattern.to_string())) {
             self.unsubscribe(id);
             return Err(error);
         }
-        Ok((id, pattern, queue))
+        Ok((id, pattern, notes))
     }
 
-    pub(crate) fn unsubscribe(&self, id: Id) {
+    pub(crate) fn unsubscribe(self: &Arc<Client>, id: Id) {
         let mut state = self.lock();
-        let Some((pattern, _)) = state.subscriptions.remove(&id) else {
-            return;
-        };
-        state.wants.remove(&pattern, id);
+        if let Some(subscribed) = state.subscriptions.remove(&id) {
+            state.routes.remove(&subscribed.pattern, id);
+        }
+        state.gate.unwant(id);
         drop(state);
-        self.tell_all(&Word::Unsub { id }.to_bytes());
+        self.tend();
     }
 
-    pub(crate) fn serve(
-        self: &Arc<Client>,
-        service: &Service,
-        handler: Box<dyn Fn(Job) + Send + Sync>,
-    ) -> Result<Id, Error> {
-        let name = match service.name.as_str() {
-            "@" => "@".to_owned(),
-            name => Topic::parse(name)?.to_string(),
-        };
-        self.check_open()?;
-        let id = self.maker.next();
-        let desk = Desk::open(service, handler, self)?;
+    /// Tells everyone who has a table, and waits until they have heard it. Whoever comes later is
+    /// told as well.
+    pub(super) fn announce(self: &Arc<Client>, id: Id, want: Want) -> Result<(), Error> {
+        let deadline = self.usual_deadline();
         let mut state = self.lock();
-        if state.is_closed {
-            drop(state);
-            desk.close();
-            return Err(Error::Closed);
-        }
-        state.services.insert(id, (name.clone(), desk));
+        state.check_open()?;
+        let links = state.gate.want(id, want);
+        let mut left = links.len();
+        let replies = state.expect(id, links, Kind::Ack);
         drop(state);
-        if let Err(error) = self.announce(id, &serve_message(id, &name)) {
-            self.withdraw(id);
-            return Err(error);
+        self.tend();
+        let mut heard = Ok(());
+        while left > 0 && heard.is_ok() {
+            heard = match self.take(&replies, Waits::Hearing, Some(deadline)) {
+                Ok(Reply::Error(error)) | Err(error) => Err(error),
+                Ok(_) => Ok(()),
+            };
+            left -= 1;
         }
-        Ok(id)
-    }
-
-    pub(crate) fn withdraw(&self, id: Id) {
-        let removed = self.lock().services.remove(&id);
-        if let Some((_, desk)) = removed {
-            self.tell_all(&Word::Unserve { id }.to_bytes());
-            desk.close();
-        }
+        self.lock().asked.remove(&id);
+        heard
     }
 
     pub(crate) fn call(self: &Arc<Client>, call: &Call) -> Result<Answer, Error> {
-        let id = self.maker.next();
-        let timeout = call.timeout.unwrap_or(self.options.timeout);
-        let message = call_message(id, call, timeout, false)?;
-        let outcome = self.request(id, Kind::One, &message, deadline_after(timeout))?;
-        single(outcome)
+        let lines = header_lines(&call.headers)?;
+        let said = self.call_word(call, &lines, false)?;
+        let id = said.id;
+        let request = Request {
+            id,
+            deadline: deadline_after(call.timeout.unwrap_or(self.options.timeout)),
+            word: &|milliseconds| {
+                Word::Call(words::Call {
+                    milliseconds,
+                    ..said
+                })
+            },
+        };
+        match self.ask(&request)? {
+            Reply::Answer(answer) => Ok(answer),
+            reply => Err(unexpected(reply)),
+        }
     }
 
     pub(crate) fn call_all(
         self: &Arc<Client>,
         call: &Call,
     ) -> Result<Vec<Result<Answer, Error>>, Error> {
-        let id = self.maker.next();
-        let timeout = call.timeout.unwrap_or(self.options.timeout);
-        let message = call_message(id, call, timeout, true)?;
-        let waiter = Arc::new(Waiter::new(Kind::Many, Vec::new()));
-        let (mut answers, failed) =
-            self.request_with(id, &waiter, &message, deadline_after(timeout))?;
-        let expected = waiter.expected();
-        match (failed, expected) {
-            (Some(error), None) => return Err(error),
-            (Some(error), Some(count)) => {
-                let [kind, detail] = error.words();
-                let body = error.body();
-                while answers.len() < count {
-                    answers.push(Err(Error::from_words(kind, detail, &body)));
+        let lines = header_lines(&call.headers)?;
+        let said = self.call_word(call, &lines, true)?;
+        let request = Request {
+            id: said.id,
+            deadline: deadline_after(call.timeout.unwrap_or(self.options.timeout)),
+            word: &|milliseconds| {
+                Word::Call(words::Call {
+                    milliseconds,
+                    ..said
+                })
+            },
+        };
+        let (link, replies, first) = self.begin(&request)?;
+        let count = match first {
+            Ok(Reply::Count(count)) => count.min(MAX_PROVIDERS) as usize,
+            Ok(reply) => {
+                self.forget(request.id);
+                return Err(unexpected(reply));
+            }
+            Err(error) => {
+                self.give_up(link, request.id, &error);
+                return Err(error);
+            }
+        };
+        let mut answers = Vec::new();
+        while answers.len() < count {
+            match self.take(&replies, Waits::Hearing, Some(request.deadline)) {
+                Ok(Reply::Answer(answer)) => answers.push(Ok(answer)),
+                Ok(reply) => answers.push(Err(unexpected(reply))),
+                Err(error) => {
+                    self.give_up(link, request.id, &error);
+                    answers.resize_with(count, || Err(error.again()));
                 }
             }
-            (None, _) => {}
         }
+        self.forget(request.id);
         Ok(answers)
+    }
+
+    fn call_word<'a>(
+        &self,
+        call: &'a Call,
+        lines: &'a str,
+        all: bool,
+    ) -> Result<words::Call<'a>, Error> {
+        check_called(&call.name)?;
+        Ok(words::Call {
+            id: self.maker.next(),
+            name: Text::plain(&call.name),
+            milliseconds: 0,
+            all,
+            tail: tail_of(lines, &call.body)?,
+        })
     }
 
     pub(crate) fn peers(self: &Arc<Client>) -> Result<Vec<Peer>, Error> {
         let id = self.maker.next();
-        let message = Word::Peers { id }.to_bytes();
-        let answer = single(self.request(id, Kind::One, &message, self.usual_deadline())?)?;
-        let text = answer.text();
+        let request = Request {
+            id,
+            deadline: self.usual_deadline(),
+            word: &|_| Word::Peers { id },
+        };
+        let answer = match self.ask(&request)? {
+            Reply::Answer(answer) => answer,
+            reply => return Err(unexpected(reply)),
+        };
         let peer = |line: &str| {
             let (identity, name) = line.split_once(' ').unwrap_or((line, ""));
             let name = Text::written(name).read().ok()?.into_owned();
@@ -165,164 +179,116 @@ impl Client {
                 identity: identity.to_owned(),
             })
         };
-        Ok(text.lines().filter_map(peer).collect())
+        Ok(answer.text().lines().filter_map(peer).collect())
     }
 
     pub(crate) fn ping(self: &Arc<Client>, name: &str) -> Result<Duration, Error> {
+        check_name(name)?;
         let id = self.maker.next();
-        let ping = Word::Ping {
+        let began = Instant::now();
+        let request = Request {
             id,
-            milliseconds: milliseconds(self.options.timeout),
-            name: Text::plain(name),
+            deadline: self.usual_deadline(),
+            word: &|milliseconds| Word::Ping {
+                id,
+                milliseconds,
+                name: Text::plain(name),
+            },
         };
-        let (began, message) = (Instant::now(), ping.to_bytes());
-        single(self.request(id, Kind::One, &message, self.usual_deadline())?)?;
-        Ok(began.elapsed())
-    }
-
-    fn request(
-        self: &Arc<Client>,
-        id: Id,
-        kind: Kind,
-        message: &[u8],
-        deadline: Instant,
-    ) -> Result<Outcome, Error> {
-        let waiter = Arc::new(Waiter::new(kind, Vec::new()));
-        self.request_with(id, &waiter, message, deadline)
-    }
-
-    /// Says something and waits for what comes back; nothing of it is left behind.
-    fn request_with(
-        self: &Arc<Client>,
-        id: Id,
-        waiter: &Arc<Waiter>,
-        message: &[u8],
-        deadline: Instant,
-    ) -> Result<Outcome, Error> {
-        self.expect(id, waiter)?;
-        let said = self.say(message, deadline);
-        let outcome = said.map(|()| self.await_all(waiter, deadline));
-        self.lock().waiting.remove(&id);
-        if let Ok((_, Some(Error::Timeout))) = &outcome {
-            self.cancel(id);
+        match self.ask(&request)? {
+            Reply::Answer(_) => Ok(began.elapsed()),
+            reply => Err(unexpected(reply)),
         }
-        outcome
     }
 
-    fn await_all(self: &Arc<Client>, waiter: &Waiter, deadline: Instant) -> Outcome {
-        let outcome = self.wait_hearing(Some(deadline), || waiter.take());
-        outcome.unwrap_or_else(|error| waiter.give_up(error.into()))
+    /// Says a request and waits for the one reply; nothing of it is left behind.
+    pub(super) fn ask(self: &Arc<Client>, request: &Request<'_>) -> Result<Reply, Error> {
+        let (link, _, reply) = self.begin(request)?;
+        match &reply {
+            Ok(_) => self.forget(request.id),
+            Err(error) => self.give_up(link, request.id, error),
+        }
+        reply
     }
 
-    fn expect(&self, id: Id, waiter: &Arc<Waiter>) -> Result<(), Error> {
+    /// Says a request once it can be said, and waits for its first reply. If the session ends
+    /// before it was said, it is said in the next one, with less time.
+    #[allow(clippy::type_complexity)]
+    fn begin(
+        self: &Arc<Client>,
+        request: &Request<'_>,
+    ) -> Result<(Link, Arc<Mailbox<Reply>>, Result<Reply, Error>), Error> {
+        loop {
+            let (link, replies) = self.pass(request)?;
+            let left = request.deadline.saturating_duration_since(Instant::now());
+            let word = (request.word)(whole_milliseconds(left));
+            match self.end.say(link, &word, left) {
+                Ok(()) => {}
+                Err(Error::NoPeer) => {
+                    self.forget(request.id);
+                    self.lock().gate.handle_gone(link);
+                    continue;
+                }
+                Err(error) => {
+                    self.forget(request.id);
+                    return Err(error);
+                }
+            }
+            match self.take(&replies, Waits::Hearing, Some(request.deadline)) {
+                Ok(Reply::Unsaid) => continue,
+                reply => return Ok((link, replies, reply)),
+            }
+        }
+    }
+
+    /// Waits until there is a session to ask in.
+    fn pass(&self, request: &Request<'_>) -> Result<(Link, Arc<Mailbox<Reply>>), Error> {
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(Error::Closed);
+        loop {
+            state.check_open()?;
+            if let Some(link) = state.gate.open_table() {
+                return Ok((link, state.expect(request.id, vec![link], Kind::Answer)));
+            }
+            if Instant::now() >= request.deadline {
+                let is_silent = state.gate.has_table();
+                drop(state);
+                return Err(self.absent(is_silent));
+            }
+            state = self.wait(state, request.deadline);
         }
-        state.waiting.insert(id, waiter.clone());
-        Ok(())
+    }
+
+    fn forget(&self, id: Id) {
+        self.lock().asked.remove(&id);
     }
 
     /// The other side need not remember what we no longer wait for. It would find out itself by
     /// the deadline, so no room for this is no harm.
-    fn cancel(&self, id: Id) {
-        let message = Word::Cancel { id }.to_bytes();
-        match &self.way {
-            Way::Broker(socket, _) => drop(socket.try_send(message)),
-            Way::Own(..) => drop(self.say(&message, Instant::now())),
-        }
-    }
-
-    /// Tells everyone who has a table, and waits until they have heard it.
-    fn announce(self: &Arc<Client>, id: Id, message: &[u8]) -> Result<(), Error> {
-        let deadline = self.usual_deadline();
-        let waiter = Arc::new(Waiter::new(Kind::Ack, self.tables()));
-        self.expect(id, &waiter)?;
-        let said = self.say(message, deadline);
-        if let Way::Own(..) = self.way {
-            let peers = self.lock().peers.clone();
-            for peer in peers {
-                if self.say_to(peer, message, deadline).is_err() {
-                    waiter.handle_left(Some(peer), &mut Wakes::default());
-                }
-            }
-        }
-        let failed = said.map(|()| self.await_all(&waiter, deadline).1);
-        self.lock().waiting.remove(&id);
-        match failed? {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-
-    /// Who is to acknowledge what we announce. A broker that is not there gets it when it comes.
-    fn tables(&self) -> Vec<Via> {
-        match &self.way {
-            Way::Broker(socket, _) => {
-                let peers = socket.peers().into_iter();
-                peers.map(|peer| Some(peer.identity)).collect()
-            }
-            Way::Own(..) => {
-                let state = self.lock();
-                let peers = state.peers.iter().map(|peer| Some(*peer));
-                std::iter::once(None).chain(peers).collect()
-            }
-        }
-    }
-
-    /// Tells everyone who has a table; whoever cannot be told is gone or going.
-    pub(super) fn tell_all(&self, message: &[u8]) {
-        let deadline = self.usual_deadline();
-        self.say(message, deadline).ok();
-        if let Way::Own(..) = self.way {
-            let peers = self.lock().peers.clone();
-            for peer in peers {
-                self.say_to(peer, message, deadline).ok();
-            }
+    fn give_up(&self, link: Link, id: Id, error: &Error) {
+        self.forget(id);
+        if matches!(error, Error::Timeout) {
+            self.end
+                .say(link, &Word::Cancel { id }, Duration::ZERO)
+                .ok();
         }
     }
 }
 
-pub(super) fn subscribe_message(id: Id, pattern: &Pattern) -> Vec<u8> {
-    let pattern = Text::plain(pattern.as_str());
-    Word::Sub { id, pattern }.to_bytes()
+/// Rounded up: what is left of a millisecond is a try.
+fn whole_milliseconds(left: Duration) -> u64 {
+    left.as_nanos()
+        .div_ceil(1_000_000)
+        .try_into()
+        .unwrap_or(u64::MAX)
 }
 
-pub(super) fn serve_message(id: Id, name: &str) -> Vec<u8> {
-    let name = Text::plain(name);
-    let serve = words::Serve {
-        id,
-        name,
-        only: false,
-        credit: None,
-    };
-    Word::Serve(serve).to_bytes()
-}
-
-fn call_message(id: Id, call: &Call, timeout: Duration, all: bool) -> Result<Vec<u8>, Error> {
-    let headers = write_headers(&call.headers)?;
-    let word = words::Call {
-        id,
-        name: Text::plain(&call.name),
-        milliseconds: milliseconds(timeout),
-        all,
-        tail: Tail {
-            headers: &headers,
-            body: &call.body,
+/// An error, or a reply that makes no sense here.
+pub(super) fn unexpected(reply: Reply) -> Error {
+    match reply {
+        Reply::Error(error) => error,
+        _ => Error::Remote {
+            kind: "Reply".to_owned(),
+            message: "the answer is of another kind than the question".to_owned(),
         },
-    };
-    Ok(Word::Call(word).to_bytes())
-}
-
-fn milliseconds(timeout: Duration) -> u64 {
-    u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The one answer that there is.
-fn single((mut answers, failed): Outcome) -> Result<Answer, Error> {
-    match (answers.pop(), failed) {
-        (Some(answer), _) => answer,
-        (None, Some(error)) => Err(error),
-        (None, None) => Err(Error::Closed),
     }
 }

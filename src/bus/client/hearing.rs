@@ -1,215 +1,331 @@
-//! Hearing: what a word from the other side means for us.
+//! Hearing: what a word from the other side means for us. Nothing here waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::Arrival;
-use crate::bus::client::{Client, Introduction, deadline_after};
-use crate::bus::job::{Job, Run};
+use crate::bus::client::routes::Route;
+use crate::bus::client::state::{Ended, Kind, Reply};
+use crate::bus::client::{Client, deadline_after};
+use crate::bus::end::{Hears, Link, Role};
+use crate::bus::event::Event;
+use crate::bus::job::{Answers, Job, Run};
+use crate::bus::mailbox::Wakes;
 use crate::bus::note::Note;
 use crate::bus::request::Answer;
-use crate::bus::subscription::{Ended, Queue};
-use crate::bus::waiter::{Via, Waiter};
-use crate::bus::wakes::Wakes;
-use crate::bus::words::{self, Error, Id, Letter, Tail, Why, Word};
+use crate::bus::words::{self, Error, Id, Letter, Tail, Word};
 
-/// More than a broker can have for one name.
-const MAX_PROVIDERS: u64 = 65_536;
-
-impl Client {
-    /// For the thread that hears. It never waits: that thread has others to serve.
-    pub(super) fn handle_arrival(self: &Arc<Client>, arrival: Arrival, wakes: &mut Wakes) {
-        if let Arrival::Up(session) = arrival {
-            self.handle_up(session.peer());
-        } else if let Arrival::Down { session, .. } = arrival {
-            self.handle_down(session.peer());
-        } else if let Arrival::Message(message) = arrival {
-            let from = message.sender();
-            self.handle_message(Some(from), message.into_body(), wakes);
-        }
+impl Hears for Client {
+    fn handle_up(self: Arc<Self>, link: Link, role: Role) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.gate.handle_up(now, link, role);
+        self.tend_elsewhere(&mut state);
     }
 
-    /// Something was said to us. It never waits: whoever calls it has others to serve.
-    pub(crate) fn handle_message(
-        self: &Arc<Client>,
-        via: Via,
-        message: Vec<u8>,
-        wakes: &mut Wakes,
-    ) {
+    fn handle_down(self: Arc<Self>, link: Link, unsaid: Vec<Vec<u8>>) {
+        let why = self.trouble();
+        let mut state = self.lock();
+        let posts = unsaid
+            .into_iter()
+            .filter(|message| !state.is_taken_back(message));
+        let posts = posts.collect();
+        state.gate.handle_down(link, posts, &why);
+        state.release(link);
+        self.tend_elsewhere(&mut state);
+    }
+
+    fn handle_close(self: Arc<Self>) {
+        self.close_within(None);
+    }
+
+    /// One look at the state for all that was published; the rest follows in its place.
+    fn handle_messages(self: Arc<Self>, link: Link, messages: &mut Vec<Vec<u8>>) {
+        let mut wakes = Wakes::default();
+        let mut lost = 0;
+        let mut run: Option<(Arc<Route>, Vec<Note>)> = None;
+        let heard = self.find_all(messages);
+        for (message, heard) in messages.drain(..).zip(heard) {
+            let Some(heard) = heard else {
+                lost += deliver(run.take(), &mut wakes);
+                self.handle_message(link, message, &mut wakes);
+                continue;
+            };
+            let is_same = run
+                .as_ref()
+                .is_some_and(|(route, _)| Arc::ptr_eq(route, &heard.route));
+            if !is_same {
+                lost += deliver(run.take(), &mut wakes);
+            }
+            let (route, notes) = run.get_or_insert_with(|| (heard.route.clone(), Vec::new()));
+            let letter = Letter::new(message, heard.places);
+            notes.push(Note::new(
+                route.topic.clone(),
+                heard.id,
+                heard.is_retained,
+                letter,
+            ));
+        }
+        lost += deliver(run, &mut wakes);
+        if lost > 0 {
+            self.counters.lost.fetch_add(lost, Ordering::Relaxed);
+            self.tell_lost(lost);
+        }
+    }
+}
+
+/// Something that was published, and whom it is for.
+struct Heard {
+    route: Arc<Route>,
+    id: Id,
+    is_retained: bool,
+    /// Where headers and body begin.
+    places: (usize, usize),
+}
+
+/// Notes in a row that go to the same subscriptions: one append for each. Says how many had no room.
+fn deliver(run: Option<(Arc<Route>, Vec<Note>)>, wakes: &mut Wakes) -> u64 {
+    let Some((route, notes)) = run else { return 0 };
+    let mut lost = 0;
+    let Some((last, others)) = route.mailboxes.split_last() else {
+        return 0;
+    };
+    for mailbox in others {
+        let copies = notes.iter().map(|note| (note.clone(), note.memory()));
+        lost += mailbox.append(copies, wakes);
+    }
+    let own = notes.into_iter().map(|note| {
+        let memory = note.memory();
+        (note, memory)
+    });
+    lost + last.append(own, wakes)
+}
+
+impl Client {
+    /// Whom the events among these messages are for, with the lock taken once.
+    fn find_all(&self, messages: &[Vec<u8>]) -> Vec<Option<Heard>> {
+        let events = messages
+            .iter()
+            .map(|message| match message.starts_with(b"event ") {
+                true => Word::parse(message).ok(),
+                false => None,
+            });
+        let parsed: Vec<Option<Word<'_>>> = events.collect();
+        if parsed.iter().all(Option::is_none) {
+            return std::iter::repeat_with(|| None)
+                .take(messages.len())
+                .collect();
+        }
+        let mut state = self.lock();
+        let find = |(word, message): (Option<Word<'_>>, &Vec<u8>)| {
+            let Some(Word::Event(event)) = word else {
+                return None;
+            };
+            Some(Heard {
+                route: state.route(&event)?,
+                id: event.id,
+                is_retained: event.retained.is_some(),
+                places: Letter::places(message, &event.tail),
+            })
+        };
+        parsed.into_iter().zip(messages).map(find).collect()
+    }
+
+    fn handle_message(self: &Arc<Client>, link: Link, message: Vec<u8>, wakes: &mut Wakes) {
         let Ok(word) = Word::parse(&message) else {
             return self.count(|counters| &counters.malformed);
         };
         match word {
-            Word::Event(event) => match read_event(&message, &event) {
-                Ok(event) => self.deliver(event, message, wakes),
-                Err(_) => self.count(|counters| &counters.malformed),
-            },
-            Word::Run(run) => match read_call(&message, &run) {
-                Ok(call) => self.take_call(via, call, message, wakes),
+            Word::Run(run) => match Called::of(&message, &run) {
+                Ok(called) => self.handle_call(link, called, message, wakes),
                 Err(_) => self.count(|counters| &counters.malformed),
             },
             Word::Answer { id, tail, .. } => {
                 let places = Letter::places(&message, &tail);
                 let answer = Answer::new(Letter::new(message, places));
-                match self.waiter(id) {
-                    Some(waiter) => waiter.handle_answer(answer, wakes),
-                    None => self.count(|counters| &counters.late),
-                }
+                self.handle_reply(link, id, Reply::Answer(answer), wakes);
+            }
+            Word::Ok {
+                id,
+                receivers,
+                tail,
+            } => self.handle_ok(link, id, receivers, tail, wakes),
+            Word::Error { id, why, .. } => match Error::of(&why) {
+                Ok(error) => self.handle_error(link, id, error, wakes),
+                Err(_) => self.count(|counters| &counters.malformed),
+            },
+            Word::Many { id, count } => self.handle_reply(link, id, Reply::Count(count), wakes),
+            Word::Probe { run, .. } => {
+                let tail = Tail::NONE;
+                self.say_now(link, &Word::Done { run, tail });
             }
             Word::Lost { count } => {
                 let counter = &self.counters.lost_on_the_way;
                 counter.fetch_add(count, Ordering::Relaxed);
+                self.tell_lost(count);
             }
-            Word::Ok { id, receivers, .. } => self.hear_ok(via, id, receivers, wakes),
-            Word::Error { id, why, .. } => self.hear_error(id, &why, wakes),
-            // More would be believed, and room made for them.
-            Word::Many { id, count } if count <= MAX_PROVIDERS => {
-                if let Some(waiter) = self.waiter(id) {
-                    waiter.handle_count(count as usize, wakes);
-                }
-            }
-            Word::Probe { run, .. } => {
-                let tail = Tail::NONE;
-                self.respond_now(via, &Word::Done { run, tail });
-            }
-            Word::Welcome { .. } => {}
-            Word::Stop { .. } => {}
+            // A greeting, or an event for a subscription that has just ended.
+            Word::Welcome { .. } | Word::Event(_) | Word::Stop { .. } => {}
             _ => self.count(|counters| &counters.malformed),
         }
     }
 
-    fn hear_ok(&self, via: Via, id: Id, receivers: Option<u64>, wakes: &mut Wakes) {
-        if id == self.hello {
-            self.handle_introduction(Introduction::Accepted);
-        }
-        let Some(waiter) = self.waiter(id) else {
-            return;
-        };
-        match receivers {
-            // The receipt of a post is the answer to it.
-            Some(count) => waiter.handle_answer(Answer::of_text(&count.to_string()), wakes),
-            None => waiter.handle_ok(via, wakes),
-        }
-    }
-
-    fn hear_error(&self, id: Id, why: &Why<'_>, wakes: &mut Wakes) {
-        let error = Error::of(why).unwrap_or_else(|error| error);
-        if id == self.hello {
-            self.handle_introduction(Introduction::NameTaken);
-        } else if let Some(waiter) = self.waiter(id) {
-            waiter.handle_error(error, wakes);
-        } else if let Some((_, queue)) = self.lock().subscriptions.get(&id) {
-            // It was made while nobody was there to refuse it.
-            queue.end(Ended::Refused(error.to_string()));
-        } else {
+    fn handle_reply(&self, link: Link, id: Id, reply: Reply, wakes: &mut Wakes) {
+        let replies = self.lock().replies_from(link, id);
+        // Only who was asked is believed.
+        let pushed = replies.and_then(|(replies, _)| replies.push(reply, 0, wakes).ok());
+        if pushed.is_none() {
             self.count(|counters| &counters.late);
         }
     }
 
-    fn handle_introduction(&self, introduction: Introduction) {
+    fn handle_ok(
+        self: &Arc<Client>,
+        link: Link,
+        id: Id,
+        receivers: Option<u64>,
+        tail: Tail<'_>,
+        wakes: &mut Wakes,
+    ) {
         let mut state = self.lock();
-        // Among several peers, one that objects is enough.
-        if state.introduction != Introduction::NameTaken {
-            state.introduction = introduction;
+        if id == self.hello && is_broker(&tail) {
+            state.gate.handle_broker(link);
         }
+        state.gate.handle_answer(Instant::now(), link, id, None);
+        let replies = state.replies_from(link, id);
+        self.tend_elsewhere(&mut state);
         drop(state);
-        self.introduced.notify_all();
+        let reply = receivers.map_or(Reply::Ok, Reply::Receivers);
+        replies.map(|(replies, _)| replies.push(reply, 0, wakes).ok());
     }
 
-    fn waiter(&self, id: Id) -> Option<Arc<Waiter>> {
-        self.lock().waiting.get(&id).cloned()
-    }
-
-    /// Each subscription that matches gets it once; a retained value is for the one that is new.
-    fn deliver(&self, event: Event, message: Vec<u8>, wakes: &mut Wakes) {
-        let state = self.lock();
-        let queue_of = |id: &Id| state.subscriptions.get(id).map(|(_, queue)| queue.clone());
-        let queues: Vec<Arc<Queue>> = match event.retained_for {
-            Some(id) => queue_of(&id).into_iter().collect(),
-            None => {
-                let ids = state.wants.matches(&event.topic);
-                ids.iter().filter_map(queue_of).collect()
+    fn handle_error(self: &Arc<Client>, link: Link, id: Id, error: Error, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        state
+            .gate
+            .handle_answer(Instant::now(), link, id, Some(&error));
+        let replies = state.replies_from(link, id);
+        // A peer is one of several, and only it does not give us what we want.
+        let is_peer = state.gate.role(link) == Some(Role::Peer);
+        let what = state.name_of(id);
+        let is_late = replies.is_none();
+        let mut ended = None;
+        match what {
+            Some(what) if is_late || is_peer => {
+                let why = error.to_string();
+                self.tell(&mut state, &Event::Refused { what, why });
+                ended = (!is_peer).then(|| state.end(id)).flatten();
             }
-        };
+            None if is_late && id != self.hello => self.count(|counters| &counters.late),
+            _ => {}
+        }
+        self.tend_elsewhere(&mut state);
         drop(state);
-        let letter = Letter::new(message, event.places);
-        let note = Note::new(event.topic, event.id, event.retained_for.is_some(), letter);
-        for queue in queues {
-            if !queue.push(note.clone(), wakes) {
-                self.count(|counters| &counters.lost);
-            }
+        match ended {
+            Some(Ended::Subscription(notes)) => notes.end(error.again()),
+            Some(Ended::Service(desk)) => self.shut(&desk, error.again()),
+            None => {}
+        }
+        if let Some((replies, kind)) = replies {
+            let is_no_harm = is_peer && kind == Kind::Ack;
+            let reply = if is_no_harm {
+                Reply::Ok
+            } else {
+                Reply::Error(error)
+            };
+            replies.push(reply, 0, wakes).ok();
         }
     }
 
-    fn take_call(self: &Arc<Client>, via: Via, call: Called, message: Vec<u8>, wakes: &mut Wakes) {
+    fn handle_call(
+        self: &Arc<Client>,
+        link: Link,
+        called: Called,
+        message: Vec<u8>,
+        wakes: &mut Wakes,
+    ) {
         let run = Arc::new(Run {
-            client: self.clone(),
-            via,
-            id: call.id,
+            answers: self.clone(),
+            link,
+            id: called.id,
             was_answered: AtomicBool::new(false),
         });
-        let state = self.lock();
-        let desk = state
-            .services
-            .get(&call.service)
-            .map(|(_, desk)| desk.clone());
-        drop(state);
         let job = Job {
-            run: run.clone(),
-            name: call.name,
-            letter: Letter::new(message, call.places),
-            deadline: call.deadline,
+            run,
+            name: called.name,
+            letter: Letter::new(message, called.places),
+            deadline: called.deadline,
             worker: None,
         };
+        let state = self.lock();
+        let desk = state.services.get(&called.service);
+        let desk = desk.map(|served| served.desk.clone());
+        drop(state);
         let taken = match desk {
             Some(desk) => desk.push(job, wakes),
-            None => {
-                run.take_turn();
-                Err(Error::NoService)
-            }
+            None => Err((job, Error::NoService)),
         };
-        if let Err(error) = taken {
+        if let Err((job, error)) = taken {
             if matches!(error, Error::Busy) {
                 self.count(|counters| &counters.busy);
             }
-            let (run, body) = (run.id, error.body());
+            job.run.take_turn();
+            let body = error.body();
             let why = error.why(&body);
-            self.respond_now(via, &Word::Fail { run, why });
+            self.say_now(
+                link,
+                &Word::Fail {
+                    run: job.run.id,
+                    why,
+                },
+            );
+        }
+    }
+
+    /// As [`answer`](Answers::answer), by a thread that must not wait.
+    fn say_now(&self, link: Link, word: &Word<'_>) {
+        if self.end.say(link, word, Duration::ZERO).is_err() {
+            self.count(|counters| &counters.unsaid);
         }
     }
 }
 
-struct Event {
-    topic: String,
-    id: Id,
-    retained_for: Option<Id>,
-    places: (usize, usize),
+/// Whether a table says that it relays between those who come to it.
+fn is_broker(tail: &Tail<'_>) -> bool {
+    let mut headers = words::header_lines(tail.headers);
+    headers.any(|(name, value)| {
+        name.eq_ignore_ascii_case("features") && value.split(' ').any(|word| word == "relay")
+    })
 }
 
+/// A call that came.
 struct Called {
     id: Id,
     service: Id,
     name: String,
     deadline: Instant,
+    /// Where headers and body begin.
     places: (usize, usize),
 }
 
-fn read_event(message: &[u8], event: &words::Event<'_>) -> Result<Event, Error> {
-    Ok(Event {
-        topic: event.topic.read()?.into_owned(),
-        id: event.id,
-        retained_for: event.retained,
-        places: Letter::places(message, &event.tail),
-    })
+impl Called {
+    fn of(message: &[u8], run: &words::Run<'_>) -> Result<Called, Error> {
+        Ok(Called {
+            id: run.run,
+            service: run.service,
+            name: run.name.read()?.into_owned(),
+            deadline: deadline_after(Duration::from_millis(run.milliseconds)),
+            places: Letter::places(message, &run.tail),
+        })
+    }
 }
 
-fn read_call(message: &[u8], run: &words::Run<'_>) -> Result<Called, Error> {
-    Ok(Called {
-        id: run.run,
-        service: run.service,
-        deadline: deadline_after(Duration::from_millis(run.milliseconds)),
-        name: run.name.read()?.into_owned(),
-        places: Letter::places(message, &run.tail),
-    })
+impl Answers for Client {
+    fn answer(&self, link: Link, word: &Word<'_>) -> Result<(), Error> {
+        let said = self.end.say(link, word, self.options.timeout);
+        if matches!(said, Err(Error::Timeout)) {
+            self.count(|counters| &counters.unsaid);
+        }
+        said
+    }
 }

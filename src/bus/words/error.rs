@@ -4,9 +4,6 @@ use std::borrow::Cow;
 use std::{error, fmt, io};
 
 use crate::Error as SocketError;
-use crate::bus::words::tail::Tail;
-use crate::bus::words::text::Text;
-use crate::bus::words::word::Why;
 
 /// Why a call on a bus did not do what it was asked to.
 #[derive(Debug)]
@@ -22,6 +19,11 @@ pub enum Error {
     NoService,
     /// Nobody of that name is connected, or whoever had the call went away with it.
     NoPeer,
+    /// No broker is there, or what is there is none.
+    NoBroker {
+        /// What stands in the way, as far as it is known.
+        why: String,
+    },
     /// Another client that is connected has that name.
     NameTaken,
     /// There is no room for the call where it would run.
@@ -85,6 +87,7 @@ impl Error {
             Error::Timeout | Error::Empty => ["Timeout", ""],
             Error::NoService => ["NoService", ""],
             Error::NoPeer => ["NoPeer", ""],
+            Error::NoBroker { .. } => ["Remote", "NoBroker"],
             Error::NameTaken => ["NameTaken", ""],
             Error::Busy => ["Busy", ""],
             Error::BadTopic { topic, .. } => ["BadTopic", topic],
@@ -101,7 +104,8 @@ impl Error {
     /// The text that is sent with it.
     pub(crate) fn body(&self) -> Cow<'_, str> {
         match self {
-            Error::BadTopic { reason: text, .. }
+            Error::NoBroker { why: text }
+            | Error::BadTopic { reason: text, .. }
             | Error::Malformed { what: text }
             | Error::Unsupported { what: text }
             | Error::Denied { what: text }
@@ -111,21 +115,16 @@ impl Error {
         }
     }
 
-    /// As it is said; `body` is its own.
-    pub(crate) fn why<'a>(&'a self, body: &'a str) -> Why<'a> {
-        let [kind, detail] = self.words();
-        Why {
-            kind,
-            detail: Text::plain(detail),
-            tail: Tail::of(body.as_bytes()),
+    /// The same once more, for another one who waits. The system's own error is told as text.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Empty => Error::Empty,
+            Error::NoBroker { why } => Error::NoBroker { why: why.clone() },
+            other => {
+                let [kind, detail] = other.words();
+                Error::from_words(kind, detail, &other.body())
+            }
         }
-    }
-
-    /// The error that was said.
-    pub(crate) fn of(why: &Why<'_>) -> Result<Error, Error> {
-        let detail = why.detail.read()?;
-        let body = String::from_utf8_lossy(why.tail.body);
-        Ok(Error::from_words(why.kind, &detail, &body))
     }
 
     /// The error that was sent in these words; a word that is new to us is the handler's.
@@ -167,6 +166,8 @@ impl fmt::Display for Error {
             Error::Empty => f.write_str("nothing to receive"),
             Error::NoService => f.write_str("nobody serves that name"),
             Error::NoPeer => f.write_str("no such client is connected, or it left"),
+            Error::NoBroker { why } if why.is_empty() => f.write_str("no broker answers"),
+            Error::NoBroker { why } => write!(f, "no broker answers: {why}"),
             Error::NameTaken => f.write_str("another client has that name"),
             Error::Busy => f.write_str("the service has no room for another call"),
             Error::BadTopic { topic, reason } => write!(f, "{topic:?}: {reason}"),

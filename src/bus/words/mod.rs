@@ -2,6 +2,7 @@
 
 mod cover;
 pub(crate) mod error;
+mod fault;
 pub(crate) mod id;
 pub(crate) mod letter;
 pub(crate) mod limits;
@@ -11,16 +12,20 @@ mod tail;
 mod text;
 pub(crate) mod topic;
 pub(crate) mod trie;
+mod why;
 mod word;
 mod writer;
 
 pub(crate) use error::Error;
+pub use fault::Fault;
 pub(crate) use id::Id;
 pub(crate) use letter::Letter;
 pub(crate) use limits::Limits;
 pub(crate) use matcher::Matcher;
-pub(crate) use tail::{Tail, write_headers};
-pub(crate) use text::Text;
+pub use tail::Tail;
+pub(crate) use tail::{header_lines, write_headers};
+pub use text::Text;
 pub(crate) use topic::{Pattern, Topic, bad_name, is_name};
 pub(crate) use trie::Trie;
-pub(crate) use word::{Call, Event, Malformed, Publish, Run, Serve, Why, Word, is_for_client};
+pub(crate) use word::is_for_client;
+pub use word::{Call, Event, Malformed, Publish, Run, Serve, Why, Word};

@@ -1,10 +1,11 @@
 //! Parser: bytes to a word, once, without a copy.
 
+use crate::bus::words::fault::Fault;
 use crate::bus::words::id::Id;
 use crate::bus::words::tail::Tail;
 use crate::bus::words::text::Text;
 use crate::bus::words::word::{
-    Call, Event, Fault, Malformed, Publish, Run, Serve, Why, Word, is_for_client,
+    Call, Event, Malformed, Publish, Run, Serve, Why, Word, is_for_client,
 };
 
 /// A longer first line is nobody's honest message.
@@ -21,7 +22,8 @@ pub(super) const FROM: &str = "from=";
 pub(super) const CREDIT: &str = "credit=";
 
 impl<'a> Word<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Word<'a>, Malformed> {
+    /// What these bytes say.
+    pub fn parse(bytes: &'a [u8]) -> Result<Word<'a>, Malformed> {
         parse(bytes).map_err(|fault| {
             let id = id_of(bytes);
             Malformed { id, fault }

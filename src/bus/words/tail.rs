@@ -1,23 +1,26 @@
 //! Tail: what stands behind the line of words: header lines, an empty line and the body.
 
 use crate::bus::words::error::Error;
-use crate::bus::words::word::Fault;
+use crate::bus::words::fault::Fault;
 
 /// More than this is nobody's honest header.
 const MAX_HEADERS: usize = 64 * 1024;
 
+/// What is behind the words of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Tail<'a> {
+pub struct Tail<'a> {
     /// Lines of `name: value`, each with its end.
-    pub(crate) headers: &'a str,
-    pub(crate) body: &'a [u8],
+    pub headers: &'a str,
+    /// Any bytes.
+    pub body: &'a [u8],
 }
 
 impl<'a> Tail<'a> {
-    pub(crate) const NONE: Tail<'static> = Tail::of(b"");
+    /// Nothing.
+    pub const NONE: Tail<'static> = Tail::of(b"");
 
     /// A body without headers.
-    pub(crate) const fn of(body: &'a [u8]) -> Tail<'a> {
+    pub const fn of(body: &'a [u8]) -> Tail<'a> {
         Tail { headers: "", body }
     }
 

@@ -6,23 +6,24 @@ use crate::bus::words::error::Error;
 
 /// It is borrowed from the line that it came in, or from whoever is going to say it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Text<'a> {
+pub struct Text<'a> {
     text: &'a str,
     /// It stands there as it does in a line.
     is_written: bool,
 }
 
 impl<'a> Text<'a> {
-    pub(crate) const NONE: Text<'static> = Text::written("");
+    /// No word at all.
+    pub const NONE: Text<'static> = Text::written("");
 
     /// Text as it is meant; it is escaped when it is written.
-    pub(crate) const fn plain(text: &'a str) -> Text<'a> {
+    pub const fn plain(text: &'a str) -> Text<'a> {
         let is_written = false;
         Text { text, is_written }
     }
 
     /// A word as it stands in a line.
-    pub(crate) const fn written(text: &'a str) -> Text<'a> {
+    pub const fn written(text: &'a str) -> Text<'a> {
         let is_written = true;
         Text { text, is_written }
     }
@@ -32,12 +33,13 @@ impl<'a> Text<'a> {
         text.map_or(Text::NONE, Text::plain)
     }
 
-    pub(crate) const fn is_empty(self) -> bool {
+    /// Whether it is no word at all.
+    pub const fn is_empty(self) -> bool {
         self.text.is_empty()
     }
 
     /// What is meant.
-    pub(crate) fn read(self) -> Result<Cow<'a, str>, Error> {
+    pub fn read(self) -> Result<Cow<'a, str>, Error> {
         if !self.is_written || !self.text.contains('%') {
             return Ok(Cow::Borrowed(self.text));
         }
@@ -49,7 +51,7 @@ impl<'a> Text<'a> {
     }
 
     /// As it stands in a line.
-    pub(crate) fn word(self) -> Cow<'a, str> {
+    pub fn word(self) -> Cow<'a, str> {
         if self.is_written || self.text.bytes().all(is_plain) {
             return Cow::Borrowed(self.text);
         }

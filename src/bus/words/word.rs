@@ -1,5 +1,9 @@
 //! Word: what is said on the bus, each verb with what belongs to it; see `docs/BUS.md`.
 
+// What each of them is, and each of its parts, is in docs/BUS.md.
+#![allow(missing_docs)]
+
+use crate::bus::words::fault::Fault;
 use crate::bus::words::id::Id;
 use crate::bus::words::tail::Tail;
 use crate::bus::words::text::Text;
@@ -7,7 +11,7 @@ use crate::bus::words::text::Text;
 /// A message of the bus. It borrows: from the bytes that it was parsed from, or from whoever is
 /// going to say it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Word<'a> {
+pub enum Word<'a> {
     // Said to a table.
     Hello {
         id: Id,
@@ -86,82 +90,73 @@ pub(crate) enum Word<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Publish<'a> {
-    pub(crate) id: Id,
-    pub(crate) topic: Text<'a>,
-    pub(crate) retain: bool,
-    pub(crate) no_echo: bool,
-    pub(crate) receipt: bool,
-    pub(crate) tail: Tail<'a>,
+pub struct Publish<'a> {
+    pub id: Id,
+    pub topic: Text<'a>,
+    pub retain: bool,
+    pub no_echo: bool,
+    pub receipt: bool,
+    pub tail: Tail<'a>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Serve<'a> {
-    pub(crate) id: Id,
-    pub(crate) name: Text<'a>,
+pub struct Serve<'a> {
+    pub id: Id,
+    pub name: Text<'a>,
     /// Nobody else may serve that name.
-    pub(crate) only: bool,
+    pub only: bool,
     /// Calls that it takes before it has answered one; as many as the table allows if it does not
     /// say.
-    pub(crate) credit: Option<u64>,
+    pub credit: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) id: Id,
-    pub(crate) name: Text<'a>,
-    pub(crate) milliseconds: u64,
-    pub(crate) all: bool,
-    pub(crate) tail: Tail<'a>,
+pub struct Call<'a> {
+    pub id: Id,
+    pub name: Text<'a>,
+    pub milliseconds: u64,
+    pub all: bool,
+    pub tail: Tail<'a>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Event<'a> {
-    pub(crate) id: Id,
-    pub(crate) topic: Text<'a>,
+pub struct Event<'a> {
+    pub id: Id,
+    pub topic: Text<'a>,
     /// The last value of before, for this subscription alone.
-    pub(crate) retained: Option<Id>,
+    pub retained: Option<Id>,
     /// Who published it, if that is known.
-    pub(crate) from: Text<'a>,
-    pub(crate) tail: Tail<'a>,
+    pub from: Text<'a>,
+    pub tail: Tail<'a>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Run<'a> {
-    pub(crate) run: Id,
-    pub(crate) service: Id,
-    pub(crate) milliseconds: u64,
+pub struct Run<'a> {
+    pub run: Id,
+    pub service: Id,
+    pub milliseconds: u64,
     /// What was called.
-    pub(crate) name: Text<'a>,
+    pub name: Text<'a>,
     /// Who calls, if that is known.
-    pub(crate) from: Text<'a>,
-    pub(crate) tail: Tail<'a>,
+    pub from: Text<'a>,
+    pub tail: Tail<'a>,
 }
 
 /// Why something was not done: a kind to match on, what it is about, and in the body what a person
 /// reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Why<'a> {
-    pub(crate) kind: &'a str,
-    pub(crate) detail: Text<'a>,
-    pub(crate) tail: Tail<'a>,
+pub struct Why<'a> {
+    pub kind: &'a str,
+    pub detail: Text<'a>,
+    pub tail: Tail<'a>,
 }
 
 /// It is no message of the bus.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Malformed {
+pub struct Malformed {
     /// Under which whoever said it waits for an answer, if it can be found.
-    pub(crate) id: Option<Id>,
-    pub(crate) fault: Fault,
-}
-
-/// What is wrong with it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fault {
-    /// A verb of a version to come.
-    Verb,
-    Line(&'static str),
-    Headers(&'static str),
+    pub id: Option<Id>,
+    pub fault: Fault,
 }
 
 impl Malformed {

@@ -10,7 +10,8 @@ use crate::bus::words::word::{Call, Event, Publish, Run, Serve, Why, Word};
 const LINE: usize = 128;
 
 impl Word<'_> {
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    /// As it is sent.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.to_line(self.tail().len());
         self.tail().write(&mut bytes);
         bytes
