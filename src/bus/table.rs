@@ -12,6 +12,7 @@ mod news;
 mod providers;
 mod replays;
 mod retained;
+mod rights;
 mod room;
 pub(crate) mod routes;
 pub(crate) mod send;

@@ -2,6 +2,13 @@
 
 use crate::bus::words::topic::{ANY, ONE, Pattern, is_wildcard};
 
+impl Pattern {
+    /// Whether it matches one topic. For many topics there is a [`Matcher`].
+    pub(crate) fn matches(&self, topic: &str) -> bool {
+        Matcher::new(self).matches(topic)
+    }
+}
+
 /// A set of places in a pattern, a bit for each: bit `n` stands in front of token `n`. A pattern has
 /// at most 128 tokens, so all places fit, and each token of a topic costs the same whatever the
 /// topic was so far.

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::bus::words::error::Error;
-use crate::bus::words::matcher::Matcher;
 
 /// More levels have no use, and cost whoever matches them.
 pub(crate) const MAX_LEVELS: usize = 128;
@@ -82,11 +81,6 @@ impl Pattern {
             .skip_while(|token| *token != ANY)
             .skip(1)
             .count()
-    }
-
-    /// Whether it matches one topic. For many topics there is a [`Matcher`].
-    pub(crate) fn matches(&self, topic: &str) -> bool {
-        Matcher::new(self).matches(topic)
     }
 }
 
