@@ -70,6 +70,7 @@ mod collections;
 mod convert;
 mod error;
 mod integers;
+mod outcome;
 mod parser;
 mod record;
 mod tuples;
@@ -78,6 +79,7 @@ mod writer;
 
 pub use convert::{FromJson, ToJson};
 pub use error::Error;
+pub use outcome::Outcome;
 pub use parser::MAX_DEPTH;
 pub use record::Record;
 #[doc(hidden)]

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::convert::{FromJson, ToJson};
 use super::error::{Error, Step};
 use super::value::Value;
 
 /// A struct that [`record!`](super::record) made.
-pub trait Record: ToJson + FromJson {
+pub trait Record {
     /// What it is called: the struct's own name, or what stands behind its `as`.
     const NAME: &'static str;
 }
 
-/// Makes structs that are JSON objects: it writes the struct, [`ToJson`], [`FromJson`] and
-/// [`Record`].
+impl<T: Record> Record for &T {
+    const NAME: &'static str = T::NAME;
+}
+
+/// Makes structs that are JSON objects: it writes the struct, [`ToJson`](super::ToJson),
+/// [`FromJson`](super::FromJson) and [`Record`].
 ///
 /// ```
 /// use jackfield::json::{self, Record};
