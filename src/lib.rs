@@ -272,7 +272,9 @@ mod props;
 mod sim;
 
 #[cfg(feature = "bus")]
-pub use bus::{Broker, Bus, Post};
+pub use bus::{
+    Broker, Bus, Error as BusError, Event as BusEvent, Peer as BusPeer, Post, Receipt as BusReceipt,
+};
 pub use config::Config;
 pub use endpoint::{Endpoint, Remote};
 pub use error::{Error, SendError};

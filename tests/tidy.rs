@@ -41,7 +41,7 @@ const FORBIDDEN_IN_BUS: [&str; 10] = [
     "mpsc",
     "Atomic",
     "Instant::now",
-    "SystemTime",
+    "SystemTime::now",
     "crate::Socket",
     "crate::Arrivals",
 ];

@@ -9,6 +9,7 @@ use crate::bus::counters::BusStats;
 use crate::bus::event::Events;
 use crate::bus::job::Job;
 use crate::bus::note::{Note, Post, Receipt};
+use crate::bus::reply::Reply;
 use crate::bus::report::CloseReport;
 use crate::bus::request::{Answer, Call, Peer};
 use crate::bus::service::Service;
@@ -31,10 +32,7 @@ use crate::bus::words::Error;
 /// bus.publish("room/1/temp", "21.5")?;
 /// assert_eq!(rooms.recv()?.text(), "21.5");
 ///
-/// let _adding = bus.serve("text/upper", |job| {
-///     let answer = job.text().to_uppercase();
-///     job.reply(answer);
-/// })?;
+/// let _shouting = bus.serve("text/upper", |job| job.text().to_uppercase())?;
 /// assert_eq!(bus.call("text/upper", "hello")?.text(), "HELLO");
 /// # Ok::<(), jackfield::bus::Error>(())
 /// ```
@@ -49,7 +47,7 @@ impl Bus {
     /// the bus: 65,536 messages or 16 MiB. Where there is no room for it, here or on the way, the
     /// call waits for some, for the bus's timeout, then [`Error::Timeout`].
     pub fn publish(&self, topic: impl AsRef<str>, body: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.client().publish(topic.as_ref(), body.as_ref())
+        self.client().publish(topic.as_ref(), "", body.as_ref())
     }
 
     /// Publishes as the post says, and waits until it is on its way to whoever wants it.
@@ -86,13 +84,15 @@ impl Bus {
     }
 
     /// Serves calls of that name: a text, or a [`Service`] with more workers. The handler runs in
-    /// worker threads and may use the bus.
-    pub fn serve(
+    /// worker threads and may use the bus. What it returns is the answer, be it text, bytes, or a
+    /// `Result`; see [`Reply`].
+    pub fn serve<R: Reply>(
         &self,
         service: impl Into<Service>,
-        handler: impl Fn(Job) + Send + Sync + 'static,
+        handler: impl Fn(Job) -> R + Send + Sync + 'static,
     ) -> Result<Serving, Error> {
         let service = service.into();
+        let handler = move |job: Job| job.run.clone().handle(|| handler(job));
         let (id, desk) = self.client().serve(&service, Box::new(handler))?;
         Ok(Serving {
             id,

@@ -1,51 +1,30 @@
 //! Job: a call that came, and the one answer that it gets.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::bus::end::Link;
+use crate::bus::reading::reads_letter;
+use crate::bus::reply::Reply;
+use crate::bus::request::Answer;
 use crate::bus::words::{Error, Id, Letter, Tail, Word};
 
-/// A call in the hands of a service. It is answered once, by [`reply`](Job::reply) or
-/// [`fail`](Job::fail), in the handler or in any other thread that it is given to. Dropped without
-/// that, its caller gets a `Remote` error of the kind `NoReply`.
+/// A call in the hands of a service. It is answered once: by what its handler returns, or by
+/// [`reply`](Job::reply) or [`fail`](Job::fail), there or in any other thread that it is given to.
+/// Dropped without that, its caller gets a `Remote` error of the kind `NoReply`.
 pub struct Job {
     pub(crate) run: Arc<Run>,
     pub(crate) name: String,
     pub(crate) letter: Letter,
     pub(crate) deadline: Instant,
-    /// The thread that tells of a panic, if the handler has one.
-    pub(crate) worker: Option<ThreadId>,
 }
 
 impl Job {
     /// What was called.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Its payload.
-    pub fn body(&self) -> &[u8] {
-        self.letter.body()
-    }
-
-    /// Its payload as text; what is no UTF-8 is replaced by `U+FFFD`.
-    pub fn text(&self) -> Cow<'_, str> {
-        self.letter.text()
-    }
-
-    /// The value of the first header of that name; capitals do not matter.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.letter.header(name)
-    }
-
-    /// Its headers, in order.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.letter.headers()
     }
 
     /// How long its caller still waits.
@@ -55,7 +34,12 @@ impl Job {
 
     /// Answers.
     pub fn reply(self, body: impl AsRef<[u8]>) {
-        self.run.reply(body.as_ref());
+        self.run.done(Tail::of(body.as_ref()));
+    }
+
+    /// Answers with what has headers as well.
+    pub fn reply_with(self, answer: Answer) {
+        self.run.answer(&Ok(answer));
     }
 
     /// Answers with an error: the caller gets `Remote { kind, message }`. The kind is a word to
@@ -70,21 +54,15 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        let is_told = thread::panicking() && self.worker == Some(thread::current().id());
-        if !is_told && !self.run.is_answered() {
-            self.run.fail(&Error::Remote {
-                kind: "NoReply".to_owned(),
-                message: "the service did not answer".to_owned(),
-            });
-        }
+        self.run.was_dropped.store(true, Ordering::SeqCst);
+        self.run.look_after();
     }
 }
 
-impl AsRef<[u8]> for Job {
-    fn as_ref(&self) -> &[u8] {
-        self.body()
-    }
-}
+reads_letter!(Job, |job| job.letter, {
+    let mut job = job;
+    std::mem::take(&mut job.letter).into_body()
+});
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,12 +83,46 @@ pub(crate) struct Run {
     /// Its id, by whoever gave it to us.
     pub(crate) id: Id,
     pub(crate) was_answered: AtomicBool,
+    /// A handler has it, and may yet return its answer.
+    pub(crate) is_handled: AtomicBool,
+    /// Its job is no more.
+    pub(crate) was_dropped: AtomicBool,
 }
 
 impl Run {
-    pub(crate) fn reply(&self, body: &[u8]) {
+    /// Has it handled: what that returns is the answer, where the job did not answer itself. A job
+    /// that is dropped meanwhile leaves that to us; in a panic, to whoever catches it.
+    pub(crate) fn handle<R: Reply>(&self, handler: impl FnOnce() -> R) {
+        self.is_handled.store(true, Ordering::SeqCst);
+        if let Some(answer) = handler().into_answer() {
+            self.answer(&answer);
+        }
+        self.is_handled.store(false, Ordering::SeqCst);
+        self.look_after();
+    }
+
+    /// Nobody is left who could answer: that is the answer.
+    fn look_after(&self) {
+        let is_kept = !self.was_dropped.load(Ordering::SeqCst);
+        if !is_kept && !self.is_handled.load(Ordering::SeqCst) {
+            self.fail(&Error::Remote {
+                kind: "NoReply".to_owned(),
+                message: "the service did not answer".to_owned(),
+            });
+        }
+    }
+
+    fn answer(&self, answer: &Result<Answer, Error>) {
+        match answer.as_ref().map(Answer::tail) {
+            Ok(Ok(tail)) => self.done(tail),
+            Ok(Err(error)) => self.fail(&error),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn done(&self, tail: Tail<'_>) {
         if self.take_turn() {
-            let (run, tail) = (self.id, Tail::of(body));
+            let run = self.id;
             let done = Word::Done { run, tail };
             if let Err(error @ Error::Socket(_)) = self.answers.answer(self.link, &done) {
                 self.refuse(&error);
@@ -131,10 +143,6 @@ impl Run {
         self.answers
             .answer(self.link, &Word::Fail { run, why })
             .ok();
-    }
-
-    fn is_answered(&self) -> bool {
-        self.was_answered.load(Ordering::SeqCst)
     }
 
     /// Whoever gets it is the one who answers.

@@ -3,6 +3,9 @@
 //! It is for programs that need not know of each other. They meet at a [`Broker`], or without one,
 //! between two sockets ([`Bus::over`]) or within a process ([`Bus::local`]).
 //!
+//! Some names here are those of the socket as well. At the crate's root they have `Bus` in front:
+//! [`Error`] is `jackfield::BusError`, and so are [`Event`], [`Peer`] and [`Receipt`].
+//!
 //! ```
 //! use jackfield::{Broker, Bus};
 //!
@@ -12,10 +15,7 @@
 //! two.publish("room/1/temp", "21.5")?;
 //! assert_eq!(rooms.recv()?.text(), "21.5");
 //!
-//! let _serving = one.serve("shout", |job| {
-//!     let answer = format!("{}!", job.text());
-//!     job.reply(answer);
-//! })?;
+//! let _serving = one.serve("shout", |job| format!("{}!", job.text()))?;
 //! assert_eq!(two.call("shout", "hello")?.text(), "hello!");
 //! # Ok::<(), jackfield::bus::Error>(())
 //! ```
@@ -24,6 +24,7 @@ mod broker;
 #[allow(clippy::module_inception)]
 mod bus;
 mod client;
+mod content;
 mod counters;
 mod doors;
 mod end;
@@ -37,6 +38,8 @@ mod note;
 mod opening;
 mod options;
 mod reader;
+mod reading;
+mod reply;
 mod report;
 mod request;
 mod service;
@@ -50,12 +53,14 @@ pub mod words;
 
 pub use broker::Broker;
 pub use bus::Bus;
+pub use content::Content;
 pub use counters::BusStats;
 pub use end::{Ear, End, Link, Role, Waits};
 pub use event::{Event, Events};
 pub use job::Job;
 pub use note::{Note, Post, Receipt};
 pub use options::Options;
+pub use reply::Reply;
 pub use report::CloseReport;
 pub use request::{Answer, Call, Peer};
 pub use service::Service;

@@ -1,9 +1,11 @@
 //! Note and Post: a published message as it comes, and as it is made.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::bus::content::{self, Content};
+use crate::bus::reading::reads_letter;
 use crate::bus::words::{Id, Letter};
 
 /// A message to publish, for [`Bus::send`](crate::bus::Bus::send).
@@ -71,6 +73,11 @@ impl Post {
         self.headers.push((name.into(), value.into()));
         self
     }
+
+    /// Says what the body is, in a header.
+    pub fn content(self, content: Content) -> Post {
+        self.header(content::HEADER, content.to_string())
+    }
 }
 
 /// What became of a [`Post`].
@@ -85,10 +92,10 @@ pub struct Receipt {
 /// A published message that came to a subscription; a clone shares its bytes.
 #[derive(Clone)]
 pub struct Note {
-    content: Arc<Content>,
+    content: Arc<Contents>,
 }
 
-struct Content {
+struct Contents {
     topic: Arc<str>,
     id: Id,
     is_retained: bool,
@@ -97,7 +104,7 @@ struct Content {
 
 impl Note {
     pub(crate) fn new(topic: Arc<str>, id: Id, is_retained: bool, letter: Letter) -> Note {
-        let content = Content {
+        let content = Contents {
             topic,
             id,
             is_retained,
@@ -113,29 +120,15 @@ impl Note {
         &self.content.topic
     }
 
-    /// Its payload.
-    pub fn body(&self) -> &[u8] {
-        self.content.letter.body()
-    }
-
-    /// Its payload as text; what is no UTF-8 is replaced by `U+FFFD`.
-    pub fn text(&self) -> Cow<'_, str> {
-        self.content.letter.text()
-    }
-
-    /// The value of the first header of that name; capitals do not matter.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.content.letter.header(name)
-    }
-
-    /// Its headers, in order.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.content.letter.headers()
-    }
-
     /// Its id, which its publisher made.
     pub fn id(&self) -> Id {
         self.content.id
+    }
+
+    /// When its publisher made it, by its own clock; `None` if its id is one that does not say so.
+    pub fn time(&self) -> Option<SystemTime> {
+        let since = Duration::from_millis(self.content.id.milliseconds()?);
+        UNIX_EPOCH.checked_add(since)
     }
 
     /// It is the topic's last value from before we subscribed.
@@ -148,11 +141,14 @@ impl Note {
     }
 }
 
-impl AsRef<[u8]> for Note {
-    fn as_ref(&self) -> &[u8] {
-        self.body()
+reads_letter!(
+    Note,
+    |note| note.content.letter,
+    match Arc::try_unwrap(note.content) {
+        Ok(content) => content.letter.into_body(),
+        Err(shared) => shared.letter.body().to_vec(),
     }
-}
+);
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

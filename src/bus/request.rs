@@ -1,10 +1,11 @@
 //! Call and Answer: a request as it is made, and what comes back.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::bus::words::Letter;
+use crate::bus::content::{self, Content};
+use crate::bus::reading::reads_letter;
+use crate::bus::words::{Error, Letter, Tail, write_headers};
 
 /// A request, for [`Bus::ask`](crate::bus::Bus::ask) and
 /// [`Bus::ask_all`](crate::bus::Bus::ask_all).
@@ -41,45 +42,74 @@ impl Call {
         self.headers.push((name.into(), value.into()));
         self
     }
+
+    /// Says what the body is, in a header.
+    pub fn content(self, content: Content) -> Call {
+        self.header(content::HEADER, content.to_string())
+    }
 }
 
-/// The answer to a call.
+/// The answer to a call: as it came, or as a handler makes it.
+///
+/// ```
+/// use jackfield::bus::{Answer, Bus};
+///
+/// let bus = Bus::local()?;
+/// let _serving = bus.serve("room/temp", |_| Answer::new("21.5").with_header("unit", "C"))?;
+/// let answer = bus.call("room/temp", "")?;
+/// assert_eq!((answer.text().as_ref(), answer.header("unit")), ("21.5", Some("C")));
+/// # Ok::<(), jackfield::bus::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Answer {
     letter: Letter,
+    /// A header that cannot be sent, and why nothing is.
+    refused: Option<(String, String)>,
 }
 
 impl Answer {
-    pub(crate) fn new(letter: Letter) -> Answer {
-        Answer { letter }
+    /// An answer of this body.
+    pub fn new(body: impl AsRef<[u8]>) -> Answer {
+        Answer::heard(Letter::of(&Tail::of(body.as_ref())))
     }
 
-    /// Its payload.
-    pub fn body(&self) -> &[u8] {
-        self.letter.body()
+    /// Adds a header: a name of visible ASCII without a colon, a value without line ends. With any
+    /// other the caller gets an error in place of the answer.
+    pub fn with_header(self, name: impl Into<String>, value: impl Into<String>) -> Answer {
+        let header = [(name.into(), value.into())];
+        match write_headers(&header) {
+            Ok(line) => Answer {
+                letter: self.letter.with_headers(&line),
+                ..self
+            },
+            Err(_) => {
+                let [header] = header;
+                Answer {
+                    refused: Some(header),
+                    ..self
+                }
+            }
+        }
     }
 
-    /// Its payload as text; what is no UTF-8 is replaced by `U+FFFD`.
-    pub fn text(&self) -> Cow<'_, str> {
-        self.letter.text()
+    /// Says what the body is, in a header.
+    pub fn with_content(self, content: Content) -> Answer {
+        self.with_header(content::HEADER, content.to_string())
     }
 
-    /// Its payload, taken out.
-    pub fn into_body(self) -> Vec<u8> {
-        self.letter.into_body()
+    pub(crate) fn heard(letter: Letter) -> Answer {
+        let refused = None;
+        Answer { letter, refused }
     }
 
-    /// The value of the first header of that name; capitals do not matter.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.letter.header(name)
+    /// As it is sent.
+    pub(crate) fn tail(&self) -> Result<Tail<'_>, Error> {
+        write_headers(self.refused.as_slice())?;
+        Ok(self.letter.tail())
     }
 }
 
-impl AsRef<[u8]> for Answer {
-    fn as_ref(&self) -> &[u8] {
-        self.body()
-    }
-}
+reads_letter!(Answer, |answer| answer.letter, answer.letter.into_body());
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -75,6 +75,16 @@ impl fmt::Debug for Subscription {
     }
 }
 
+/// Messages, until the bus is closed. As a subscription ends when it is dropped, `for note in sub`
+/// takes it along, and `for note in &sub` leaves it.
+impl Iterator for Subscription {
+    type Item = Note;
+
+    fn next(&mut self) -> Option<Note> {
+        self.recv().ok()
+    }
+}
+
 /// The messages of a subscription, as [`Subscription::iter`] gives them.
 #[must_use]
 #[derive(Debug)]

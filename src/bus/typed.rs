@@ -1,21 +1,23 @@
 //! Typed: payloads that are JSON, as values of Rust types.
 
 use crate::bus::bus::Bus;
+use crate::bus::content::Content;
 use crate::bus::job::Job;
-use crate::bus::note::Note;
-use crate::bus::request::Answer;
+use crate::bus::note::Post;
+use crate::bus::reply;
+use crate::bus::request::{Answer, Call};
 use crate::bus::service::Service;
 use crate::bus::serving::Serving;
+use crate::bus::watch::Watch;
 use crate::bus::words::Error;
-use crate::json::{self, FromJson, ToJson};
-
-/// The kind of the error that says that a payload is not what was expected.
-const KIND: &str = "Json";
+use crate::json::{self, FromJson, Outcome, Record, ToJson};
 
 impl Bus {
     /// As [`publish`](Bus::publish), with `value` as JSON.
     pub fn publish_as(&self, topic: impl AsRef<str>, value: impl ToJson) -> Result<(), Error> {
-        self.publish(topic, json::to_string(&value))
+        let (line, body) = (Content::Json.line(), json::to_string(&value));
+        self.client()
+            .publish(topic.as_ref(), &line, body.as_bytes())
     }
 
     /// As [`call`](Bus::call), with `question` as JSON and an answer read from JSON. An answer
@@ -36,63 +38,126 @@ impl Bus {
         name: impl AsRef<str>,
         question: impl ToJson,
     ) -> Result<A, Error> {
-        let answer = self.call(name, json::to_string(&question))?;
-        answer.json().map_err(|error| Error::Remote {
-            kind: KIND.to_owned(),
-            message: error.to_string(),
-        })
+        self.ask_as(Call::json(name.as_ref(), question))
     }
 
-    /// As [`serve`](Bus::serve), for a function that answers every call whose question is what it
-    /// takes; the caller of any other gets an [`Error::Remote`] of the kind `Json`.
+    /// As [`call_as`](Bus::call_as), with what the [`Call`] says; [`Call::json`] makes one.
+    pub fn ask_as<A: FromJson>(&self, call: Call) -> Result<A, Error> {
+        Ok(self.ask(call)?.json()?)
+    }
+
+    /// As [`call_all`](Bus::call_all), with `question` as JSON and answers read from JSON.
+    pub fn call_all_as<A: FromJson>(
+        &self,
+        name: impl AsRef<str>,
+        question: impl ToJson,
+    ) -> Result<Vec<Result<A, Error>>, Error> {
+        self.ask_all_as(Call::json(name.as_ref(), question))
+    }
+
+    /// As [`call_all_as`](Bus::call_all_as), with what the [`Call`] says.
+    pub fn ask_all_as<A: FromJson>(&self, call: Call) -> Result<Vec<Result<A, Error>>, Error> {
+        let answers = self.ask_all(call)?.into_iter();
+        let values = answers.map(|answer| Ok(answer?.json()?));
+        Ok(values.collect())
+    }
+
+    /// As [`serve`](Bus::serve), for a function of a value that gives one, or a `Result` of one.
+    /// The caller whose question is no such value gets an [`Error::Remote`] of the kind `Json`.
     ///
-    /// For a service that can fail in other ways, take [`serve`](Bus::serve) with [`Job::json`],
-    /// [`Job::reply_as`] and [`Job::fail`].
-    pub fn serve_as<Q: FromJson, A: ToJson>(
+    /// ```
+    /// use jackfield::bus::{Bus, Error};
+    ///
+    /// let bus = Bus::local()?;
+    /// let _dividing = bus.serve_as("math/divide", |(a, b): (i64, i64)| match b {
+    ///     0 => Err("nothing can be divided by 0"),
+    ///     _ => Ok(a / b),
+    /// })?;
+    /// assert_eq!(bus.call_as::<i64>("math/divide", (7, 2))?, 3);
+    /// let error = bus.call_as::<i64>("math/divide", (7, 0)).unwrap_err();
+    /// assert_eq!(error.to_string(), "Failed: nothing can be divided by 0");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn serve_as<Q: FromJson, A: Outcome>(
         &self,
         service: impl Into<Service>,
         handler: impl Fn(Q) -> A + Send + Sync + 'static,
     ) -> Result<Serving, Error> {
-        self.serve(service, move |job| match job.json::<Q>() {
-            Ok(question) => job.reply_as(handler(question)),
-            Err(error) => job.fail(KIND, error),
+        self.serve(service, move |job| {
+            let question = job.json::<Q>()?;
+            let outcome = handler(question).outcome();
+            outcome.map(Answer::of_json).map_err(reply::failure)
+        })
+    }
+
+    /// Publishes a record to the topic of its name: see [`json::record!`].
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use jackfield::{Bus, json};
+    ///
+    /// json::record! { struct Greeted { name: String, times: u32 = 1 } }
+    ///
+    /// let bus = Bus::local()?;
+    /// let (tell, told) = mpsc::channel();
+    /// let _greetings = bus.listen(move |it: Greeted| tell.send((it.name, it.times)).unwrap())?;
+    /// bus.emit(Greeted { name: "Ann".to_owned(), times: 2 })?;
+    /// assert_eq!(told.recv(), Ok(("Ann".to_owned(), 2)));
+    /// # Ok::<(), jackfield::BusError>(())
+    /// ```
+    pub fn emit<E: Record + ToJson>(&self, event: E) -> Result<(), Error> {
+        self.publish_as(E::NAME, event)
+    }
+
+    /// Calls `call` with each record that is published under the name of its type, in a thread of
+    /// its own. What is there and is no such record is counted as malformed.
+    pub fn listen<E: Record + FromJson>(
+        &self,
+        mut call: impl FnMut(E) + Send + 'static,
+    ) -> Result<Watch, Error> {
+        let client = self.client().clone();
+        self.on(E::NAME, move |note| match note.json() {
+            Ok(event) => call(event),
+            Err(_) => client.count(|counters| &counters.malformed),
         })
     }
 }
 
-impl Note {
-    /// Its payload, read from JSON.
-    ///
-    /// ```
-    /// use jackfield::bus::Bus;
-    ///
-    /// let bus = Bus::local()?;
-    /// let rooms = bus.subscribe("room/*/temp")?;
-    /// bus.publish_as("room/1/temp", 21.5)?;
-    /// assert_eq!(rooms.recv()?.json(), Ok(21.5));
-    /// # Ok::<(), jackfield::bus::Error>(())
-    /// ```
-    pub fn json<T: FromJson>(&self) -> Result<T, json::Error> {
-        json::from_slice(self.body())
+impl Post {
+    /// A post whose body is `value` as JSON, and says so.
+    pub fn json(topic: impl Into<String>, value: impl ToJson) -> Post {
+        Post::new(topic, json::to_string(&value)).content(Content::Json)
+    }
+}
+
+impl Call {
+    /// A call whose body is `question` as JSON, and says so.
+    pub fn json(name: impl Into<String>, question: impl ToJson) -> Call {
+        Call::new(name, json::to_string(&question)).content(Content::Json)
     }
 }
 
 impl Answer {
-    /// Its payload, read from JSON.
-    pub fn json<T: FromJson>(&self) -> Result<T, json::Error> {
-        json::from_slice(self.body())
+    /// An answer whose body is `value` as JSON, and says so.
+    pub fn of_json(value: impl ToJson) -> Answer {
+        Answer::new(json::to_string(&value)).with_content(Content::Json)
     }
 }
 
 impl Job {
-    /// Its payload, read from JSON.
-    pub fn json<T: FromJson>(&self) -> Result<T, json::Error> {
-        json::from_slice(self.body())
-    }
-
     /// Answers with `answer` as JSON.
     pub fn reply_as(self, answer: impl ToJson) {
-        self.reply(json::to_string(&answer));
+        self.reply_with(Answer::of_json(answer));
+    }
+}
+
+/// Whoever sent it meant something else.
+impl From<json::Error> for Error {
+    fn from(error: json::Error) -> Error {
+        Error::Remote {
+            kind: "Json".to_owned(),
+            message: error.to_string(),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::bus::words::Error;
 pub struct Watch {
     subscription: Subscription,
     is_over: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Watch {
@@ -39,11 +40,20 @@ impl Watch {
             }
         };
         let builder = thread::Builder::new().name("jackfield watch".to_owned());
-        builder.spawn(work).map_err(Error::no_thread)?;
+        let thread = builder.spawn(work).map_err(Error::no_thread)?;
         Ok(Watch {
             subscription,
             is_over,
+            thread: Some(thread),
         })
+    }
+
+    /// Waits until the bus is closed and everything that had come was handled: for a program that
+    /// has nothing else to do. Not for the function itself, which would wait for its own end.
+    pub fn join(mut self) {
+        let thread = self.thread.take();
+        // A panic of the function was counted when it happened.
+        thread.map(|thread| thread.join().ok());
     }
 
     /// What was asked for.

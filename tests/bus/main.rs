@@ -61,6 +61,7 @@ mod hand;
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod meter;
 mod page;
+mod replies;
 mod room;
 mod stage;
 #[path = "../behaviour/support.rs"]

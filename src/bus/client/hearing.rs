@@ -142,7 +142,7 @@ impl Client {
             },
             Word::Answer { id, tail, .. } => {
                 let places = Letter::places(&message, &tail);
-                let answer = Answer::new(Letter::new(message, places));
+                let answer = Answer::heard(Letter::new(message, places));
                 self.handle_reply(link, id, Reply::Answer(answer), wakes);
             }
             Word::Ok {
@@ -249,13 +249,14 @@ impl Client {
             link,
             id: called.id,
             was_answered: AtomicBool::new(false),
+            is_handled: AtomicBool::new(false),
+            was_dropped: AtomicBool::new(false),
         });
         let job = Job {
             run,
             name: called.name,
             letter: Letter::new(message, called.places),
             deadline: called.deadline,
-            worker: None,
         };
         let state = self.lock();
         let desk = state.services.get(&called.service);

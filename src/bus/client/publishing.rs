@@ -11,8 +11,13 @@ use crate::bus::note::{Post, Receipt};
 use crate::bus::words::{Error, Publish, Text, Word};
 
 impl Client {
-    /// Fire and forget.
-    pub(crate) fn publish(self: &Arc<Client>, topic: &str, body: &[u8]) -> Result<(), Error> {
+    /// Fire and forget; `headers` are lines.
+    pub(crate) fn publish(
+        self: &Arc<Client>,
+        topic: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Result<(), Error> {
         let topic = topic_of(topic)?;
         let word = Word::Pub(Publish {
             id: self.maker.next(),
@@ -20,7 +25,7 @@ impl Client {
             retain: false,
             no_echo: false,
             receipt: false,
-            tail: tail_of("", body)?,
+            tail: tail_of(headers, body)?,
         });
         let mut state = self.lock();
         while let (Life::Open, Some(link)) = (state.life, state.gate.open_table()) {

@@ -71,8 +71,7 @@ impl Client {
     }
 
     fn work(self: &Arc<Client>, desk: &Desk) {
-        while let Ok(mut job) = self.take(&desk.jobs, Waits::Hearing, None) {
-            job.worker = Some(thread::current().id());
+        while let Ok(job) = self.take(&desk.jobs, Waits::Hearing, None) {
             self.run(desk, job);
             desk.handle_done();
         }

@@ -45,6 +45,13 @@ impl Id {
         digits
     }
 
+    /// When it was made, in milliseconds since 1970, if it is one that says so.
+    pub(crate) fn milliseconds(&self) -> Option<u64> {
+        let value = u128::from_be_bytes(self.bytes);
+        let is_version_7 = value >> 76 & 0xf == 7 && value >> 62 & 0b11 == 0b10;
+        is_version_7.then_some((value >> 80) as u64)
+    }
+
     /// A UUID of version 7: its stamp are milliseconds since 1970 and, in the lowest 12 bits, a
     /// count within them.
     pub(crate) fn version_7(stamp: u64, random: u64) -> Id {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::bus::words::tail::{Tail, header_lines};
+use crate::bus::words::text::Text;
+use crate::bus::words::word::Word;
 
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Letter {
@@ -42,6 +44,27 @@ impl Letter {
             headers: headers.strip_suffix('\n').unwrap_or_default(),
             body: self.body(),
         }
+    }
+
+    /// The same with these header lines as well.
+    pub(crate) fn with_headers(self, lines: &str) -> Letter {
+        let Tail { headers, body } = self.tail();
+        let headers = &format!("{headers}{lines}");
+        Letter::of(&Tail { headers, body })
+    }
+
+    /// Whom the line in front of the headers is from, if it names anybody.
+    pub(crate) fn from(&self) -> Option<Cow<'_, str>> {
+        if self.headers == 0 {
+            return None;
+        }
+        let from = match Word::parse(&self.bytes).ok()? {
+            Word::Event(event) => event.from,
+            Word::Run(run) => run.from,
+            Word::Answer { from, .. } => from,
+            _ => Text::NONE,
+        };
+        from.read().ok().filter(|name| !name.is_empty())
     }
 
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
