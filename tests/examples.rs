@@ -93,6 +93,35 @@ fn what_waited_for_the_server_arrives_when_it_is_back() {
 }
 
 #[test]
+fn an_alarm_hears_sensors_that_do_not_know_of_it() {
+    let wanted = [
+        "alarm: room/kitchen/celsius is fine",
+        "alarm: room/attic/celsius is 61 °C!",
+        "alarm: room/hall/celsius is fine",
+        "screen: room/attic/celsius 61.0",
+    ];
+    assert_eq!(output("sensors"), wanted);
+}
+
+#[test]
+fn services_answer_and_say_why_they_do_not() {
+    let wanted = [
+        "hello!",
+        "soup: 900 cents",
+        "cloud: Failed: there is no cloud",
+    ];
+    assert_eq!(output("services"), wanted);
+}
+
+#[test]
+fn a_typed_event_takes_twelve_lines_of_program() {
+    assert_eq!(output("typed_event"), ["Ann came 2 times"]);
+    let program = include_str!("../examples/typed_event.rs").lines();
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    assert!(program.filter(is_code).count() <= 12);
+}
+
+#[test]
 fn wrong_roles_get_usage_and_status_2() {
     for arguments in ["nonsense", "publisher subscriber"] {
         let ended = example("publish", arguments).finish();
