@@ -7,6 +7,7 @@ mod gate;
 mod hearing;
 mod publishing;
 mod routes;
+mod runs;
 mod saying;
 mod serving;
 mod state;

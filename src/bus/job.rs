@@ -32,6 +32,12 @@ impl Job {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
+    /// Nobody waits for the answer any more: the caller gave up or is gone, or its time has passed.
+    /// Ask now and then where an answer takes long.
+    pub fn is_cancelled(&self) -> bool {
+        self.run.is_cancelled.load(Ordering::SeqCst) || self.time_left().is_zero()
+    }
+
     /// Answers.
     pub fn reply(self, body: impl AsRef<[u8]>) {
         self.run.done(Tail::of(body.as_ref()));
@@ -82,14 +88,37 @@ pub(crate) struct Run {
     pub(crate) link: Link,
     /// Its id, by whoever gave it to us.
     pub(crate) id: Id,
-    pub(crate) was_answered: AtomicBool,
+    was_answered: AtomicBool,
     /// A handler has it, and may yet return its answer.
-    pub(crate) is_handled: AtomicBool,
+    is_handled: AtomicBool,
     /// Its job is no more.
-    pub(crate) was_dropped: AtomicBool,
+    was_dropped: AtomicBool,
+    /// Nobody waits for it.
+    is_cancelled: AtomicBool,
 }
 
 impl Run {
+    pub(crate) fn new(answers: Arc<dyn Answers>, link: Link, id: Id) -> Run {
+        Run {
+            answers,
+            link,
+            id,
+            was_answered: AtomicBool::new(false),
+            is_handled: AtomicBool::new(false),
+            was_dropped: AtomicBool::new(false),
+            is_cancelled: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// It was answered, or nobody wants to hear the answer: there is nothing to run.
+    pub(crate) fn is_over(&self) -> bool {
+        [&self.was_answered, &self.is_cancelled].map(|is| is.load(Ordering::SeqCst)) != [false; 2]
+    }
+
     /// Has it handled: what that returns is the answer, where the job did not answer itself. A job
     /// that is dropped meanwhile leaves that to us; in a panic, to whoever catches it.
     pub(crate) fn handle<R: Reply>(&self, handler: impl FnOnce() -> R) {

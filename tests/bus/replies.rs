@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use jackfield::bus::{Answer, Broker, Bus, Call, Content, Error, Job, Post, Reply};
-use jackfield::json;
+use jackfield::{Config, Socket, json};
 
-use crate::support::SLACK;
+use crate::support::{SLACK, eventually};
 
 fn bus() -> Bus {
     Bus::options().timeout(SLACK).local().expect("a bus")
@@ -134,6 +134,47 @@ fn a_job_that_is_kept_is_answered_or_dropped_later() {
     assert_eq!(first.expect("an answer").text(), "late");
     let second = second.expect_err("it was dropped").to_string();
     assert_eq!(second, "NoReply: the service did not answer");
+}
+
+/// Runs a call, with what `ends` does once it runs, and waits for its handler to see that nobody
+/// waits any more.
+fn assert_seen(caller: &Bus, provider: &Bus, timeout: Duration, ends: impl FnOnce()) {
+    let (begin, begun) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let serving = provider.serve("slow", move |job| {
+        let before = job.is_cancelled();
+        begin.send(()).expect("it is heard");
+        eventually("nobody waits any more", || job.is_cancelled());
+        tell.send(before).expect("it is heard");
+    });
+    let _serving = serving.expect("accepted");
+    let asks = caller.clone();
+    let call = thread::spawn(move || asks.ask(Call::new("slow", "").timeout(timeout)));
+    begun.recv_timeout(SLACK).expect("it runs");
+    ends();
+    assert_eq!(told.recv_timeout(SLACK), Ok(false), "it saw it at once");
+    let result = call.join().expect("no panic");
+    assert!(result.is_err(), "{result:?}");
+}
+
+#[test]
+fn a_handler_sees_that_the_time_of_its_caller_has_passed() {
+    let bus = bus();
+    assert_seen(&bus, &bus, Duration::from_millis(300), || ());
+}
+
+#[test]
+fn a_handler_sees_that_its_caller_is_gone() {
+    let [provider, caller] = [(); 2].map(|()| Socket::new(Config::default()).expect("a socket"));
+    let here = provider.bind("tcp://127.0.0.1:0").expect("a free port");
+    caller.connect(&here).expect("an address");
+    let patient = || Bus::options().timeout(SLACK);
+    let [provider, caller] =
+        [provider, caller].map(|socket| patient().over(socket).expect("a bus"));
+    let knows = |bus: &Bus| bus.peers().is_ok_and(|peers| peers.len() == 2);
+    eventually("they know each other", || knows(&caller) && knows(&provider));
+    let closes = caller.clone();
+    assert_seen(&caller, &provider, SLACK, move || drop(closes.close()));
 }
 
 #[test]

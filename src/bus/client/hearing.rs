@@ -1,7 +1,7 @@
 //! Hearing: what a word from the other side means for us. Nothing here waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::bus::client::routes::Route;
@@ -32,6 +32,7 @@ impl Hears for Client {
         let posts = posts.collect();
         state.gate.handle_down(link, posts, &why);
         state.release(link);
+        state.runs.cancel_all(link);
         self.tend_elsewhere(&mut state);
     }
 
@@ -244,24 +245,18 @@ impl Client {
         message: Vec<u8>,
         wakes: &mut Wakes,
     ) {
-        let run = Arc::new(Run {
-            answers: self.clone(),
-            link,
-            id: called.id,
-            was_answered: AtomicBool::new(false),
-            is_handled: AtomicBool::new(false),
-            was_dropped: AtomicBool::new(false),
-        });
+        let run = Arc::new(Run::new(self.clone(), link, called.id));
+        let mut state = self.lock();
+        state.runs.put(&run);
+        let desk = state.services.get(&called.service);
+        let desk = desk.map(|served| served.desk.clone());
+        drop(state);
         let job = Job {
             run,
             name: called.name,
             letter: Letter::new(message, called.places),
             deadline: called.deadline,
         };
-        let state = self.lock();
-        let desk = state.services.get(&called.service);
-        let desk = desk.map(|served| served.desk.clone());
-        drop(state);
         let taken = match desk {
             Some(desk) => desk.push(job, wakes),
             None => Err((job, Error::NoService)),
@@ -271,6 +266,7 @@ impl Client {
                 self.count(|counters| &counters.busy);
             }
             job.run.take_turn();
+            self.lock().runs.remove(link, job.run.id);
             let body = error.body();
             let why = error.why(&body);
             self.say_now(
@@ -323,6 +319,9 @@ impl Called {
 
 impl Answers for Client {
     fn answer(&self, link: Link, word: &Word<'_>) -> Result<(), Error> {
+        if let Word::Done { run, .. } | Word::Fail { run, .. } = *word {
+            self.lock().runs.remove(link, run);
+        }
         let said = self.end.say(link, word, self.options.timeout);
         if matches!(said, Err(Error::Timeout)) {
             self.count(|counters| &counters.unsaid);

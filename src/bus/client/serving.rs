@@ -79,7 +79,9 @@ impl Client {
 
     fn run(&self, desk: &Desk, job: Job) {
         let run = job.run.clone();
-        if Instant::now() >= job.deadline {
+        if run.is_over() {
+            run.fail(&Error::NoPeer);
+        } else if Instant::now() >= job.deadline {
             self.count(|counters| &counters.expired);
             run.fail(&Error::Timeout);
         } else if let Err(message) = handler::call(|| (desk.handler)(job)) {

@@ -7,6 +7,7 @@ use crate::Limit;
 use crate::bus::client::desk::Desk;
 use crate::bus::client::gate::Gate;
 use crate::bus::client::routes::{Route, Routes};
+use crate::bus::client::runs::Runs;
 use crate::bus::end::Link;
 use crate::bus::event;
 use crate::bus::mailbox::{Mailbox, Wakes};
@@ -30,6 +31,7 @@ pub(super) struct State {
     pub(super) routes: Routes,
     pub(super) subscriptions: HashMap<Id, Subscribed>,
     pub(super) services: HashMap<Id, Served>,
+    pub(super) runs: Runs,
     pub(super) asked: HashMap<Id, Asked>,
     pub(super) events: Vec<Arc<Mailbox<event::Event>>>,
 }
@@ -97,6 +99,7 @@ impl State {
             routes: Routes::new(),
             subscriptions: HashMap::new(),
             services: HashMap::new(),
+            runs: Runs::default(),
             asked: HashMap::new(),
             events: Vec::new(),
         }
