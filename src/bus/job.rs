@@ -89,6 +89,7 @@ pub(crate) struct Run {
     /// Its id, by whoever gave it to us.
     pub(crate) id: Id,
     was_answered: AtomicBool,
+    has_begun: AtomicBool,
     /// A handler has it, and may yet return its answer.
     is_handled: AtomicBool,
     /// Its job is no more.
@@ -104,10 +105,15 @@ impl Run {
             link,
             id,
             was_answered: AtomicBool::new(false),
+            has_begun: AtomicBool::new(false),
             is_handled: AtomicBool::new(false),
             was_dropped: AtomicBool::new(false),
             is_cancelled: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::SeqCst)
     }
 
     pub(crate) fn cancel(&self) {
@@ -123,6 +129,7 @@ impl Run {
     /// that is dropped meanwhile leaves that to us; in a panic, to whoever catches it.
     pub(crate) fn handle<R: Reply>(&self, handler: impl FnOnce() -> R) {
         self.is_handled.store(true, Ordering::SeqCst);
+        self.has_begun.store(true, Ordering::SeqCst);
         if let Some(answer) = handler().into_answer() {
             self.answer(&answer);
         }

@@ -9,6 +9,7 @@ pub struct Service {
     pub(crate) name: String,
     pub(crate) workers: usize,
     pub(crate) backlog: usize,
+    pub(crate) is_only: bool,
 }
 
 impl Service {
@@ -18,6 +19,7 @@ impl Service {
             name: name.into(),
             workers: 1,
             backlog: 1_024,
+            is_only: false,
         }
     }
 
@@ -33,6 +35,15 @@ impl Service {
     /// [`Error::Busy`](crate::bus::Error::Busy).
     pub fn backlog(self, backlog: usize) -> Service {
         Service { backlog, ..self }
+    }
+
+    /// Nobody else serves that name as long as this service does; where somebody does already,
+    /// serving it is refused, [`Error::NameTaken`](crate::bus::Error::NameTaken).
+    pub fn only(self) -> Service {
+        Service {
+            is_only: true,
+            ..self
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use jackfield::bus::{Answer, Broker, Bus, Call, Content, Error, Job, Post, Reply};
+use jackfield::bus::{Answer, Broker, Bus, Call, Content, Error, Job, Post, Reply, Service};
 use jackfield::{Config, Socket, json};
 
 use crate::support::{SLACK, eventually};
@@ -172,9 +172,41 @@ fn a_handler_sees_that_its_caller_is_gone() {
     let [provider, caller] =
         [provider, caller].map(|socket| patient().over(socket).expect("a bus"));
     let knows = |bus: &Bus| bus.peers().is_ok_and(|peers| peers.len() == 2);
-    eventually("they know each other", || knows(&caller) && knows(&provider));
+    eventually("they know each other", || {
+        knows(&caller) && knows(&provider)
+    });
     let closes = caller.clone();
     assert_seen(&caller, &provider, SLACK, move || drop(closes.close()));
+}
+
+#[test]
+fn a_handler_sees_through_a_broker_that_its_caller_is_gone() {
+    let broker = Broker::bind("tcp://127.0.0.1:0").expect("a free port");
+    let [provider, caller] = [(); 2].map(|()| {
+        let options = Bus::options().timeout(SLACK);
+        options.connect(broker.endpoint()).expect("a broker")
+    });
+    let closes = caller.clone();
+    assert_seen(&caller, &provider, SLACK, move || drop(closes.close()));
+}
+
+#[test]
+fn a_name_is_served_by_the_only_one_or_by_several() {
+    let broker = Broker::bind("tcp://127.0.0.1:0").expect("a free port");
+    let [one, two] = [(); 2].map(|()| {
+        let options = Bus::options().timeout(SLACK);
+        options.connect(broker.endpoint()).expect("a broker")
+    });
+    let first = one.serve(Service::new("it").only(), |_| "first");
+    let first = first.expect("nobody serves it");
+    for service in [Service::new("it"), Service::new("it").only()] {
+        let refused = two.serve(service, |_| "second");
+        assert!(matches!(refused, Err(Error::NameTaken)), "{refused:?}");
+    }
+    drop(first);
+    eventually("the name is free", || two.call("it", "").is_err());
+    let _second = two.serve("it", |_| "second").expect("it is free");
+    assert_eq!(one.call("it", "").expect("an answer").text(), "second");
 }
 
 #[test]

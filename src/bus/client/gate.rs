@@ -26,6 +26,8 @@ pub(crate) enum Want {
     Topics(String),
     /// The calls of this name.
     Calls(String),
+    /// The calls of this name, all of them.
+    AllCalls(String),
 }
 
 /// What the gate wants done.

@@ -166,7 +166,8 @@ impl Client {
                 self.tell_lost(count);
             }
             // A greeting, or an event for a subscription that has just ended.
-            Word::Welcome { .. } | Word::Event(_) | Word::Stop { .. } => {}
+            Word::Welcome { .. } | Word::Event(_) => {}
+            Word::Stop { run } => self.handle_stop(link, run),
             _ => self.count(|counters| &counters.malformed),
         }
     }
@@ -276,6 +277,21 @@ impl Client {
                     why,
                 },
             );
+        }
+    }
+
+    /// Nobody waits for a run any more. One that was not begun is over at once.
+    fn handle_stop(&self, link: Link, run: Id) {
+        let stopped = self.lock().runs.remove(link, run);
+        let is_ours_to_end = stopped.is_some_and(|run| {
+            run.cancel();
+            !run.has_begun() && run.take_turn()
+        });
+        if is_ours_to_end {
+            let error = Error::Closed;
+            let body = error.body();
+            let why = error.why(&body);
+            self.say_now(link, &Word::Fail { run, why });
         }
     }
 

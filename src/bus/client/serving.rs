@@ -45,7 +45,11 @@ impl Client {
         };
         state.services.insert(id, served);
         drop(state);
-        if let Err(error) = self.announce(id, Want::Calls(name)) {
+        let want = match service.is_only {
+            true => Want::AllCalls(name),
+            false => Want::Calls(name),
+        };
+        if let Err(error) = self.announce(id, want) {
             self.withdraw(id);
             return Err(error);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::bus::client::gate::{Gate, InHand, Owed, Phase, Said, Session, Step, Want};
 use crate::bus::end::{Link, Role};
 use crate::bus::event::Event;
-use crate::bus::words::{Serve, Text, Word};
+use crate::bus::words::{Id, Serve, Text, Word};
 
 /// Who answers nothing for so long is no broker, or a broken one.
 pub(super) const SILENT: Duration = Duration::from_secs(5);
@@ -48,20 +48,12 @@ impl Gate {
                 id: self.hello,
                 name: Text::plain(self.name.as_deref().unwrap_or_default()),
             },
-            Owed::Want(id) => match self.wants.get(id).expect("what is owed is wanted") {
-                Want::Topics(pattern) => Word::Sub {
-                    id: *id,
-                    pattern: Text::plain(pattern),
-                },
-                Want::Calls(name) => Word::Serve(Serve {
-                    id: *id,
-                    name: Text::plain(name),
-                    only: false,
-                    credit: None,
-                }),
-            },
+            Owed::Want(id) => {
+                let want = self.wants.get(id).expect("what is owed is wanted");
+                want.word(*id)
+            }
             Owed::Unwant(id, Want::Topics(_)) => Word::Unsub { id: *id },
-            Owed::Unwant(id, Want::Calls(_)) => Word::Unserve { id: *id },
+            Owed::Unwant(id, Want::Calls(_) | Want::AllCalls(_)) => Word::Unserve { id: *id },
         };
         word.to_bytes()
     }
@@ -124,6 +116,23 @@ impl Gate {
     pub(crate) fn handle_gone(&mut self, link: Link) {
         if let Some(session) = self.sessions.get_mut(&link) {
             session.phase = Phase::Deaf;
+        }
+    }
+}
+
+impl Want {
+    fn word(&self, id: Id) -> Word<'_> {
+        match self {
+            Want::Topics(pattern) => Word::Sub {
+                id,
+                pattern: Text::plain(pattern),
+            },
+            Want::Calls(name) | Want::AllCalls(name) => Word::Serve(Serve {
+                id,
+                name: Text::plain(name),
+                only: matches!(self, Want::AllCalls(_)),
+                credit: None,
+            }),
         }
     }
 }
