@@ -7,9 +7,9 @@ use jackfield::bus::{Bus, Error};
 
 use crate::plug::join;
 use crate::stage::{
-    Home, Road, assert_quiet, bus_config, call, connected, echo, named, next_text, patient,
+    Home, Road, assert_quiet, bus_config, call, connected, echo, named, names, next_text, patient,
 };
-use crate::support::{SLACK, eventually};
+use crate::support::{self, SLACK, eventually};
 
 on_all_ways!(;
     broker:
@@ -19,6 +19,7 @@ on_all_ways!(;
     a_call_that_waited_for_the_broker_is_answered,
     what_was_unsubscribed_while_the_broker_was_away_stays_so,
     what_is_published_while_there_is_no_broker_is_bounded_and_keeps_its_order,
+    a_broker_that_dies_while_it_is_told_everything_costs_the_next_one_nothing,
 );
 
 fn a_restarted_broker_finds_subscriptions_services_and_names(on: Road) {
@@ -119,4 +120,53 @@ fn what_is_published_while_there_is_no_broker_is_bounded_and_keeps_its_order(on:
         assert_eq!(next_text(&all), number.to_string());
     }
     assert_quiet(&bus, &all, "a");
+}
+
+fn a_broker_that_dies_while_it_is_told_everything_costs_the_next_one_nothing(on: Road) {
+    const TOPICS: usize = 2_000;
+    let home = Home::new(on);
+    let broker = home.start();
+    // Whoever says all of it waits for room meanwhile.
+    let room = Limit {
+        messages: 100,
+        bytes: 1024 * 1024,
+    };
+    let options = named("one").config(bus_config().outbox(room));
+    let bus = connected(options, &home.there);
+    let subscribe = |number| bus.subscribe(format!("topic/{number}")).expect("accepted");
+    let topics: Vec<_> = (0..TOPICS).map(subscribe).collect();
+    let _echo = bus.serve("echo", echo).expect("accepted");
+    drop(broker);
+    // These hear some of it, know nothing of the bus, and are gone.
+    let little = Limit {
+        messages: 1,
+        bytes: 1,
+    };
+    for part in [1, 2, 20, 300, 1_500, 1_900] {
+        let deaf = support::bound(support::quick().inbox(little), &home.here);
+        let patience = |heard| {
+            if heard == 0 {
+                SLACK
+            } else {
+                Duration::from_millis(50)
+            }
+        };
+        let heard = (0..part).take_while(|heard| deaf.recv_timeout(patience(*heard)).is_ok());
+        assert!(heard.count() > 0, "a bus says something");
+        deaf.close_within(Duration::ZERO);
+    }
+    let broker = home.start();
+    eventually("all of it is there", || {
+        let stats = broker.stats();
+        (stats.subscriptions, stats.services) == (TOPICS, 1)
+    });
+    assert_eq!(names(&bus), ["one"]);
+    let other = connected(patient(), &home.there);
+    assert_eq!(call(&other, "echo", "x").expect("served"), "x");
+    for (number, topic) in topics.iter().enumerate().step_by(100) {
+        other
+            .publish(format!("topic/{number}"), "y")
+            .expect("accepted");
+        assert_eq!(next_text(topic), "y");
+    }
 }
