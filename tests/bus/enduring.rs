@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use jackfield::bus::{Answer, Broker, Bus, Error, Job, Post, Serving, Subscription, Watch};
 
+use crate::chaos::{BOTH, Cut, Proxy};
 use crate::meter::{self, Sample};
 use crate::stage::{Home, Road, bus_config, connected, echo, names, next_text, patient};
 use crate::support::eventually;
@@ -36,6 +37,43 @@ fn twenty_restarts_of_a_broker_leave_everything_in_place(on: Road) {
 #[test]
 fn twenty_kills_of_a_broker_leave_everything_in_place() {
     restart(Host::apart(), 20);
+}
+
+#[test]
+fn over_a_slow_link_everything_is_said_again_before_what_floods_it() {
+    let home = Home::new(Road::Tcp);
+    let broker = home.start();
+    let line = Proxy::to(&home.there);
+    // A megabit a second; all of it takes about half of one.
+    line.throttle(BOTH, 125_000);
+    let bus = connected(patient(), &line.endpoint());
+    let subscribe = |topic| bus.subscribe(format!("far/{topic}")).expect("accepted");
+    let topics: Vec<Subscription> = (0..MANY).map(subscribe).collect();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let flood = || {
+            while !is_over.load(Ordering::Relaxed) {
+                let published = bus.publish("load", [7; 1_000]);
+                let is_fair = matches!(published, Ok(()) | Err(Error::Timeout | Error::Closed));
+                assert!(is_fair, "{published:?}");
+            }
+        };
+        scope.spawn(flood);
+        scope.spawn(flood);
+        let _over = Over(&is_over);
+        let count = || broker.stats().subscriptions;
+        for _ in 0..2 {
+            let before = broker.stats().published;
+            eventually("it floods", || broker.stats().published > before + 50);
+            line.cut(Cut::Reset);
+            eventually("it is cut", || count() < MANY);
+            eventually("it is whole again", || count() == MANY);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        // Who waits for room in so slow a line would wait for long.
+        bus.close();
+    });
+    drop(topics);
 }
 
 #[test]

@@ -54,6 +54,9 @@ mod body;
 #[path = "../websocket/browser.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod browser;
+#[path = "../chaos/mod.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod chaos;
 mod enduring;
 mod gate;
 mod hand;
