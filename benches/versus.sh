@@ -7,6 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
+# Where Debian has servers.
+PATH=$PATH:/usr/sbin
 
 install() {
     local missing=() package
