@@ -322,6 +322,13 @@ fn count(observer: &Bus, name: &str) -> usize {
 
 /// What this process takes does not grow over the second half. Few samples may lean.
 fn assert_level(samples: &[Sample]) {
+    for it in samples.iter().step_by(samples.len().div_ceil(20)) {
+        let (memory, threads, descriptors) = (it.memory, it.threads, it.descriptors);
+        println!(
+            "{:6.0} s: {memory} KiB, {threads} threads, {descriptors} descriptors",
+            it.at
+        );
+    }
     let half = &samples[samples.len() / 2..];
     let rise = |of: fn(&Sample) -> f64| {
         let points: Vec<(f64, f64)> = half.iter().map(|it| (it.at, of(it))).collect();

@@ -130,7 +130,14 @@ fn play(on: Road, steps: Vec<Step>, compare: Compare) {
         })
         .into();
     let mut made = Made::new();
+    let mut last = None;
     for step in steps {
+        // What two say arrives in the order of the page.
+        if let Some(last) = last.filter(|last| step.is_said && *last != step.who) {
+            let other = clients.get_mut(&last).expect("one of the two");
+            other.await_dealt_with();
+        }
+        last = step.is_said.then_some(step.who);
         let client = clients.get_mut(&step.who).expect("one of the two");
         match step.is_said {
             true => client.say(&fill_in(&step.text, &made)),
