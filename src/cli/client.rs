@@ -70,16 +70,32 @@ pub(crate) fn connect(arguments: &Arguments) -> Result<Bus, Failure> {
         })
 }
 
-/// A bus whose broker is there now.
+/// A bus whose broker is there now. Where nothing is to be reached this is known at once.
 pub(crate) fn reach(arguments: &Arguments) -> Result<Bus, Failure> {
-    let bus = connect(arguments)?;
-    match bus.ready(timeout(arguments)?) {
+    let (bus, address) = (connect(arguments)?, address(arguments)?);
+    let mut known = bus.ready(Duration::ZERO);
+    // What is there may be slow; what cannot be dialled is named by its address.
+    let is_away = |why: &str| why.starts_with(&address.to_string());
+    if matches!(&known, Err(Error::NoBroker { why }) if !is_away(why)) {
+        known = bus.ready(timeout(arguments)?);
+    }
+    match known {
         Ok(()) => Ok(bus),
-        Err(Error::NoBroker { .. }) => {
-            let address = address(arguments)?;
-            Err(Failure::Failed(format!("no broker answers at {address}")))
-        }
+        Err(Error::NoBroker { why }) => Err(Failure::Failed(absent(arguments, &address, &why))),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn absent(arguments: &Arguments, address: &Endpoint, why: &str) -> String {
+    // Without the flag a broker finds its address as we did.
+    let at = match arguments.has(ADDRESS.long) {
+        true => format!(" {address}"),
+        false => String::new(),
+    };
+    let advice = format!("no broker answers at {address}; start one: jackfield broker{at}");
+    match why {
+        "" => advice,
+        why => format!("{advice}\n({why})"),
     }
 }
 
@@ -101,7 +117,7 @@ pub(crate) fn timeout(arguments: &Arguments) -> Result<Duration, Failure> {
 }
 
 /// A broker at ws:// takes programs on the same port, over TCP.
-fn address(arguments: &Arguments) -> Result<Endpoint, Failure> {
+pub(crate) fn address(arguments: &Arguments) -> Result<Endpoint, Failure> {
     let given = arguments.values(ADDRESS.long).last();
     let address = given.map_or_else(usual_address, endpoint)?;
     match (address.scheme(), address.host(), address.port()) {

@@ -14,6 +14,7 @@ mod failure;
 mod guard;
 mod histogram;
 mod journal;
+mod link;
 mod log;
 mod output;
 mod peers;

@@ -1,7 +1,6 @@
 //! The verb `serve`.
 
 use std::io::{self, IsTerminal, Write};
-use std::thread;
 use std::time::Instant;
 
 use jackfield::bus::{Job, Service};
@@ -12,6 +11,7 @@ use crate::cli::command;
 use crate::cli::escape::one_line;
 use crate::cli::failure::Failure;
 use crate::cli::guard::Guard;
+use crate::cli::link::Link;
 use crate::cli::output::Output;
 use crate::cli::quantity;
 use crate::cli::verb::{Flag, Verb};
@@ -44,14 +44,13 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let workers = arguments.count(WORKERS.long, 1, 1_024)? as usize;
     let command = arguments.command().to_vec();
     let bus = client::connect(arguments)?;
+    let link = Link::new(VERB.name, &bus, client::address(arguments)?);
     let service = Service::new(name).workers(workers);
     let guard = Guard::start();
     let _serving = bus.serve(service, move |job| answer(&guard, &command, job))?;
     writeln!(output, "serving {}", one_line(name))?;
     output.flush()?;
-    loop {
-        thread::park();
-    }
+    Err(link.follow())
 }
 
 fn answer(guard: &Guard, command: &[String], job: Job) {

@@ -1,8 +1,9 @@
 //! The verb `sub`.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::mpsc;
+use std::thread;
 
 use jackfield::bus::{Id, Note, Watch};
 
@@ -10,6 +11,7 @@ use crate::cli::arguments::Arguments;
 use crate::cli::client::{self, ADDRESS, NAME};
 use crate::cli::clock::Moment;
 use crate::cli::failure::Failure;
+use crate::cli::link::Link;
 use crate::cli::output::Output;
 use crate::cli::record::Format;
 use crate::cli::verb::{Flag, Verb};
@@ -80,17 +82,22 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     if patterns.is_empty() {
         patterns.push("**".to_owned());
     }
-    let (sender, notes) = mpsc::sync_channel::<Note>(WAITING);
+    let link = Link::new(VERB.name, &bus, client::address(arguments)?);
+    let (sender, heard) = mpsc::sync_channel::<Result<Note, Failure>>(WAITING);
     let watch = |pattern: &String| {
         let sender = sender.clone();
         // Once we print no more, nobody wants it.
-        bus.on(pattern, move |note| drop(sender.send(note)))
+        bus.on(pattern, move |note| drop(sender.send(Ok(note))))
     };
-    let watches: Vec<Watch> = patterns.iter().map(watch).collect::<Result<_, _>>()?;
+    let _watches: Vec<Watch> = patterns.iter().map(watch).collect::<Result<_, _>>()?;
+    let follow = move || drop(sender.send(Err(link.follow())));
+    let followed = thread::Builder::new().spawn(follow);
+    followed.map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
     let mut seen = Seen::default();
-    let (mut printed, mut lost) = (0, 0);
+    let mut printed = 0;
     while printed < most {
-        let Ok(note) = notes.recv() else { break };
+        let Ok(note) = heard.recv() else { break };
+        let note = note?;
         if patterns.len() > 1 && !seen.is_new(note.id()) {
             continue;
         }
@@ -98,17 +105,6 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         // A body without a line end is not held back.
         output.flush()?;
         printed += 1;
-        let now: u64 = watches.iter().map(Watch::lost).sum();
-        if now > lost {
-            let more = now - lost;
-            // What cannot be told on standard error cannot be told.
-            writeln!(
-                io::stderr(),
-                "jackfield sub: {more} messages lost: they came too fast"
-            )
-            .ok();
-            lost = now;
-        }
     }
     Ok(())
 }

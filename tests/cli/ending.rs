@@ -1,16 +1,18 @@
 //! How verbs end, and what survives the end of a broker.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
 use jackfield::bus::Post;
 
 use crate::process::{DEADLINE, Process};
 use crate::support::{
-    Broker, NOWHERE, assert_failed, assert_printed, await_count, command, eventually, next,
-    publish, run,
+    Broker, NOWHERE, assert_failed, assert_printed, await_count, await_line, command, complaints,
+    eventually, next, publish, run,
 };
 
 /// Its status, once its standard error is at its end, and what it said there.
@@ -52,7 +54,7 @@ fn a_subscriber_ends_quietly_when_nobody_reads_it_any_more() {
         child.try_wait().expect("it is ours").is_some()
     });
     let (status, said) = finish(child);
-    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    assert_eq!((status.code(), &*complaints(&said)), (Some(0), ""));
 }
 
 #[test]
@@ -68,7 +70,7 @@ fn every_verb_that_only_prints_ends_quietly_without_a_reader() {
         drop(child.stdout.take());
         let (status, said) = finish(child);
         assert_eq!(
-            (status.code(), said.as_str()),
+            (status.code(), &*complaints(&said)),
             (Some(0), ""),
             "{arguments:?}"
         );
@@ -99,12 +101,50 @@ fn subscribers_and_services_outlive_their_broker() {
 }
 
 #[test]
+fn a_subscriber_says_whether_its_broker_is_there() {
+    let address = Broker::start_alone(3).address.clone();
+    let subscriber = Process::start(&mut command(&["sub", "-a", &address]));
+    let says = |what: &str| await_line(&subscriber, &[&format!("jackfield sub: {what} {address}")]);
+    says("waiting for a broker at");
+    let broker = Broker::start_at(&address);
+    says("connected to the broker at");
+    drop(broker);
+    says("lost the broker at");
+    let _broker = Broker::start_at(&address);
+    says("connected to the broker at");
+}
+
+#[test]
+fn a_call_without_a_broker_fails_at_once() {
+    let address = Broker::start_alone(4).address.clone();
+    let begin = Instant::now();
+    let ended = run(&["call", "a", "-t", "1000", "-a", &address]);
+    let reason = format!("no broker answers at {address}; start one: jackfield broker {address}");
+    assert_failed(&ended, 1, &reason);
+    assert!(begin.elapsed() < DEADLINE);
+}
+
+#[test]
+fn what_answers_as_no_broker_is_given_up_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("tcp://{}", silent.local_addr().expect("it is bound"));
+    let begin = Instant::now();
+    let ended = run(&["call", "a", "-t", "0.5", "-a", &address]);
+    assert_failed(&ended, 1, &format!("no broker answers at {address}"));
+    assert!(begin.elapsed() < DEADLINE);
+}
+
+#[test]
 fn a_subscriber_may_start_before_the_broker() {
     let address = Broker::start_alone(2).address.clone();
     let subscriber = Process::start(&mut command(&["sub", "-1", "-a", &address]));
     let broker = Broker::start_at(&address);
     publish(&broker.bus(), "a", "b");
-    assert_printed(&subscriber.finish(), &["a b"]);
+    let ended = subscriber.finish();
+    assert_eq!(
+        (ended.status, &*ended.lines),
+        (Some(0), &["a b".to_owned()][..])
+    );
 }
 
 #[test]

@@ -147,5 +147,25 @@ pub fn assert_failed(ended: &Ended, status: i32, reason: &str) {
 pub fn assert_printed(ended: &Ended, lines: &[&str]) {
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(ended.lines, lines, "{ended:?}");
-    assert_eq!(ended.diagnostics, "");
+    assert_eq!(complaints(&ended.diagnostics), "");
+}
+
+/// What was said on standard error, but for that all is well.
+pub fn complaints(said: &str) -> String {
+    let is_well = |line: &&str| line.contains(": connected to the broker at ");
+    let lines = said.lines().filter(|line| !is_well(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Until it has said a line on standard error that has all of these.
+pub fn await_line(process: &Process, words: &[&str]) -> String {
+    let (mut said, mut found) = (String::new(), None);
+    eventually(&format!("{words:?}"), || {
+        said.push_str(&process.said());
+        said.push('\n');
+        let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+        found = said.lines().find(has_all).map(str::to_owned);
+        found.is_some()
+    });
+    found.expect("it was found")
 }
