@@ -2,7 +2,7 @@
 
 use std::env;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jackfield::Endpoint;
 use jackfield::bus::{Bus, Error};
@@ -72,12 +72,13 @@ pub(crate) fn connect(arguments: &Arguments) -> Result<Bus, Failure> {
 
 /// A bus whose broker is there now. Where nothing is to be reached this is known at once.
 pub(crate) fn reach(arguments: &Arguments) -> Result<Bus, Failure> {
+    let begin = Instant::now();
     let (bus, address) = (connect(arguments)?, address(arguments)?);
     let mut known = bus.ready(Duration::ZERO);
     // What is there may be slow; what cannot be dialled is named by its address.
     let is_away = |why: &str| why.starts_with(&address.to_string());
     if matches!(&known, Err(Error::NoBroker { why }) if !is_away(why)) {
-        known = bus.ready(timeout(arguments)?);
+        known = bus.ready(timeout(arguments)?.saturating_sub(begin.elapsed()));
     }
     match known {
         Ok(()) => Ok(bus),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use jackfield::Endpoint;
-use jackfield::bus::{Bus, Event, Events};
+use jackfield::bus::{Bus, Error, Event, Events};
 
 use crate::cli::escape::lines;
 use crate::cli::failure::Failure;
@@ -26,8 +26,12 @@ impl Link {
             events: bus.events(),
             is_up: false,
         };
-        if bus.ready(Duration::ZERO).is_err() {
-            link.tell(&format!("waiting for a broker at {}", link.address));
+        if let Err(error) = bus.ready(Duration::ZERO) {
+            let waiting = format!("waiting for a broker at {}", link.address);
+            link.tell(&match error {
+                Error::NoBroker { why } if !why.is_empty() => format!("{waiting} ({why})"),
+                _ => waiting,
+            });
         }
         link
     }
