@@ -113,7 +113,7 @@ fn a_broker_that_goes_while_a_caller_hears_is_found_back(on: Road) {
     let home = Home::new(on);
     let there = &home.there;
     let mut broker = home.start();
-    let (one, two) = (connected(patient(), &there), connected(patient(), &there));
+    let (one, two) = (connected(patient(), there), connected(patient(), there));
     let _echo = two.serve("echo", echo).expect("accepted");
     let _own = one.serve("own", echo).expect("accepted");
     let (_serving, kept) = serve_never(&two);
