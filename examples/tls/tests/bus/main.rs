@@ -34,6 +34,7 @@ mod certificates;
 #[path = "../tls/ends.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod ends;
+mod known;
 #[path = "../../../../tests/bus/stage.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod stage;
