@@ -148,8 +148,9 @@ impl Bus {
         self.client().ping(name.as_ref())
     }
 
-    /// Waits until the broker is there and knows us: [`Error::NoBroker`] if that takes longer,
-    /// [`Error::NameTaken`] if it knows somebody else of our name.
+    /// Waits until the broker is there and knows us: [`Error::NoBroker`] if that takes longer, or
+    /// [`Error::Denied`] if somebody is there who does not let us in; [`Error::NameTaken`] if it
+    /// knows somebody else of our name.
     pub fn ready(&self, timeout: Duration) -> Result<(), Error> {
         self.client().wait_until_known(deadline_after(timeout))
     }

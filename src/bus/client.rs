@@ -129,8 +129,9 @@ impl Client {
 
     /// What stands in the way of a link.
     fn trouble(&self) -> String {
+        let ended = || "the connection ended".to_owned();
         let trouble = self.end.trouble();
-        trouble.unwrap_or_else(|| "the connection ended".to_owned())
+        trouble.map_or_else(ended, |error| error.body().into_owned())
     }
 
     fn tell_lost(&self, count: u64) {

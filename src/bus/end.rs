@@ -31,8 +31,9 @@ pub trait End: Send + Sync + 'static {
     /// did not is given back, as bytes.
     fn close(&self, linger: Option<Duration>) -> Vec<Vec<u8>>;
 
-    /// What stands in the way of a link, as far as it is known.
-    fn trouble(&self) -> Option<String> {
+    /// What stands in the way of a link, as far as it is known: [`Error::NoBroker`], or
+    /// [`Error::Denied`] where somebody is there who does not let us in.
+    fn trouble(&self) -> Option<Error> {
         None
     }
 

@@ -27,7 +27,8 @@ pub enum Event {
     },
     /// Something was refused when nobody waited for the answer any more.
     Refused {
-        /// What: `name "anna"`, `subscription "room/*"`, `service "text/upper"`.
+        /// What: `name "anna"`, `subscription "room/*"`, `service "text/upper"`; a `request`, such
+        /// as a post that wanted no receipt, if we have no right to it.
         what: String,
         /// What the other side said.
         why: String,

@@ -1,6 +1,8 @@
 //! Rights: what a client may do by how it came, and what it hears when it may not.
 
-use jackfield::bus::{Access, Broker, Bus, Error, Limits, Post};
+use std::time::Duration;
+
+use jackfield::bus::{Access, Broker, Bus, Error, Event, Limits, Post};
 
 use crate::plug::{join, listen_as};
 use crate::stage::{
@@ -9,10 +11,15 @@ use crate::stage::{
 };
 use crate::support::{self, SLACK};
 
+/// Long enough for a connection that is refused.
+const SHORT: Duration = Duration::from_secs(1);
+
 on_all_ways!(
     ; broker:
     who_may_only_read_reads_and_does_nothing_else,
     what_may_be_done_is_done,
+    a_name_that_a_client_may_not_have_is_denied,
+    a_late_refusal_is_told,
     a_post_that_wants_no_receipt_is_refused_aloud,
     a_hasty_client_has_the_rights_of_its_door,
     the_authorize_hook_decides_who_becomes_a_client,
@@ -98,6 +105,47 @@ fn what_may_be_done_is_done(on: Road) {
     assert_eq!(broker.stats().denied, 1);
 }
 
+fn a_name_that_a_client_may_not_have_is_denied(on: Road) {
+    let (broker, _) = broker(on);
+    let access = Access::read_only(["**"]).may_serve("@guest");
+    let there = door(&broker, on, access);
+    let what = denied(join(named("anna"), &there));
+    assert_eq!(what, r#"to serve "@anna" (allowed: "@guest")"#);
+    let guest = connected(named("guest"), &there);
+    assert!(guest.subscribe("room").is_ok());
+    assert!(named("anna").attach(&broker).is_ok(), "nobody has it");
+}
+
+/// A post that nobody waits for, and a right that is taken away while a broker restarts.
+fn a_late_refusal_is_told(on: Road) {
+    let home = Home::new(on);
+    let start = |access: Access| {
+        let broker = Broker::new(broker_config(), Limits::default()).expect("a broker");
+        listen_as(&broker, &home.here, access).expect("it is free");
+        broker
+    };
+    let broker = start(Access::read_only(["room/*", "hall"]));
+    let guest = connected(patient(), &home.there);
+    let events = guest.events();
+    let refused = |what: &str| {
+        let told = || events.recv_timeout(SLACK).expect("it is told");
+        let is_it = |event: &Event| matches!(event, Event::Refused { .. });
+        let event = std::iter::repeat_with(told).find(is_it).expect("it is");
+        assert!(event.to_string().contains(what), "{event}");
+    };
+    guest.publish("room/1", "x").expect("it is said");
+    refused(r#"denied: to publish to "room/1""#);
+    let room = guest.subscribe("room/1").expect("allowed");
+    let hall = guest.subscribe("hall").expect("allowed");
+    drop(broker);
+    let broker = start(Access::read_only(["hall"]));
+    denied(room.recv_timeout(SLACK));
+    refused(r#"denied: to subscribe to "room/1""#);
+    guest.ready(SLACK).expect("it is known");
+    broker.bus().publish("hall", "y").expect("accepted");
+    assert_eq!(next_text(&hall), "y");
+}
+
 /// A client that only talks is told as well, or it would go on.
 fn a_post_that_wants_no_receipt_is_refused_aloud(on: Road) {
     let (broker, _) = broker(on);
@@ -135,6 +183,9 @@ fn the_authorize_hook_decides_who_becomes_a_client(on: Road) {
     let guest = patient().config(bus_config().identity(known));
     let guest = connected(guest, &home.there);
     let stranger = join(named("stranger"), &home.there).expect("it is tried again");
+    let what = denied(stranger.ready(SHORT));
+    assert!(what.ends_with("before it said who it is"), "{what}");
+    denied(stranger.call_timeout("echo", "", SHORT));
     let own = guest.subscribe("room").expect("accepted");
     stranger.publish("room", "forged").expect("it waits");
     guest.publish("room", "own").expect("accepted");

@@ -218,6 +218,11 @@ impl Client {
                 self.tell(&mut state, &Event::Refused { what, why });
                 ended = (!is_peer).then(|| state.end(id)).flatten();
             }
+            // Nobody waits to hear of a post, but it is not to vanish in silence.
+            None if is_late && !is_peer && matches!(error, Error::Denied { .. }) => {
+                let (what, why) = ("request".to_owned(), error.to_string());
+                self.tell(&mut state, &Event::Refused { what, why });
+            }
             None if is_late && id != self.hello => self.count(|counters| &counters.late),
             _ => {}
         }
@@ -229,11 +234,9 @@ impl Client {
             None => {}
         }
         if let Some((replies, kind)) = replies {
-            let is_no_harm = is_peer && kind == Kind::Ack;
-            let reply = if is_no_harm {
-                Reply::Ok
-            } else {
-                Reply::Error(error)
+            let reply = match is_peer && kind == Kind::Ack {
+                true => Reply::Ok,
+                false => Reply::Error(error),
             };
             replies.push(reply, 0, wakes).ok();
         }

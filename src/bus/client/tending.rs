@@ -49,11 +49,13 @@ impl Client {
 
     /// Nobody is there to do it, or somebody who does not answer as a broker would.
     pub(super) fn absent(&self, is_silent: bool) -> Error {
-        let why = match is_silent {
-            true => "what is there does not answer as a broker".to_owned(),
-            false => self.end.trouble().unwrap_or_default(),
+        let absent = |why: &str| Error::NoBroker {
+            why: why.to_owned(),
         };
-        Error::NoBroker { why }
+        match is_silent {
+            true => absent("what is there does not answer as a broker"),
+            false => self.end.trouble().unwrap_or_else(|| absent("")),
+        }
     }
 
     /// The gate wants something said: by the calling thread, if it is a user's and no other one is

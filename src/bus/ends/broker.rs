@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::bus::end::{Ear, End, Link, Role, Waits};
 use crate::bus::mailbox::{Mailbox, Wakes, park_until};
 use crate::bus::words::{Error, Word};
-use crate::{Arrival, Arrivals, Error as SocketError, Event, Events, Limit, Socket};
+use crate::{Arrival, Arrivals, DownReason, Error as SocketError, Event, Events, Limit, Socket};
 
 /// How it is dialled.
 pub(crate) type Dial = Box<dyn FnOnce(&Socket) -> Result<(), SocketError> + Send>;
@@ -25,7 +25,7 @@ pub(crate) struct ToBroker {
     patience: Duration,
     listener: OnceLock<Arc<Listener>>,
     reader: Mutex<Option<JoinHandle<()>>>,
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<Error>>,
 }
 
 impl ToBroker {
@@ -60,14 +60,22 @@ impl ToBroker {
     }
 
     fn note(&self, event: &Event) {
-        let why = match event {
+        let absent = |why| Some(Error::NoBroker { why });
+        let trouble = match event {
             Event::PeerUp { .. } => None,
-            Event::DialFailed { endpoint, error } => Some(format!("{endpoint}: {error}")),
-            Event::PeerDown { reason, .. } => Some(reason.to_string()),
-            Event::Rejected { remote, reason } => Some(format!("{remote}: {reason}")),
+            Event::DialFailed { endpoint, error } => absent(format!("{endpoint}: {error}")),
+            Event::PeerDown { reason, .. } => absent(reason.to_string()),
+            // Whose `authorize` hook refuses us does not say who it is, nor anything else.
+            Event::Rejected {
+                remote,
+                reason: DownReason::Closed,
+            } => Some(Error::Denied {
+                what: format!("{remote} ended the connection before it said who it is"),
+            }),
+            Event::Rejected { remote, reason } => absent(format!("{remote}: {reason}")),
             _ => return,
         };
-        *held(&self.trouble) = why;
+        *held(&self.trouble) = trouble;
     }
 }
 
@@ -112,11 +120,11 @@ impl End for ToBroker {
             .collect()
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Error> {
         while let Ok(event) = self.events.try_recv() {
             self.note(&event);
         }
-        held(&self.trouble).clone()
+        held(&self.trouble).as_ref().map(Error::again)
     }
 
     fn wait(
