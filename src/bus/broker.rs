@@ -135,7 +135,7 @@ impl Broker {
     pub fn endpoint(&self) -> Endpoint {
         let endpoints = self.endpoints();
         let first = endpoints.into_iter().next();
-        first.expect("the broker listens somewhere")
+        first.unwrap_or_else(|| panic!("this broker listens nowhere yet: call `listen` first"))
     }
 
     /// The counters.

@@ -91,9 +91,7 @@ fn post(arguments: &Arguments, body: &[u8]) -> Result<Post, Failure> {
 fn send(bus: &Bus, post: Post, arguments: &Arguments) -> Result<usize, Failure> {
     let sent = bus.send(post).map_err(|error| match error {
         Error::Timeout => client::silent(arguments),
-        Error::BadHeader { name } => Failure::Usage(format!(
-            "header {name:?}: a name is visible ASCII, without a colon, and not empty"
-        )),
+        error @ Error::BadHeader { .. } => Failure::Usage(error.to_string()),
         error => error.into(),
     });
     Ok(sent?.receivers)

@@ -6,7 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use jackfield::bus::{Answer, Broker, Bus, Call, Content, Error, Job, Post, Reply, Service};
+use jackfield::bus::{
+    Answer, Broker, Bus, Call, Content, Error, Job, Limits, Post, Reply, Service,
+};
 use jackfield::{Config, Socket, json};
 
 use crate::support::{SLACK, eventually};
@@ -207,6 +209,13 @@ fn a_name_is_served_by_the_only_one_or_by_several() {
     eventually("the name is free", || two.call("it", "").is_err());
     let _second = two.serve("it", |_| "second").expect("it is free");
     assert_eq!(one.call("it", "").expect("an answer").text(), "second");
+}
+
+#[test]
+#[should_panic(expected = "listens nowhere yet: call `listen` first")]
+fn a_broker_that_listens_nowhere_says_so() {
+    let broker = Broker::new(Broker::config(), Limits::default()).expect("a broker");
+    broker.endpoint();
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub enum Error {
     BadHeader {
         /// Its name.
         name: String,
+        /// What is wrong with the name, or with the value.
+        reason: String,
     },
     /// The other side made no sense of what we said.
     Malformed {
@@ -91,7 +93,7 @@ impl Error {
             Error::NameTaken => ["NameTaken", ""],
             Error::Busy => ["Busy", ""],
             Error::BadTopic { topic, .. } => ["BadTopic", topic],
-            Error::BadHeader { name } => ["BadHeader", name],
+            Error::BadHeader { name, .. } => ["BadHeader", name],
             Error::Malformed { .. } => ["Malformed", ""],
             Error::Unsupported { .. } => ["Unknown", ""],
             Error::Denied { .. } => ["Denied", ""],
@@ -106,6 +108,7 @@ impl Error {
         match self {
             Error::NoBroker { why: text }
             | Error::BadTopic { reason: text, .. }
+            | Error::BadHeader { reason: text, .. }
             | Error::Malformed { what: text }
             | Error::Unsupported { what: text }
             | Error::Denied { what: text }
@@ -141,7 +144,10 @@ impl Error {
                 topic: detail,
                 reason: body,
             },
-            "BadHeader" => Error::BadHeader { name: detail },
+            "BadHeader" => Error::BadHeader {
+                name: detail,
+                reason: body,
+            },
             "Malformed" => Error::Malformed { what: body },
             "Unknown" => Error::Unsupported { what: body },
             "Denied" => Error::Denied { what: body },
@@ -166,12 +172,15 @@ impl fmt::Display for Error {
             Error::Empty => f.write_str("nothing to receive"),
             Error::NoService => f.write_str("nobody serves that name"),
             Error::NoPeer => f.write_str("no such client is connected, or it left"),
-            Error::NoBroker { why } if why.is_empty() => f.write_str("no broker answers"),
-            Error::NoBroker { why } => write!(f, "no broker answers: {why}"),
+            Error::NoBroker { why } => {
+                let colon = if why.is_empty() { "" } else { ": " };
+                let hint = "start one with `jackfield broker`";
+                write!(f, "no broker answers{colon}{why}; {hint}")
+            }
             Error::NameTaken => f.write_str("another client has that name"),
             Error::Busy => f.write_str("the service has no room for another call"),
             Error::BadTopic { topic, reason } => write!(f, "{topic:?}: {reason}"),
-            Error::BadHeader { name } => write!(f, "header {name:?} cannot be sent"),
+            Error::BadHeader { name, reason } => write!(f, "header {name:?}: {reason}"),
             Error::Malformed { what } => write!(f, "it makes no sense: {what}"),
             Error::Unsupported { what } => write!(f, "not supported: {what}"),
             Error::Denied { what } => write!(f, "denied: {what}"),

@@ -63,15 +63,24 @@ impl<'a> Tail<'a> {
 pub(crate) fn write_headers(headers: &[(String, String)]) -> Result<String, Error> {
     let mut lines = String::new();
     for (name, value) in headers {
-        let is_name = is_name(name.as_bytes()) && !name.contains(':');
-        if !is_name || value.contains(['\n', '\r']) {
-            return Err(Error::BadHeader { name: name.clone() });
+        if let Some(reason) = fault(name, value) {
+            let (name, reason) = (name.clone(), reason.to_owned());
+            return Err(Error::BadHeader { name, reason });
         }
         for part in [name.as_str(), ": ", value, "\n"] {
             lines.push_str(part);
         }
     }
     Ok(lines)
+}
+
+/// What is wrong with a header.
+fn fault(name: &str, value: &str) -> Option<&'static str> {
+    if !is_name(name.as_bytes()) || name.contains(':') {
+        return Some("a name is visible ASCII, without a colon, and not empty");
+    }
+    let has_end = value.contains(['\n', '\r']);
+    has_end.then_some("its value has the end of a line in it")
 }
 
 /// Header lines as names and values.
@@ -117,9 +126,16 @@ mod tests {
 
     #[test]
     fn a_header_that_would_end_its_line_is_refused() {
-        for (name, value) in [("a", "b\nc"), ("a:", "b"), ("", "b"), ("a b", "c")] {
+        for (name, value, fault) in [
+            ("a", "b\nc", "its value"),
+            ("a:", "b", "a name is"),
+            ("", "b", "a name is"),
+            ("a b", "c", "a name is"),
+        ] {
             let refused = write_headers(&[(name.to_owned(), value.to_owned())]);
-            assert!(matches!(refused, Err(Error::BadHeader { .. })), "{name:?}");
+            let is_told = matches!(&refused, Err(Error::BadHeader { name: told, reason })
+                if told == name && reason.starts_with(fault));
+            assert!(is_told, "{refused:?}");
         }
     }
 }
