@@ -19,6 +19,29 @@ pub(crate) struct Fault {
 /// What a command says of its own failure is cut after this.
 const MOST_SAID: usize = 4 * 1024;
 
+/// How long somebody waits for a command.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience<'a> {
+    pub(crate) deadline: Instant,
+    /// Whoever waited has given up.
+    pub(crate) is_over: &'a dyn Fn() -> bool,
+}
+
+/// How often that is asked.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Patience<'_> {
+    /// How long to wait before the next look.
+    fn pause(&self) -> Result<Duration, Fault> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(fault("Timeout", "the command took too long")),
+            false if (self.is_over)() => Err(fault("Cancelled", "nobody waits for it")),
+            false => Ok(left.min(LOOK)),
+        }
+    }
+}
+
 /// What a command wrote, and how it ended.
 struct End {
     answer: Vec<u8>,
@@ -26,22 +49,21 @@ struct End {
     status: ExitStatus,
 }
 
-/// What `command` prints, with `input` as its standard input. After `time` it is killed, and so is
-/// what it has started.
+/// What `command` prints, with `input` as its standard input. When nobody waits any more it is
+/// killed, and so is what it has started.
 pub(crate) fn run(
     guard: &Guard,
     command: &[String],
     input: &[u8],
-    time: Duration,
+    patience: Patience<'_>,
 ) -> Result<Vec<u8>, Fault> {
-    let deadline = Instant::now() + time;
     let (program, arguments) = command.split_first().expect("a command has a first word");
     let mut starting = Command::new(program);
     starting.args(arguments).stdin(Stdio::piped());
     starting.stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = guard.spawn(&mut starting);
     let mut child = started.map_err(|error| fault("Start", format!("{program}: {error}")))?;
-    let result = converse(&mut child, input, deadline);
+    let result = converse(&mut child, input, patience);
     if result.is_err() {
         guard.end(&mut child);
         // Nobody else is to wait for it; how it ends is known.
@@ -57,12 +79,12 @@ pub(crate) fn run(
     let said = String::from_utf8_lossy(&end.said[..end.said.len().min(MOST_SAID)]);
     match said.trim() {
         "" => Err(fault("Exit", format!("{program}: {}", end.status))),
-        said => Err(fault("Exit", said.to_owned())),
+        said => Err(fault("Exit", said)),
     }
 }
 
 /// Feeds it and reads both of its outputs at once, so that none of the three holds up the others.
-fn converse(child: &mut Child, input: &[u8], deadline: Instant) -> Result<End, Fault> {
+fn converse(child: &mut Child, input: &[u8], patience: Patience<'_>) -> Result<End, Fault> {
     let most = MOST as usize;
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_owned();
@@ -73,47 +95,42 @@ fn converse(child: &mut Child, input: &[u8], deadline: Instant) -> Result<End, F
     let stderr = child.stderr.take().expect("it is piped");
     let answer = Tap::open(stdout, most, Rest::Left).map_err(no_start)?;
     let said = Tap::open(stderr, MOST_SAID, Rest::Dropped).map_err(no_start)?;
-    let within = |tap: &Tap| {
-        let left = deadline.saturating_duration_since(Instant::now());
-        tap.wait(left).map_err(|_| late())
+    let within = |tap: &Tap| loop {
+        if let Ok(bytes) = tap.wait(patience.pause()?) {
+            return Ok(bytes);
+        }
     };
     let answer = within(&answer)?;
     if answer.len() > most {
         let message = "the command printed more than 16 MiB, which is the most for an answer";
-        return Err(fault("TooLarge", message.to_owned()));
+        return Err(fault("TooLarge", message));
     }
     Ok(End {
         answer,
         said: within(&said)?,
-        status: ended(child, deadline)?,
+        status: ended(child, patience)?,
     })
 }
 
 /// It has closed its outputs, and so is about to end, but for one that goes on in silence.
-fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, Fault> {
+fn ended(child: &mut Child, patience: Patience<'_>) -> Result<ExitStatus, Fault> {
     const LONGEST: Duration = Duration::from_millis(20);
     let mut pause = Duration::from_micros(50);
     loop {
         if let Some(status) = child.try_wait().map_err(no_start)? {
             return Ok(status);
         }
-        if Instant::now() >= deadline {
-            return Err(late());
-        }
-        thread::park_timeout(pause);
+        thread::park_timeout(pause.min(patience.pause()?));
         pause = LONGEST.min(pause * 2);
     }
 }
 
-fn late() -> Fault {
-    fault("Timeout", "the command took too long".to_owned())
-}
-
 fn no_start(error: io::Error) -> Fault {
-    fault("Start", error.to_string())
+    fault("Start", error)
 }
 
-fn fault(kind: &'static str, message: String) -> Fault {
+fn fault(kind: &'static str, message: impl ToString) -> Fault {
+    let message = message.to_string();
     Fault { kind, message }
 }
 
@@ -121,14 +138,21 @@ fn fault(kind: &'static str, message: String) -> Fault {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Fault, run};
+    use super::{Fault, Patience, run};
     use crate::cli::guard::Guard;
 
     const LONG: Duration = Duration::from_secs(20);
 
     fn shell(script: &str, input: &[u8], time: Duration) -> Result<Vec<u8>, Fault> {
         let command = ["sh", "-c", script].map(str::to_owned);
-        run(&Guard::start(), &command, input, time)
+        run(&Guard::start(), &command, input, patience(time))
+    }
+
+    fn patience(time: Duration) -> Patience<'static> {
+        Patience {
+            deadline: Instant::now() + time,
+            is_over: &|| false,
+        }
     }
 
     fn kind(result: Result<Vec<u8>, Fault>) -> &'static str {
@@ -172,7 +196,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_started_is_told() {
-        let result = run(&Guard::start(), &["/nowhere/at/all".to_owned()], b"", LONG);
+        let nowhere = ["/nowhere/at/all".to_owned()];
+        let result = run(&Guard::start(), &nowhere, b"", patience(LONG));
         assert_eq!(kind(result), "Start");
     }
 
@@ -182,6 +207,17 @@ mod tests {
         let result = shell("exec sleep 60", b"", Duration::from_millis(100));
         assert_eq!(kind(result), "Timeout");
         assert!(begin.elapsed() < LONG);
+    }
+
+    #[test]
+    fn it_is_killed_when_nobody_waits_for_it_any_more() {
+        let patience = Patience {
+            is_over: &|| true,
+            ..patience(LONG)
+        };
+        let command = ["sleep", "60"].map(str::to_owned);
+        let result = run(&Guard::start(), &command, b"", patience);
+        assert_eq!(kind(result), "Cancelled");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jackfield::bus::{Job, Service};
 
 use crate::cli::arguments::Arguments;
 use crate::cli::client::{self, ADDRESS, NAME};
-use crate::cli::command;
+use crate::cli::command::{self, Patience};
 use crate::cli::escape::one_line;
 use crate::cli::failure::Failure;
 use crate::cli::guard::Guard;
@@ -29,10 +29,10 @@ pub(crate) const VERB: Verb = Verb {
     summary: "Answers each call of NAME with the output of a command.\n\n\
         The command gets the call's body as its standard input. If it ends with another status\n\
         than 0, the caller gets an error of the kind `Exit` with what it wrote to standard error.\n\
-        If it takes longer than the caller waits, prints more than 16 MiB, or when `serve` ends,\n\
-        it is killed with all that it has started. `@` is what others call by `@` and the name\n\
-        of --as. The broker need not be there yet, and may go and come back; standard error tells\n\
-        of that.",
+        When its caller has given up or is gone, when it prints more than 16 MiB, and when\n\
+        `serve` ends, it is killed with all that it has started. `@` is what others call by `@`\n\
+        and the name of --as. The broker need not be there yet, and may go and come back;\n\
+        standard error tells of that.",
     flags: &[WORKERS, NAME, ADDRESS],
     words: (1, 1),
     takes_command: true,
@@ -56,7 +56,11 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
 fn answer(guard: &Guard, command: &[String], job: Job) {
     let begin = Instant::now();
     let name = one_line(job.name());
-    let result = command::run(guard, command, job.body(), job.time_left());
+    let patience = Patience {
+        deadline: begin + job.time_left(),
+        is_over: &|| job.is_cancelled(),
+    };
+    let result = command::run(guard, command, job.body(), patience);
     let outcome = match &result {
         Ok(_) => "answered",
         Err(fault) => fault.kind,

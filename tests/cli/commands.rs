@@ -56,6 +56,17 @@ fn a_command_that_takes_too_long_ends_with_all_that_it_has_started() {
 }
 
 #[test]
+fn a_command_whose_caller_is_gone_ends_with_all_that_it_has_started() {
+    let broker = Broker::start();
+    let file = File::new("gone");
+    let _serving = broker.serve("slow", &family(&file));
+    let call = broker.start_client(&["call", "slow", "-t", "1000"]);
+    let process = file.number();
+    drop(call);
+    eventually("it ends as well", || !lives(process));
+}
+
+#[test]
 fn commands_end_with_the_program_that_serves() {
     let broker = Broker::start();
     for number in ["2", "9"] {
