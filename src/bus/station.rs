@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::RandomState;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -197,19 +198,28 @@ impl Station {
     }
 
     /// Carries out what the table says, for one turn: what is left then waits behind what clients
-    /// have said meanwhile.
+    /// have said meanwhile. Whoever waits for that goes on where this thread has done its own.
     fn take_turn<'a>(&'a self, mut shared: MutexGuard<'a, Shared>) {
         if shared.is_carrying {
             return;
         }
         shared.is_carrying = true;
-        let mut turn = TURN;
+        let (mut turn, mut own) = (TURN, shared.table.waiting().0);
         while let Some(send) = shared.table.poll_send(&mut turn) {
             let had_many = shared.has_many_waiting();
             drop(shared);
-            let missed = self.carry_out(&send);
+            let missed = catch_unwind(AssertUnwindSafe(|| self.carry_out(&send)));
             shared = self.lock();
+            let missed = missed.unwrap_or_else(|panic| {
+                shared.is_carrying = false;
+                self.wake(&shared);
+                resume_unwind(panic)
+            });
             shared.table.handle_sent(Instant::now(), send, &missed);
+            own = own.saturating_sub(1);
+            if own == 0 && shared.sleepers > 0 {
+                break;
+            }
             if had_many && !shared.has_many_waiting() {
                 self.wake(&shared);
             }
@@ -231,7 +241,7 @@ impl Station {
     pub(crate) fn work(&self) {
         loop {
             let shared = self.lock();
-            if shared.is_carrying || !shared.table.is_busy() {
+            if shared.is_carrying || shared.sleepers > 0 || !shared.table.is_busy() {
                 return;
             }
             self.take_turn(shared);
@@ -308,3 +318,6 @@ impl Station {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
