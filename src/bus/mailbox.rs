@@ -1,6 +1,7 @@
 //! Mailbox: one bounded queue, and the threads that wait for what comes into it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -14,6 +15,8 @@ pub(crate) struct Mailbox<T> {
     queue: Mutex<Queue<T>>,
     /// One item always fits.
     limit: Limit,
+    /// Somebody asked to be told of room.
+    is_asked: AtomicBool,
 }
 
 struct Queue<T> {
@@ -25,6 +28,8 @@ struct Queue<T> {
     end: Option<Error>,
     /// Threads that may be parked, and were not woken for an item yet.
     sleepers: Vec<Thread>,
+    /// Called when half of it is free.
+    when_half_free: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl<T> Mailbox<T> {
@@ -36,8 +41,10 @@ impl<T> Mailbox<T> {
                 lost: 0,
                 end: None,
                 sleepers: Vec::new(),
+                when_half_free: None,
             }),
             limit,
+            is_asked: AtomicBool::new(false),
         }
     }
 
@@ -98,7 +105,9 @@ impl<T> Mailbox<T> {
             taken = self.poll();
             taken.is_some()
         });
-        match (taken.or_else(|| self.leave()), waited) {
+        let taken = taken.or_else(|| self.leave());
+        self.tell_if_half_free();
+        match (taken, waited) {
             (Some(taken), _) => taken,
             (None, Err(error)) => Err(error),
             (None, Ok(())) => Err(Error::Closed),
@@ -107,7 +116,9 @@ impl<T> Mailbox<T> {
 
     /// As [`take`](Mailbox::take), but says [`Error::Empty`] instead of waiting.
     pub(crate) fn try_take(&self) -> Result<T, Error> {
-        self.lock().take().unwrap_or(Err(Error::Empty))
+        let taken = self.lock().take();
+        self.tell_if_half_free();
+        taken.unwrap_or(Err(Error::Empty))
     }
 
     /// If there is neither, the calling thread is woken when there may be.
@@ -127,6 +138,30 @@ impl<T> Mailbox<T> {
         let mut queue = self.lock();
         queue.forget_caller();
         queue.take()
+    }
+
+    /// Calls `tell` when half of it is free, at once if it is; who asks again is told instead.
+    pub(crate) fn when_half_free(&self, tell: impl FnOnce() + Send + 'static) {
+        let old = self.lock().when_half_free.replace(Box::new(tell));
+        drop(old);
+        self.is_asked.store(true, Ordering::SeqCst);
+        self.tell_if_half_free();
+    }
+
+    fn tell_if_half_free(&self) {
+        if !self.is_asked.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut queue = self.lock();
+        if queue.items.len() > self.limit.messages / 2 || queue.bytes > self.limit.bytes / 2 {
+            return;
+        }
+        self.is_asked.store(false, Ordering::SeqCst);
+        let tell = queue.when_half_free.take();
+        drop(queue);
+        if let Some(tell) = tell {
+            tell();
+        }
     }
 
     /// Nothing more comes; what is there can still be taken.
@@ -327,6 +362,20 @@ mod tests {
         assert!(matches!(taken, Ok(1)), "{taken:?}");
         let taken = mailbox.take(|_| Err(Error::Timeout));
         assert!(matches!(taken, Err(Error::Timeout)), "{taken:?}");
+    }
+
+    #[test]
+    fn who_asks_is_told_once_when_half_of_it_is_free() {
+        let (mailbox, wakes) = (mailbox(4, 99), &mut Wakes::default());
+        assert_eq!(mailbox.append((0..4).map(|it| (it, 1)), wakes), 0);
+        let (said, told) = std::sync::mpsc::channel();
+        mailbox.when_half_free(move || said.send(()).expect("the test looks"));
+        assert!(matches!(mailbox.try_take(), Ok(0)));
+        assert!(told.try_recv().is_err(), "one of four is free");
+        assert!(matches!(soon(&mailbox), Ok(1)));
+        assert_eq!(told.try_recv(), Ok(()));
+        assert!(matches!(soon(&mailbox), Ok(2)));
+        assert!(told.try_recv().is_err(), "it is told again");
     }
 
     #[test]

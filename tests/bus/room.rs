@@ -137,3 +137,54 @@ fn a_provider_that_hangs_gets_one_call_and_the_idle_one_the_rest() {
     let failed = answers.iter().filter(|is_ok| !**is_ok).count();
     assert_eq!(failed, 1, "{answers:?}");
 }
+
+#[test]
+fn a_slow_subscription_gets_every_value_of_before_through_a_small_queue() {
+    const VALUES: usize = 5_000;
+    let (broker, there) = broker(Transport::Tcp);
+    let keeper = stranger(&there);
+    for number in 0..VALUES {
+        let words = format!("pub {number:032x} value/{number} retain\n\nx");
+        support::send(&keeper, words);
+    }
+    eventually("they are kept", || broker.stats().retained == VALUES);
+    let queue = Limit {
+        messages: 1_100,
+        bytes: 1 << 20,
+    };
+    let late = connected(patient().queue(queue), &there);
+    let values = late.subscribe("value/*").expect("accepted");
+    // What is there is not taken yet, and others are served meanwhile.
+    late.ping("").expect("it answers");
+    for _ in 0..VALUES {
+        let note = values.recv_timeout(SLACK).expect("they come");
+        assert!(note.is_retained());
+    }
+    assert_eq!((values.lost(), broker.stats().lost), (0, 0));
+}
+
+#[test]
+fn a_call_that_was_not_begun_is_given_back_when_its_caller_is_gone() {
+    let (broker, there) = broker(Transport::Tcp);
+    let provider = connected(patient(), &there);
+    let (say, held) = std::sync::mpsc::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let hold = move |job: Job| {
+        say.send(()).expect("the test waits");
+        wait.lock().expect("nobody panics").recv().ok();
+        job.reply("");
+    };
+    let _serving = provider.serve("hold", hold).expect("accepted");
+    let (stays, leaves) = (stranger(&there), stranger(&there));
+    let call = "call 00000000000000000000000000000001 hold 86400000\n\n";
+    support::send(&stays, call);
+    held.recv_timeout(SLACK).expect("it is begun");
+    support::send(&leaves, call);
+    eventually("both are in hand", || broker.stats().calls == 2);
+    leaves.close_within(Duration::ZERO);
+    eventually("the one that waits is free", || broker.stats().calls == 1);
+    drop(go);
+    while !support::next_text(&stays).starts_with("answer ") {}
+    assert!(held.try_recv().is_err(), "it was not run");
+}

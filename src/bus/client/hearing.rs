@@ -156,10 +156,7 @@ impl Client {
                 Err(_) => self.count(|counters| &counters.malformed),
             },
             Word::Many { id, count } => self.handle_reply(link, id, Reply::Count(count), wakes),
-            Word::Probe { run, .. } => {
-                let tail = Tail::NONE;
-                self.say_now(link, &Word::Done { run, tail });
-            }
+            Word::Probe { run, subscription } => self.handle_probe(link, run, subscription),
             Word::Lost { count } => {
                 let counter = &self.counters.lost_on_the_way;
                 counter.fetch_add(count, Ordering::Relaxed);
@@ -281,6 +278,23 @@ impl Client {
                 },
             );
         }
+    }
+
+    /// Whoever asks for a subscription hears when that has room: it has more values of before.
+    fn handle_probe(self: &Arc<Client>, link: Link, run: Id, subscription: Option<Id>) {
+        let tail = Tail::NONE;
+        let notes = subscription.and_then(|id| {
+            let state = self.lock();
+            Some(state.subscriptions.get(&id)?.notes.clone())
+        });
+        let Some(notes) = notes else {
+            return self.say_now(link, &Word::Done { run, tail });
+        };
+        let client = Arc::downgrade(self);
+        notes.when_half_free(move || {
+            let client = client.upgrade();
+            client.inspect(|client| client.say_now(link, &Word::Done { run, tail }));
+        });
     }
 
     /// Nobody waits for a run any more. One that was not begun is over at once.

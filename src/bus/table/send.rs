@@ -40,7 +40,7 @@ pub(crate) enum Unfit {
 }
 
 /// Bytes to be sent: a line of words and what stands behind it, which several may share.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug, Default)]
 pub(crate) struct Message {
     own: Vec<u8>,
     shared: Option<Arc<[u8]>>,
