@@ -155,7 +155,7 @@ fn a_slow_subscription_gets_every_value_of_before_through_a_small_queue() {
     let late = connected(patient().queue(queue), &there);
     let values = late.subscribe("value/*").expect("accepted");
     // What is there is not taken yet, and others are served meanwhile.
-    late.ping("").expect("it answers");
+    late.peers().expect("it answers");
     for _ in 0..VALUES {
         let note = values.recv_timeout(SLACK).expect("they come");
         assert!(note.is_retained());

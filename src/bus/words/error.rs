@@ -114,6 +114,8 @@ impl Error {
             | Error::Denied { what: text }
             | Error::Limit { what: text }
             | Error::Remote { message: text, .. } => Cow::Borrowed(text),
+            // A call that had a runner is answered with what was called.
+            Error::NoPeer => Cow::Borrowed("no such client is connected, or it left"),
             other => Cow::Owned(other.to_string()),
         }
     }
@@ -171,7 +173,9 @@ impl fmt::Display for Error {
             Error::Timeout => f.write_str("timed out"),
             Error::Empty => f.write_str("nothing to receive"),
             Error::NoService => f.write_str("nobody serves that name"),
-            Error::NoPeer => f.write_str("no such client is connected, or it left"),
+            Error::NoPeer => {
+                f.write_str("whoever it was for is not connected, or went away with it")
+            }
             Error::NoBroker { why } => {
                 let colon = if why.is_empty() { "" } else { ": " };
                 let hint = "start one with `jackfield broker`";
