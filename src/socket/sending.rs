@@ -38,7 +38,7 @@ impl Socket {
         body: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
-        let patience = Patience::Until(deadline_after(timeout));
+        let patience = Patience::Within(timeout);
         self.dispatch(To::Next, body.into(), patience)
     }
 
@@ -70,7 +70,7 @@ impl Socket {
         body: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
-        let patience = Patience::Until(deadline_after(timeout));
+        let patience = Patience::Within(timeout);
         self.dispatch(To::Peer(peer), body.into(), patience)
     }
 
@@ -126,7 +126,7 @@ impl Socket {
         body: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<Receipt, SendError> {
-        let patience = Patience::Until(deadline_after(timeout));
+        let patience = Patience::Within(timeout);
         self.dispatch(To::Session(session), body.into(), patience)
     }
 
@@ -146,7 +146,7 @@ impl Socket {
     fn default_patience(&self) -> Patience {
         match self.core().config.send_timeout {
             None => Patience::Forever,
-            Some(timeout) => Patience::Until(deadline_after(timeout)),
+            Some(timeout) => Patience::Within(timeout),
         }
     }
 
@@ -169,7 +169,7 @@ impl Socket {
         &self,
         to: To,
         body: &mut Payload<'_>,
-        patience: Patience,
+        mut patience: Patience,
     ) -> Result<Sent, Error> {
         let core = self.core();
         core.check_length(body.len())?;
@@ -199,6 +199,7 @@ impl Socket {
                 }
                 Err(Refusal::NoPeer) => return Err(Error::NoPeer),
                 Err(Refusal::Full) => {
+                    patience = patience.begun();
                     let deadline = patience.deadline();
                     // Who does not wait must not leave ACKs unread.
                     let deadline = deadline.inspect_err(|_| core.inbox.recall())?;
@@ -257,16 +258,27 @@ impl To {
 pub(super) enum Patience {
     None,
     Until(Instant),
+    /// So long from when there is none.
+    Within(Duration),
     Forever,
 }
 
 impl Patience {
+    /// From now on. Who finds room at once need not ask the clock.
+    fn begun(self) -> Patience {
+        match self {
+            Patience::Within(timeout) => Patience::Until(deadline_after(timeout)),
+            patience => patience,
+        }
+    }
+
     /// Until when to wait for room now, if at all.
     pub(super) fn deadline(self) -> Result<Option<Instant>, Error> {
         match self {
             Patience::None => Err(Error::Full),
             Patience::Until(deadline) if Instant::now() >= deadline => Err(Error::Timeout),
             Patience::Until(deadline) => Ok(Some(deadline)),
+            Patience::Within(timeout) => Ok(Some(deadline_after(timeout))),
             Patience::Forever => Ok(None),
         }
     }
