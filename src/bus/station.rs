@@ -14,7 +14,7 @@ use crate::bus::table::census::ClientStats;
 use crate::bus::table::clients::Key;
 use crate::bus::table::send::{Send, To};
 use crate::bus::table::stats::BrokerStats;
-use crate::bus::words::{Error, Limits, Word};
+use crate::bus::words::{Error, Limits, Malformed, Word};
 use crate::{Error as SocketError, Identity, Session, Socket};
 
 /// Past so many that wait to be sent, or bytes of them, whoever makes more waits for them.
@@ -131,7 +131,15 @@ impl Station {
     }
 
     pub(crate) fn handle_message(&self, from: Key, message: &[u8], patience: Patience) {
-        let said = Word::parse(message);
+        self.handle_word(from, Word::parse(message), patience);
+    }
+
+    pub(crate) fn handle_word(
+        &self,
+        from: Key,
+        said: Result<Word<'_>, Malformed>,
+        patience: Patience,
+    ) {
         if matches!(&said, Ok(Word::Call(call)) if is_for_table(call)) {
             self.ask_socket();
         }
@@ -237,7 +245,7 @@ impl Station {
         !shared.is_carrying && shared.table.is_busy()
     }
 
-    /// Takes turns for as long as nobody else does.
+    /// Takes turns for as long as nobody else does, or waits to.
     pub(crate) fn work(&self) {
         loop {
             let shared = self.lock();

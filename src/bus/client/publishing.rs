@@ -21,7 +21,7 @@ impl Client {
         let topic = topic_of(topic)?;
         let word = Word::Pub(Publish {
             id: self.maker.next(),
-            topic: Text::plain(topic.as_str()),
+            topic: Text::plain(&topic),
             retain: false,
             no_echo: false,
             receipt: false,
@@ -72,7 +72,7 @@ impl Client {
         let lines = header_lines(&post.headers)?;
         let publish = Publish {
             id: self.maker.next(),
-            topic: Text::plain(topic.as_str()),
+            topic: Text::plain(&topic),
             retain: post.is_retained,
             no_echo: post.has_no_echo,
             receipt: true,

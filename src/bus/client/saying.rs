@@ -1,5 +1,7 @@
 //! Saying: what cannot be said is refused where it is said.
 
+use std::borrow::Cow;
+
 use crate::Error as SocketError;
 use crate::bus::options::MAX_MESSAGE;
 use crate::bus::words::{self, Error, Tail, Topic};
@@ -11,15 +13,32 @@ const MAX_HEADERS: usize = 64 * 1024;
 const SELF: &str = "@";
 
 /// What is published to, in its one form.
-pub(super) fn topic_of(text: &str) -> Result<Topic, Error> {
+pub(super) fn topic_of(text: &str) -> Result<Cow<'_, str>, Error> {
+    if is_plain(text) {
+        return Ok(Cow::Borrowed(text));
+    }
     let topic = Topic::parse(text)?;
     match topic.is_reserved() {
         true => Err(Error::BadTopic {
             topic: topic.to_string(),
             reason: "it is kept for what the broker tells".to_owned(),
         }),
-        false => Ok(topic),
+        false => Ok(Cow::Owned(topic.to_string())),
     }
+}
+
+/// Whether it surely is a topic in its one form, as nearly all are: found out without a copy.
+fn is_plain(text: &str) -> bool {
+    /// Which has no more than 128 tokens.
+    const SHORT: usize = 255;
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let mut last = b'/';
+    let is_good = text.bytes().all(|byte| {
+        let is_good = is_usual(byte) || byte == b'/' && last != b'/';
+        last = byte;
+        is_good
+    });
+    is_good && last != b'/' && text.len() <= SHORT
 }
 
 /// A call that nobody could take is not made.
@@ -77,5 +96,26 @@ pub(super) fn service_name(text: &str) -> Result<String, Error> {
             reason: "such names are not for services".to_owned(),
         }),
         false => Ok(name.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_topic_is_one_that_would_be_parsed_to_itself() {
+        let long = "a/".repeat(127) + "a";
+        for text in ["a", "room/1/temp", "a.b-c_d", long.as_str()] {
+            assert!(is_plain(text), "{text}");
+            assert_eq!(topic_of(text).expect("a topic"), text);
+        }
+        let more = "a/".repeat(128) + "a";
+        for text in [
+            "", "/", "/a", "a/", "a//b", "*", "a/**", "$sys", "\u{e9}", "a b", &more,
+        ] {
+            assert!(!is_plain(text), "{text}");
+        }
+        assert_eq!(topic_of("/a//b/").expect("a topic"), "a/b");
     }
 }

@@ -37,8 +37,7 @@ impl End for Inside {
             true => Patience::None,
             false => Patience::Some,
         };
-        self.station
-            .handle_message(self.key, &word.to_bytes(), patience);
+        self.station.handle_word(self.key, Ok(*word), patience);
         Ok(())
     }
 
