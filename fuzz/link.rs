@@ -20,6 +20,8 @@ mod event;
 mod hooks;
 #[path = "../src/message.rs"]
 mod message;
+#[path = "../src/page.rs"]
+mod page;
 #[path = "../src/payload.rs"]
 mod payload;
 #[path = "../src/policy.rs"]

@@ -253,6 +253,7 @@ mod hooks;
 pub mod json;
 mod loan;
 mod message;
+mod page;
 mod payload;
 mod policy;
 mod proto;

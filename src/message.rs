@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::contents::{Body, Contents};
 
@@ -82,9 +82,6 @@ impl FromStr for Identity {
         Ok(Identity(number.to_be_bytes()))
     }
 }
-
-/// Encoded frames that several queues share.
-pub(crate) type Frames = Arc<Vec<u8>>;
 
 /// Copies of payloads up to this size have room for as much, so that one allocation fits all.
 const SHORT: usize = 64;

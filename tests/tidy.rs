@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that hold plain data, or what programs bring along, and know only each other.
-const PLAIN: [&str; 16] = [
+const PLAIN: [&str; 17] = [
     "check", "config", "contents", "endpoint", "error", "event", "held", "hooks", "loan",
-    "message", "payload", "policy", "report", "session", "stats", "stream",
+    "message", "page", "payload", "policy", "report", "session", "stats", "stream",
 ];
 
 /// What the core must not touch. Plain data that it carries is named in `ALLOWED`.

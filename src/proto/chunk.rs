@@ -1,7 +1,7 @@
 //! Chunk: encoded frames that are written together, and what becomes of them when the link ends.
 
 use crate::contents::Body;
-use crate::message::Frames;
+use crate::page::{Extent, Page};
 use crate::proto::chunk::parts::{Bytes, Tail};
 use crate::proto::frame::{self, DATA_HEADER, DATA_REQ_HEADER, LENGTH, MessageId, kind, sixteen};
 use crate::proto::ledger::SheetId;
@@ -76,12 +76,15 @@ impl Chunk {
         }
     }
 
-    /// So many messages, encoded, which other links get as well.
-    pub(crate) fn shared(bytes: Frames, messages: usize, whose: Whose) -> Chunk {
+    /// What lies between two places in a page that others have part in, too.
+    pub(crate) fn shared(page: Page, from: Extent, to: Extent, whose: Whose) -> Chunk {
         let mut chunk = Chunk {
-            bytes: Bytes::Shared(bytes),
+            bytes: Bytes::Shared(page, to.bytes),
+            start: from.bytes,
+            taken: from.bytes,
             ..Chunk::default()
         };
+        let messages = to.since(from).messages;
         chunk.count(messages, whose);
         chunk.untracked = messages;
         chunk
@@ -108,6 +111,11 @@ impl Chunk {
     #[inline]
     pub(crate) fn has_room_behind(&self, len: usize) -> bool {
         self.has_room() && self.bytes.len() + DATA_REQ_HEADER + len < FULL
+    }
+
+    /// Others have part in what its frames are in.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.bytes, Bytes::Shared(..))
     }
 
     /// It carries no message.
@@ -168,7 +176,7 @@ impl Chunk {
     }
 
     /// Its bytes, for whoever keeps them; nothing is added from now on.
-    pub(crate) fn share(&mut self) -> Frames {
+    pub(crate) fn share(&mut self) -> Page {
         self.bytes.share()
     }
 
@@ -331,18 +339,12 @@ impl Chunk {
 
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
-        match &self.bytes {
-            Bytes::Own(bytes) => bytes.capacity(),
-            Bytes::Shared(bytes) => bytes.capacity(),
-        }
+        self.bytes.capacity()
     }
 
     /// The spent allocation, to be used again.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        match self.bytes {
-            Bytes::Own(bytes) => bytes,
-            Bytes::Shared(bytes) => Frames::into_inner(bytes).unwrap_or_default(),
-        }
+        self.bytes.into_inner().unwrap_or_default()
     }
 
     fn id_at(&self, at: usize) -> Option<MessageId> {

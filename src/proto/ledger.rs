@@ -199,7 +199,7 @@ impl Ledger {
             return;
         };
         let sheet = self.sheets.remove(id).expect("it was there");
-        for (id, payload) in frame::tracked(&page) {
+        for (id, payload) in frame::tracked(page.bytes()) {
             let Some(age) = self.age(id).filter(|age| sheet.has(*age)) else {
                 continue;
             };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::message::{Frames, Identity};
+use crate::message::Identity;
 use crate::payload::Payload;
 use crate::policy::Limit;
 use crate::proto::chunk::{Chunk, KEEP, LARGE, Leftover};
@@ -10,11 +10,12 @@ use crate::proto::frame::{self, MessageId};
 use crate::proto::ledger::SheetId;
 use crate::proto::whose::Whose;
 
+use following::Follow;
+
+mod following;
+
 /// Unsent ACKs and NACKs over which a link is not read until some have left.
 const MAX_ACKS: usize = 65_536;
-
-/// Shorter batches are copied into every outbox: small chunks cost more than they save.
-pub(crate) const WORTH_SHARING: usize = 4 * 1024;
 
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -24,6 +25,9 @@ pub(crate) struct Outbox {
     /// Those of them that are on their way.
     acks_leaving: usize,
     chunks: VecDeque<Chunk>,
+    /// Behind those, what is added to a page that others get as well.
+    follows: Option<Follow>,
+    /// Messages in the chunks.
     messages: usize,
     /// Those of them that have no id.
     untracked: usize,
@@ -43,25 +47,32 @@ pub(crate) struct Left {
 
 impl Outbox {
     pub(crate) fn has_room(&self, limit: Limit, len: usize) -> bool {
-        self.messages == 0 || (self.messages < limit.messages && self.bytes + len <= limit.bytes)
+        let messages = self.messages();
+        messages == 0 || (messages < limit.messages && self.bytes() + len <= limit.bytes)
     }
 
+    #[inline]
     pub(crate) fn messages(&self) -> usize {
-        self.messages
+        self.messages + self.shared().messages
     }
 
     /// Messages without an id.
     pub(crate) fn untracked(&self) -> usize {
-        self.untracked
+        self.untracked + self.shared().messages
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.shared().bytes
+    }
+
+    fn has_messages(&self) -> bool {
+        !self.chunks.is_empty() || self.shared().messages > 0
     }
 
     /// Nothing is queued and nothing is on its way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.chunks.is_empty() && !self.is_writing
+        self.control.is_empty() && !self.has_messages() && !self.is_writing
     }
 
     /// No heartbeat or ACK is about to go out.
@@ -84,7 +95,8 @@ impl Outbox {
 
     /// Bytes of messages that nobody has begun to write.
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.chunks.iter().map(Chunk::len).sum()
+        let chunks: usize = self.chunks.iter().map(Chunk::len).sum();
+        chunks + self.shared().bytes
     }
 
     /// The newest chunk is long enough to be written without waiting for more.
@@ -92,13 +104,14 @@ impl Outbox {
         self.chunks.len() > 1 || self.chunks.front().is_some_and(|chunk| !chunk.has_room())
     }
 
-    /// Queues a message and returns the bytes it takes.
+    /// Queues a message behind all others, and returns the bytes it takes.
     pub(crate) fn push(
         &mut self,
         id: Option<MessageId>,
         whose: Whose,
         payload: &Payload<'_>,
     ) -> usize {
+        debug_assert!(self.follows.is_none(), "it has parted with its page");
         self.open_chunk();
         self.untracked += usize::from(id.is_none());
         let before = self.newest().len();
@@ -145,16 +158,16 @@ impl Outbox {
     /// Makes room in the newest chunk for a message of that length, which it may fill; false if none
     /// may follow there.
     pub(crate) fn make_place(&mut self, len: usize) -> bool {
-        let newest = self.chunks.back_mut().filter(|chunk| chunk.has_room());
+        let is_last = self.follows.is_none();
+        let newest = self.chunks.back_mut().filter(|it| is_last && it.has_room());
         newest.map(|chunk| chunk.reserve(len)).is_some()
     }
 
     /// A message of that length fits into the newest chunk, and leaves it room for more.
     #[inline]
     pub(crate) fn has_room_in_chunk(&self, len: usize) -> bool {
-        self.chunks
-            .back()
-            .is_some_and(|chunk| chunk.has_room_behind(len))
+        let newest = self.chunks.back().filter(|_| self.follows.is_none());
+        newest.is_some_and(|chunk| chunk.has_room_behind(len))
     }
 
     /// Queues a message in the newest chunk and returns the bytes it takes.
@@ -194,19 +207,6 @@ impl Outbox {
     /// Its chunks, for whoever has part in them.
     pub(crate) fn chunks_mut(&mut self) -> impl Iterator<Item = &mut Chunk> {
         self.chunks.iter_mut()
-    }
-
-    /// Queues messages that all outboxes get, encoded as they are.
-    pub(crate) fn push_gathered(&mut self, bytes: &Frames, messages: usize, whose: Whose) {
-        match bytes.len() < WORTH_SHARING {
-            true => self.open_chunk().push_encoded(bytes, messages, whose),
-            false => self
-                .chunks
-                .push_back(Chunk::shared(bytes.clone(), messages, whose)),
-        }
-        self.messages += messages;
-        self.untracked += messages;
-        self.bytes += bytes.len();
     }
 
     /// Bytes of memory that the chunks take, those that others share included.
@@ -272,9 +272,14 @@ impl Outbox {
             self.acks_leaving = self.acks;
             return Some(Chunk::control(std::mem::take(&mut self.control)));
         }
-        (open || must_follow)
-            .then(|| self.chunks.pop_front())
-            .flatten()
+        if !open && !must_follow {
+            return None;
+        }
+        if self.chunks.is_empty() && self.shared().messages > 0 {
+            let follow = self.follows.take().expect("it shares something");
+            self.enclose(follow);
+        }
+        self.chunks.pop_front()
     }
 
     /// The front chunk was begun, or is made of control frames that the kernel did not take.
@@ -286,7 +291,7 @@ impl Outbox {
     /// Whether `poll_chunk` would give something.
     pub(crate) fn is_writable(&self, open: bool) -> bool {
         let has_control = self.must_follow() || !self.control.is_empty();
-        !self.is_writing && (has_control || (open && !self.chunks.is_empty()))
+        !self.is_writing && (has_control || (open && self.has_messages()))
     }
 
     /// A chunk is back from the kernel. Returns what of it has left.
@@ -327,8 +332,10 @@ impl Outbox {
         }
     }
 
-    /// Takes the oldest message out that is not on its way, if it may give way to newer ones.
+    /// Takes the oldest message out that is not on its way, if it may give way to newer ones. The page
+    /// that it follows is sealed.
     pub(crate) fn remove_oldest(&mut self) -> Option<Leftover> {
+        self.part(&[]);
         let index = self
             .chunks
             .iter()
@@ -347,6 +354,7 @@ impl Outbox {
 
     /// As `take_back`, while a chunk is with a writer that does not come back.
     pub(crate) fn take_queued(&mut self) -> Vec<Leftover> {
+        self.part(&[]);
         let chunks = std::mem::take(&mut self.chunks);
         self.messages -= chunks.iter().map(Chunk::messages).sum::<usize>();
         self.untracked -= chunks.iter().map(Chunk::untracked).sum::<usize>();
@@ -357,6 +365,7 @@ impl Outbox {
     /// The link ended: every message that is still here, in order.
     pub(crate) fn take_back(&mut self) -> Vec<Leftover> {
         debug_assert!(!self.is_writing, "the writer has brought its chunk back");
+        self.part(&[]);
         let chunks = std::mem::take(self).chunks;
         chunks.into_iter().flat_map(Chunk::into_unsent).collect()
     }

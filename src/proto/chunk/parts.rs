@@ -4,15 +4,12 @@ use std::mem;
 use std::ops::Deref;
 
 use crate::contents::Body;
-use crate::message::Frames;
+use crate::page::Page;
 
-/// Who shares a short chunk does not hold on to more than twice this.
-const SHORT: usize = 4 * 1024;
-
-/// Encoded frames, of one chunk alone or shared with others.
+/// Encoded frames, of one chunk alone or shared with others, up to a place in their page.
 pub(super) enum Bytes {
     Own(Vec<u8>),
-    Shared(Frames),
+    Shared(Page, usize),
 }
 
 /// The payload of a last frame that is not among the encoded bytes.
@@ -30,23 +27,35 @@ impl Bytes {
     pub(super) fn own(&mut self) -> &mut Vec<u8> {
         match self {
             Bytes::Own(bytes) => bytes,
-            Bytes::Shared(_) => unreachable!("a shared chunk has no room"),
+            Bytes::Shared(..) => unreachable!("a shared chunk has no room"),
         }
     }
 
     /// The same bytes, for somebody else as well.
-    pub(super) fn share(&mut self) -> Frames {
-        let bytes = match mem::take(self) {
-            Bytes::Own(mut bytes) => {
-                if bytes.capacity() > 2 * bytes.len().max(SHORT) {
-                    bytes.shrink_to_fit();
-                }
-                Frames::new(bytes)
-            }
-            Bytes::Shared(bytes) => bytes,
+    pub(super) fn share(&mut self) -> Page {
+        let end = self.len();
+        let page = match mem::take(self) {
+            Bytes::Own(bytes) => Page::sealed(bytes),
+            Bytes::Shared(page, _) => page,
         };
-        *self = Bytes::Shared(bytes.clone());
-        bytes
+        *self = Bytes::Shared(page.clone(), end);
+        page
+    }
+
+    /// The allocation, if nobody else has part in it.
+    pub(super) fn into_inner(self) -> Option<Vec<u8>> {
+        match self {
+            Bytes::Own(bytes) => Some(bytes),
+            Bytes::Shared(page, _) => page.into_bytes(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        match self {
+            Bytes::Own(bytes) => bytes.capacity(),
+            Bytes::Shared(page, _) => page.capacity(),
+        }
     }
 }
 
@@ -56,7 +65,7 @@ impl Deref for Bytes {
     fn deref(&self) -> &[u8] {
         match self {
             Bytes::Own(bytes) => bytes,
-            Bytes::Shared(bytes) => bytes,
+            Bytes::Shared(page, end) => &page.bytes()[..*end],
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::proto::dial::DialState;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::timing::TOGETHER;
-use crate::proto::link::{LOOKS, Link, Phase};
+use crate::proto::link::{LOOKS, Phase};
 use crate::proto::peer::{Item, Peer};
 use crate::proto::whose::Whose;
 
@@ -28,8 +28,7 @@ impl Hub {
         let buffers: usize = links().map(|link| link.buffer).sum();
         assert_eq!(self.buffer_bytes, buffers, "bytes of read buffers");
         let outboxes: usize = links().map(|link| link.outbox.bytes()).sum();
-        let (_, gathered) = self.gathered.copies();
-        let queued = waiting + outboxes + gathered;
+        let queued = waiting + outboxes;
         assert_eq!(self.queued_bytes, queued, "bytes queued");
         let held: usize = links().map(|link| link.unacknowledged).sum();
         let tracked = items.iter().filter(|item| item.id.is_some()).count();
@@ -98,12 +97,6 @@ impl Hub {
             let is_watched = link.phase == Phase::Ended || self.agenda.time_of(id).is_some();
             assert!(is_watched, "nobody watches {id:?}: {:?}", link.phase);
         }
-        let only = self.gathered.only().and_then(|id| self.link(id));
-        let is_seen_to = |link: &Link| link.is_dirty || link.is_drained || link.outbox.is_writing();
-        assert!(
-            only.is_none_or(is_seen_to),
-            "nobody writes what was gathered"
-        );
         let dirty = self.links.iter().flatten().filter(|link| link.is_dirty);
         // The keeper may have one of them in hand.
         assert!(dirty.count() <= self.dirty_links() + 1, "for the keeper");

@@ -53,7 +53,6 @@ pub(crate) struct Remains {
 impl Hub {
     /// No more sends; what is queued still leaves, what arrives is not delivered any more.
     pub(crate) fn begin_close(&mut self, until: Instant) {
-        self.settle();
         self.closing = Some(Closing::Flushing { until });
     }
 
@@ -63,7 +62,6 @@ impl Hub {
 
     /// What comes next on the way out; `begin_close` was before.
     pub(crate) fn poll_close(&mut self, now: Instant) -> CloseStep {
-        self.settle();
         match self.closing.expect("it has begun to close") {
             Closing::Flushing { until } if now < until && !self.is_flushed() => {
                 CloseStep::Wait { until }
@@ -132,6 +130,7 @@ impl Hub {
 
     /// What is queued behind a write that does not end need not wait for it.
     fn take_from_writer(&mut self, id: LinkId) {
+        self.seal();
         let Some(link) = self.links[id.slot()].as_mut() else {
             return;
         };
@@ -150,7 +149,6 @@ impl Hub {
 
     /// Hands back what is left.
     pub(crate) fn drain(&mut self) -> Remains {
-        self.settle();
         let mut remains = Remains::default();
         for id in self.link_ids().collect::<Vec<LinkId>>() {
             // A thread that is held up in a hook still has it; its messages need not wait.

@@ -38,7 +38,6 @@ impl Hub {
 
     /// Stops dialling `endpoint` and takes leave of the peer it led to.
     pub(crate) fn handle_disconnect(&mut self, now: Instant, endpoint: &Endpoint) -> bool {
-        self.settle();
         self.advance(now);
         let mut dials = self.dials.iter();
         let Some((id, _)) = dials.find(|(_, dial)| dial.endpoint == *endpoint) else {

@@ -61,6 +61,7 @@ impl Hub {
     /// No more messages for this link, and its peer may have another.
     fn withdraw(&mut self, id: LinkId, reason: DownReason) {
         if self.link(id).is_some_and(Link::is_up) {
+            self.seal();
             self.router.remove(id);
         }
         // A close does not wait for what an absent peer has not got.
@@ -84,7 +85,6 @@ impl Hub {
 
     /// The application wants no more of `peer`: says whether it was there.
     pub(crate) fn handle_expelled(&mut self, now: Instant, peer: Identity) -> bool {
-        self.settle();
         self.advance(now);
         let link = self.peers.get(&peer).and_then(|peer| peer.link);
         if let Some(link) = link {
@@ -101,7 +101,6 @@ impl Hub {
     /// The reading thread is done with `id`: its stream ended, its peer may not come in, or nobody
     /// ever read it.
     pub(crate) fn handle_gone(&mut self, now: Instant, id: LinkId, reason: DownReason) {
-        self.settle();
         self.advance(now);
         let Some(link) = self.link_mut(id) else {
             return;
@@ -121,7 +120,6 @@ impl Hub {
         if !waits {
             return self.handle_gone(now, id, reason);
         }
-        self.settle();
         self.advance(now);
         let latest = now + LAST_WORDS;
         self.leave(id, reason, latest, false);
@@ -139,6 +137,9 @@ impl Hub {
         let is_free = self.link(id).is_some_and(|link| {
             link.phase == Phase::Ended && link.reader_is_done && !link.outbox.is_writing()
         });
+        if is_free {
+            self.seal();
+        }
         let Some(mut link) = is_free.then(|| self.remove_link(id)).flatten() else {
             return;
         };

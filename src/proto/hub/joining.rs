@@ -5,9 +5,10 @@
 
 use crate::message::Identity;
 use crate::payload::Payload;
+use crate::policy::Delivery;
 use crate::proto::chunk::LARGE;
 use crate::proto::hub::Hub;
-use crate::proto::hub::gathering::Audience;
+use crate::proto::hub::multicast::Audience;
 use crate::proto::hub::sending::Sent;
 use crate::proto::ledger::Ledger;
 use crate::proto::link::{Link, LinkId};
@@ -20,29 +21,29 @@ impl Hub {
         if !self.router.waiting.is_empty() || self.news.bytes() > 0 {
             return None;
         }
-        match self.gathered.is_empty() {
-            false => Some(self.gather_on(Audience::Turn, body)?.queued),
-            true => self.follow(body),
-        }
+        self.append(Whose::Anyone, body)
     }
 
     /// The same for one that everybody gets.
     #[inline(always)]
     pub(crate) fn join_publish(&mut self, body: &[u8]) -> Option<Sent> {
-        let is_short = self.news.bytes() > 0;
-        (!is_short)
-            .then(|| self.gather_on(Audience::Everyone, body))
-            .flatten()
+        if self.news.bytes() > 0 {
+            return None;
+        }
+        match self.router.roster().len() {
+            1 => self.append(Whose::Published, body).map(Sent::to),
+            _ => self.join_page(Audience::Everyone, body),
+        }
     }
 
     /// The same for one that has an outbox of its own to go to, that of the peer whose turn it is.
-    fn follow(&mut self, body: &[u8]) -> Option<usize> {
-        let is_tracked = self.is_tracked();
-        let are_several = self.router.roster().len() > 1;
+    #[inline(always)]
+    fn append(&mut self, whose: Whose, body: &[u8]) -> Option<usize> {
         let has_plenty = self.budget_to_send().in_plenty() > 2 * LARGE;
-        if !(are_several || is_tracked) || !has_plenty || body.len() >= LARGE {
+        if !has_plenty || body.len() >= LARGE {
             return None;
         }
+        let is_tracked = self.config.delivery == Delivery::AtLeastOnce;
         let id = self.router.upcoming()?;
         let (limit, unacknowledged) = (self.config.outbox, self.config.unacknowledged_or_default());
         let link = self.links[id.slot()].as_mut()?;
@@ -51,12 +52,14 @@ impl Hub {
         if !has_room || !is_seen_to || !link.outbox.has_room_in_chunk(body.len()) {
             return None;
         }
-        self.queued_bytes += match is_tracked {
+        let is_published = whose == Whose::Published;
+        self.queued_bytes += match is_tracked && !is_published {
             true => track(&mut self.ledger, link, id, None, body),
-            false => link.outbox.append(None, Whose::Anyone, body),
+            false => link.outbox.append(None, whose, body),
         };
         self.stats.accepted += 1;
-        self.publishes = false;
+        self.publishes = is_published;
+        self.may_give_way |= is_published;
         self.router.pass();
         Some(1)
     }

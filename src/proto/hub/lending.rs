@@ -35,7 +35,6 @@ impl Hub {
             return None;
         }
         let is_idle = self.link(id).is_some_and(Link::is_idle);
-        let is_idle = is_idle && self.gathered.messages_for(id) == 0;
         if !is_idle || !self.has_room(id, body.len()) {
             return None;
         }

@@ -47,7 +47,6 @@ impl Hub {
         listener: Endpoint,
         may_begin: bool,
     ) -> Accepted {
-        self.settle();
         self.advance(now);
         let count = self.links.len() - self.free.len();
         if self.is_done() || count >= self.config.max_connections {
@@ -122,7 +121,6 @@ impl Hub {
 
     /// The hook has nothing against the peer: it may know who we are.
     pub(crate) fn handle_authorized(&mut self, id: LinkId) {
-        self.settle();
         let me = self.me;
         if let Some(link) = self.link_mut(id) {
             link.greet(me);
@@ -143,7 +141,6 @@ impl Hub {
 
     /// A HELLO of the right version came, and the hook has nothing against it.
     pub(crate) fn handle_hello(&mut self, now: Instant, id: LinkId, identity: Identity) -> Verdict {
-        self.settle();
         self.advance(now);
         let Some(link) = self
             .link_mut(id)
@@ -282,6 +279,7 @@ impl Hub {
         self.stats.peers_up += 1;
         self.tell(Event::PeerUp { peer, remote });
         self.begin_session(peer, id);
+        self.seal();
         self.router.add(id);
         self.effects.wake.peers = true;
         self.effects.wake.room = true;

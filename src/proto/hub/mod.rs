@@ -8,11 +8,11 @@ mod dialing;
 mod ending;
 mod failing;
 mod forgetting;
-mod gathering;
 mod joining;
 mod lending;
 mod links;
 mod multicast;
+mod naming;
 mod receiving;
 mod returning;
 mod sending;
@@ -46,8 +46,8 @@ use crate::stats::Stats;
 
 use closing::Closing;
 pub(crate) use closing::{CloseStep, Remains};
-use gathering::Gathered;
 pub(crate) use links::{Accepted, Verdict};
+use multicast::Multicast;
 pub(crate) use receiving::Next;
 pub(crate) use sending::{Refusal, Sent};
 
@@ -69,7 +69,7 @@ pub(crate) struct Hub {
     half_open: VecDeque<LinkId>,
     router: Router,
     ledger: Ledger,
-    gathered: Gathered,
+    multicast: Multicast,
     /// The latest message was published.
     publishes: bool,
     /// Something was published or has left since nothing was found that may give way.
@@ -177,7 +177,7 @@ impl Hub {
             half_open: VecDeque::new(),
             router: Router::default(),
             ledger,
-            gathered: Gathered::default(),
+            multicast: Multicast::default(),
             publishes: false,
             may_give_way: false,
             dirty: VecDeque::new(),
@@ -247,8 +247,7 @@ impl Hub {
 
     /// Messages that are on their way to `link` and not written yet.
     pub(crate) fn queued_for(&self, link: LinkId) -> usize {
-        let outbox = self.link(link).map_or(0, |link| link.outbox.messages());
-        outbox + self.gathered.messages_for(link)
+        self.link(link).map_or(0, |link| link.outbox.messages())
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -265,9 +264,8 @@ impl Hub {
         let absent = self.peers.values().map(|peer| peer.waiting.untracked());
         let links = self.links.iter().flatten();
         let outboxes = links.map(|link| link.outbox.untracked());
-        let (gathered, _) = self.gathered.copies();
         let queued = self.router.waiting.untracked() + absent.sum::<usize>();
-        let waiting = self.ledger.len() + queued + outboxes.sum::<usize>() + gathered;
+        let waiting = self.ledger.len() + queued + outboxes.sum::<usize>();
         let waiting = waiting + self.left_over.len();
         Stats {
             waiting: waiting as u64,

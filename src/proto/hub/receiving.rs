@@ -37,7 +37,6 @@ impl Hub {
         reading: &mut Reading,
         held: usize,
     ) -> Next {
-        self.settle();
         self.advance(now);
         let Some(link) = self.link_mut(id) else {
             return Next::Stop;
@@ -74,7 +73,6 @@ impl Hub {
 
     /// The reader of `id` holds so much now that is not in the inbox.
     pub(crate) fn handle_held(&mut self, id: LinkId, held: usize) {
-        self.settle();
         let Some(link) = self.link_mut(id) else {
             return;
         };

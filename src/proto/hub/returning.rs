@@ -116,7 +116,6 @@ impl Hub {
             };
             let body = entry.body.clone();
             self.router.given_back.pop_front();
-            self.settle();
             self.queue(link, Some(id), Whose::Anyone, &body.into());
             self.mark_dirty(link);
             self.effects.wake.room = true;

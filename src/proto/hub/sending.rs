@@ -9,7 +9,7 @@ use crate::proto::chunk::LARGE;
 use crate::proto::frame::MessageId;
 use crate::proto::hub::Hub;
 use crate::proto::hub::budget::Budget;
-use crate::proto::hub::gathering::Audience;
+use crate::proto::hub::multicast::Audience;
 use crate::proto::link::{Link, LinkId};
 use crate::proto::peer::Item;
 use crate::proto::whose::Whose;
@@ -74,7 +74,6 @@ impl Hub {
 
     /// Accepts a message for one peer.
     pub(crate) fn send_to(&mut self, to: Identity, body: &Payload<'_>) -> Result<Sent, Refusal> {
-        self.settle();
         self.publishes = false;
         self.relieve_news(body.len());
         let peer = self.peers.get(&to).ok_or(Refusal::NoPeer)?;
@@ -110,15 +109,6 @@ impl Hub {
             self.pump();
         }
         let is_behind = !self.router.waiting.is_empty();
-        // To one peer in its turn is to everybody.
-        let is_alone = self.router.roster().len() == 1;
-        let gathered = (is_alone && !is_behind)
-            .then(|| self.gather(Audience::Turn, body.as_bytes()))
-            .flatten();
-        if let Some(sent) = gathered {
-            return Ok(sent);
-        }
-        self.settle();
         let budget = Some(self.budget_to_send());
         let next = (!is_behind).then(|| self.pick(body.len(), budget));
         if let Some(link) = next.flatten() {
@@ -136,10 +126,9 @@ impl Hub {
         if self.router.roster().is_empty() {
             return self.publish_to_nobody(body);
         }
-        if let Some(sent) = self.gather(Audience::Everyone, body.as_bytes()) {
+        if let Some(sent) = self.share(Audience::Everyone, body.as_bytes()) {
             return Ok(sent);
         }
-        self.settle();
         let count = self.router.roster().len();
         let mut sent = Sent::default();
         if self.config.overflow == Overflow::Block {
@@ -215,9 +204,6 @@ impl Hub {
         if !self.router.given_back.is_empty() {
             self.pass_on();
         }
-        if self.router.waiting.front().is_some() {
-            self.settle();
-        }
         while let Some(front) = self.router.waiting.front() {
             let Some(link) = self.pick(front.body.len(), None) else {
                 return;
@@ -285,6 +271,7 @@ impl Hub {
 
     /// Drops the oldest message for a peer, if it may give way.
     pub(super) fn drop_oldest(&mut self, id: LinkId, reason: DropReason) -> bool {
+        self.seal();
         let Some(link) = self.link_mut(id) else {
             return false;
         };
@@ -320,7 +307,24 @@ impl Hub {
         self.queue(link, None, whose, &shared_if_large(body));
     }
 
-    /// Puts a message into a link's outbox.
+    /// Puts a message into a link's outbox, behind what it shares with others.
+    pub(super) fn push(
+        &mut self,
+        to: LinkId,
+        id: Option<MessageId>,
+        whose: Whose,
+        payload: &Payload<'_>,
+    ) {
+        self.part(to);
+        let Some(link) = self.link_mut(to) else {
+            return;
+        };
+        let grown = link.outbox.push(id, whose, payload);
+        self.queued_bytes += grown;
+        self.may_give_way |= whose == Whose::Published;
+    }
+
+    /// The same for one that is new to this link.
     pub(super) fn queue(
         &mut self,
         to: LinkId,
@@ -328,12 +332,7 @@ impl Hub {
         whose: Whose,
         payload: &Payload<'_>,
     ) {
-        let Some(link) = self.link_mut(to) else {
-            return;
-        };
-        let grown = link.outbox.push(id, whose, payload);
-        self.may_give_way |= whose == Whose::Published;
-        self.queued_bytes += grown;
+        self.push(to, id, whose, payload);
         let Some((id, entry)) = id.and_then(|id| Some((id, self.ledger.get(id)?))) else {
             return;
         };

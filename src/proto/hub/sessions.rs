@@ -19,7 +19,6 @@ impl Hub {
         session: Session,
         body: &Payload<'_>,
     ) -> Result<Sent, Refusal> {
-        self.settle();
         self.publishes = false;
         self.relieve_news(body.len());
         let link = self.link_of(session).ok_or(Refusal::NoPeer)?;

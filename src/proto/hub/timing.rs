@@ -29,7 +29,6 @@ impl Hub {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.settle();
         self.advance(now);
         self.next_timeout = None;
         self.effects.wake.room |= std::mem::take(&mut self.owes_room);
@@ -43,6 +42,7 @@ impl Hub {
             self.forget_absent(now);
         }
         self.look_at_windows();
+        self.tell_full();
         self.tell_drops();
         self.plan(now);
     }
@@ -202,8 +202,7 @@ impl Hub {
         if !link.outbox.has_room(limit, body.len()) {
             return self.ledger.postpone(now, id);
         }
-        let grown = link.outbox.push(Some(id), whose(target), &body.into());
-        self.queued_bytes += grown;
+        self.push(link_id, Some(id), whose(target), &body.into());
         self.ledger.handle_repeated(id);
         self.stats.resent += 1;
         self.mark_dirty(link_id);

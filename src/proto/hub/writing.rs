@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::event::DownReason;
 use crate::proto::chunk::{Chunk, FULL};
 use crate::proto::hub::ending::LAST_WORDS;
-use crate::proto::hub::gathering::is_long;
+use crate::proto::hub::multicast::is_long;
 use crate::proto::hub::{Hub, Shut};
 use crate::proto::link::{Link, LinkId, Phase};
 
@@ -81,8 +81,12 @@ impl Hub {
 
     /// Takes the next chunk out of an outbox. The ledger has part in what it keeps track of.
     pub(super) fn take_chunk(&mut self, id: LinkId) -> Option<Chunk> {
-        let link = self.link_mut(id)?;
+        let link = self.link(id)?;
         let is_open = link.is_open();
+        if link.outbox.needs_seal() {
+            self.seal();
+        }
+        let link = self.link_mut(id)?;
         let mut chunk = link.outbox.poll_chunk(is_open)?;
         self.ledger.keep_page(&mut chunk);
         Some(chunk)
@@ -90,9 +94,6 @@ impl Hub {
 
     /// The next chunk of `id` for the thread that has been told to write it.
     pub(crate) fn poll_chunk(&mut self, id: LinkId) -> Option<Chunk> {
-        if !self.link(id)?.is_writable() {
-            self.settle();
-        }
         let link = self.link_mut(id)?;
         link.is_dirty = false;
         let is_writable = link.is_writable();
@@ -110,10 +111,6 @@ impl Hub {
     ) -> bool {
         self.advance(now);
         let was_short = self.is_short_of_memory();
-        if !self.link(id).is_some_and(Link::is_up) {
-            // What ends with it takes everything along.
-            self.settle();
-        }
         let has_tracked = chunk.messages() > chunk.untracked();
         if has_tracked && chunk.is_done() {
             self.ledger.handle_chunk(now, id, &chunk);
@@ -145,9 +142,9 @@ impl Hub {
         }
         if left.messages > 0 {
             self.may_give_way = true;
-            if self.gathered.is_missed_by(id) {
+            if self.multicast.is_missed_by(id) {
                 // It has room again.
-                self.settle();
+                self.seal();
             }
         }
         self.busy_until = now;
@@ -194,7 +191,6 @@ impl Hub {
 
     /// A chunk is back that nobody tried to write.
     pub(crate) fn handle_unwritten(&mut self, id: LinkId, chunk: Chunk) {
-        self.settle();
         if let Some(link) = self.link_mut(id) {
             link.outbox.handle_back(chunk);
         }
@@ -203,7 +199,6 @@ impl Hub {
 
     /// A drain has nothing more to write for `id`.
     pub(crate) fn handle_caught_up(&mut self, id: LinkId) {
-        self.settle();
         if let Some(link) = self.link_mut(id) {
             link.is_drained = false;
             link.stalled = None;
@@ -213,7 +208,6 @@ impl Hub {
 
     /// A write failed. What the peer sent before it went is still there to be read.
     pub(crate) fn handle_broken(&mut self, now: Instant, id: LinkId) {
-        self.settle();
         self.leave(id, DownReason::Reset, now + LAST_WORDS, false);
         if let Some(link) = self.link_mut(id) {
             link.is_broken = true;
@@ -227,7 +221,6 @@ impl Hub {
     /// The peer has said, beside its frames, that it is done, or broke the rules of its stream:
     /// what was begun is finished, and it is read until it is gone.
     pub(crate) fn handle_farewell(&mut self, now: Instant, id: LinkId, reason: DownReason) {
-        self.settle();
         self.advance(now);
         let linger = self.config.linger;
         let Some(link) = self.link_mut(id) else {
@@ -261,13 +254,10 @@ impl Hub {
 
     /// Tells the keeper to write `id`, if there is something to write and nobody else will.
     pub(crate) fn mark_dirty(&mut self, id: LinkId) {
-        // What is gathered for it alone may have come while it was being written.
-        let is_awaited = self.gathered.only() == Some(id);
         let Some(link) = self.link_mut(id) else {
             return;
         };
-        let has_work = link.is_writable() || (is_awaited && !link.outbox.is_writing());
-        if link.is_dirty || link.is_drained || !has_work {
+        if link.is_dirty || link.is_drained || !link.is_writable() {
             return;
         }
         link.is_dirty = true;
@@ -278,11 +268,7 @@ impl Hub {
     /// A link for the keeper to write.
     pub(crate) fn poll_dirty(&mut self) -> Option<LinkId> {
         loop {
-            if self.dirty.is_empty() || self.gathered.only().is_some() {
-                self.settle();
-            }
             let id = self.dirty.pop_front()?;
-            self.gathered.handle_turn();
             let link = self.link(id);
             if link.is_some_and(|link| link.is_writable() && !link.is_drained) {
                 return Some(id);
@@ -301,11 +287,11 @@ impl Hub {
 
     /// What the keeper does first, if a moment's patience pays.
     pub(crate) fn moment_before_writing(&self, now: Instant) -> Option<Moment> {
-        if self.gathered.is_going_out() {
+        let first = self.dirty.front().and_then(|id| self.link(*id));
+        if first.is_some_and(|link| link.outbox.is_fixed()) {
             return None;
         }
-        let first = self.dirty.front().and_then(|id| self.link(*id));
-        let queued = first.map_or(0, |link| link.outbox.queued_bytes()) + self.gathered.bytes();
+        let queued = first.map_or(0, |link| link.outbox.queued_bytes());
         let moment = |nap, is_patient| Moment {
             queued,
             nap,
@@ -315,13 +301,14 @@ impl Hub {
             return Some(moment(REST, false));
         }
         let is_little = queued > 0 && queued < SMALL;
-        if first.is_some() {
+        let waits_for_more = |link: &Link| link.outbox.needs_seal() && !self.is_closing();
+        if !first.is_some_and(waits_for_more) {
             return is_little.then(|| moment(Duration::ZERO, false));
         }
         let idle = now.saturating_duration_since(self.busy_until);
-        match self.gathered.rest(idle) {
+        match self.multicast.rest(idle) {
             Some(rest) => Some(moment(rest, true)),
-            None => is_little.then(|| moment(NAP * self.gathered.round() as u32, false)),
+            None => is_little.then(|| moment(NAP * self.multicast.round() as u32, false)),
         }
     }
 

@@ -3,7 +3,8 @@
 //! Nearly every message is on one. It takes two bytes there; its payload is where it was encoded to,
 //! in the chunk that it left with, which the sheet keeps a part in.
 
-use crate::message::{Frames, Identity};
+use crate::message::Identity;
+use crate::page::Page;
 use crate::proto::chunk::KEEP;
 use crate::proto::frame::DATA_REQ_HEADER;
 use crate::proto::link::LinkId;
@@ -40,7 +41,7 @@ pub(super) struct Sheet {
     /// The number of the run that says when they are due, or zero if none does.
     pub(super) run: u64,
     /// What its messages were encoded to, since they began to leave.
-    pub(super) page: Option<Frames>,
+    pub(super) page: Option<Page>,
 }
 
 #[derive(Default)]
@@ -215,7 +216,7 @@ impl Sheets {
         self.count -= 1;
         self.waste -= sheet.waste();
         if sheet.left == 0 && self.spares.len() < MAX_SPARE {
-            let spent = sheet.page.take().and_then(Frames::into_inner);
+            let spent = sheet.page.take().and_then(Page::into_bytes);
             self.spares.extend(spent.filter(|it| it.capacity() <= KEEP));
         }
         Some(sheet)

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::side::{Frame, Side, at_least_once, ids, millis, round_robin, texts, who};
 use crate::event::DownReason;
 use crate::policy::Limit;
+use crate::proto::chunk::Chunk;
 use crate::proto::hub::Sent;
 use crate::proto::link::LinkId;
 
@@ -22,7 +23,6 @@ fn side_in_burst(mut side: Side, peers: u8) -> (Side, Vec<LinkId>) {
 #[test]
 fn a_message_for_the_only_peer_joins_a_burst_only_if_that_changes_nothing_else() {
     let (mut side, links) = side_in_burst(Side::new(round_robin()), 1);
-    assert_eq!(side.hub.join(b"alone"), None);
     side.send_all(&["a"]);
     assert_eq!(side.hub.join(b"b"), Some(1));
     assert_eq!(side.hub.join(&[0; 40_000]), None, "it is long");
@@ -38,7 +38,7 @@ fn a_burst_for_named_peers_is_not_joined() {
         side.hub
             .send_to_each(&[who(1), who(3)], 75, &text.as_bytes().into());
     }
-    assert!(side.hub.gathered.copies().0 > 0);
+    assert!(side.hub.multicast.copies() > 0);
     assert_eq!(side.hub.join(b"for one of all"), None);
 }
 
@@ -200,4 +200,75 @@ fn what_was_tracked_in_a_burst_comes_back_in_order() {
     );
     assert!(in_turn.last().is_some_and(|last| *last == "last"));
     assert_eq!(back.len(), 20);
+}
+
+/// A side with one peer that somebody is writing a message to, and all of it taken.
+fn side_that_writes() -> (Side, LinkId, Chunk) {
+    let mut side = Side::new(round_robin());
+    let link = side.up(who(1));
+    side.pass(millis(1));
+    assert_eq!(side.hub.poll_dirty(), None);
+    side.send_all(&["first"]);
+    let now = side.now;
+    let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
+    chunk.handle_taken(chunk.len());
+    (side, link, chunk)
+}
+
+/// A side whose keeper is on its way to the only peer.
+fn side_of_one() -> (Side, LinkId) {
+    let (mut side, link, chunk) = side_that_writes();
+    let now = side.now;
+    side.hub.handle_back(now, link, chunk, true);
+    side.send_all(&["second"]);
+    assert!(side.hub.claim(link, true, || now).is_none());
+    (side, link)
+}
+
+#[test]
+fn a_burst_to_the_only_peer_stays_in_order() {
+    let (mut side, link) = side_of_one();
+    side.send_all(&["a", "b"]);
+    assert_eq!(side.hub.queued_for(link), 3);
+    side.send_to(who(1), "c").unwrap();
+    side.send_all(&["d"]);
+    let expected = ["second", "a", "b", "c", "d"];
+    assert_eq!(texts(&side.write(link)), expected);
+}
+
+#[test]
+fn what_comes_while_the_only_peer_is_written_leaves_together() {
+    let (mut side, link, chunk) = side_that_writes();
+    for body in [b"a", b"b"] {
+        side.hub.send(&body.into()).expect("there is room");
+    }
+    assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
+    side.hub.handle_back(side.now, link, chunk, true);
+    let effects = side.hub.take_effects();
+    assert!(effects.is_some_and(|effects| effects.wake.keeper));
+    side.hub.send(&b"c".into()).expect("there is room");
+    assert_eq!(side.hub.poll_dirty(), Some(link));
+    let chunk = side.hub.poll_chunk(link).expect("it is dirty");
+    assert_eq!(chunk.messages(), 3, "all leave together");
+    side.hub.handle_unwritten(link, chunk);
+    assert_eq!(texts(&side.write(link)), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_fills_a_chunk_for_the_only_peer_is_written_by_its_sender() {
+    let (mut side, link) = side_of_one();
+    let text = "x".repeat(1_000);
+    let joined = (0..100).take_while(|_| side.send(&text).unwrap().link.is_none());
+    assert_eq!(joined.count(), 65, "the next one fills it");
+    let now = side.now;
+    assert!(side.hub.claim(link, true, || now).is_some());
+}
+
+#[test]
+fn what_was_queued_for_a_peer_that_goes_is_for_the_next_one() {
+    let (mut side, link) = side_of_one();
+    side.send_all(&["a", "b"]);
+    side.end(link, DownReason::Reset);
+    let other = side.up(who(2));
+    assert_eq!(texts(&side.write(other)), ["second", "a", "b"]);
 }

@@ -1,11 +1,10 @@
-//! Messages that are gathered once for all the peers that get them.
+//! Messages for several peers, which are encoded once for all of them.
 
 use super::side::{Side, data, millis, round_robin, texts, who};
 use crate::config::Config;
 use crate::endpoint::Remote;
 use crate::event::{DownReason, DropReason, Event};
 use crate::policy::Limit;
-use crate::proto::chunk::Chunk;
 use crate::proto::link::LinkId;
 
 fn side_of_three(config: Config) -> (Side, [LinkId; 3]) {
@@ -89,7 +88,44 @@ fn what_is_sent_to_one_comes_behind_what_was_published_before() {
 }
 
 #[test]
-fn a_peer_that_comes_later_gets_nothing_of_what_was_gathered() {
+fn what_several_and_one_get_in_turn_stays_in_order_and_in_little_memory() {
+    let (mut side, links) = publisher_to_three(round_robin());
+    let mut expected = Vec::new();
+    for turn in 0..400 {
+        let (news, word) = (format!("news {turn:0200}"), format!("word {turn}"));
+        side.send_all(&[&news]);
+        if turn % 3 == 0 {
+            side.send_to(who(2), &word).unwrap();
+        }
+        // The others take what there is, so that each page is short.
+        side.write(links[0]);
+        side.write(links[2]);
+        expected.push(news);
+        expected.extend((turn % 3 == 0).then_some(word));
+    }
+    let outbox = &side.hub.link(links[1]).unwrap().outbox;
+    assert!(outbox.capacity() <= 2 * outbox.bytes());
+    assert_eq!(texts(&side.write(links[1])), expected);
+}
+
+#[test]
+fn who_has_a_small_part_of_a_long_page_does_not_keep_it() {
+    let (mut side, links) = publisher_to_three(round_robin());
+    let text = "x".repeat(1_000);
+    for _ in 0..8 {
+        side.send_all(&[text.as_str(); 100]);
+        side.send_to(who(2), "from here on").unwrap();
+        side.write(links[1]);
+        side.send_all(&[text.as_str(); 8]);
+        side.write(links[0]);
+        side.write(links[2]);
+    }
+    let outbox = &side.hub.link(links[1]).unwrap().outbox;
+    assert!(outbox.capacity() <= 4 * outbox.bytes());
+}
+
+#[test]
+fn a_peer_that_comes_later_gets_nothing_of_an_open_page() {
     let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a"]);
     let late = side.up(who(4));
@@ -99,7 +135,7 @@ fn a_peer_that_comes_later_gets_nothing_of_what_was_gathered() {
 }
 
 #[test]
-fn a_peer_that_goes_leaves_its_copies_of_what_was_gathered() {
+fn a_peer_that_goes_leaves_its_part_of_an_open_page() {
     let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a", "b"]);
     side.end(links[0], DownReason::Reset);
@@ -136,8 +172,8 @@ fn a_full_subscriber_counts_as_absent_until_it_has_room() {
         let sent = side.send(text).unwrap();
         assert_eq!((sent.queued, sent.dropped), (2, 1));
     }
-    // They are gathered, and nobody walks over the outboxes for them.
-    assert_eq!(side.hub.gathered.copies().0, 4);
+    // They share a page, and nobody walks over the outboxes for them.
+    assert_eq!(side.hub.multicast.copies(), 4);
     assert_eq!(side.hub.stats().dropped_outbox_full, 2);
     assert_eq!(texts(&side.write(links[2])), ["a", "b", "c", "d"]);
     let sent = side.send("g").unwrap();
@@ -153,7 +189,7 @@ fn a_full_subscriber_counts_as_absent_until_it_has_room() {
 }
 
 #[test]
-fn a_named_peer_without_room_is_missed_and_the_others_are_gathered_for() {
+fn a_named_peer_without_room_is_missed_and_the_others_share() {
     let (mut side, links) = side_of_three(round_robin().outbox(Limit {
         messages: 4,
         bytes: 1_000,
@@ -171,13 +207,13 @@ fn a_named_peer_without_room_is_missed_and_the_others_are_gathered_for() {
     side.write(links[1]);
     assert_eq!(missed(&mut side, "d"), [who(3)]);
     assert_eq!(missed(&mut side, "e"), [who(3)]);
-    assert_eq!(side.hub.gathered.copies().0, 4);
+    assert_eq!(side.hub.multicast.copies(), 4);
     side.write(links[2]);
     assert_eq!(missed(&mut side, "f"), []);
 }
 
 #[test]
-fn what_is_gathered_counts_as_waiting_and_as_memory() {
+fn what_is_shared_counts_as_waiting_and_as_memory() {
     let (mut side, links) = publisher_to_three(round_robin());
     side.send_all(&["a", "b"]);
     assert_eq!(side.hub.queued_for(links[0]), 2);
@@ -194,79 +230,6 @@ fn a_run_that_nobody_writes_ends_at_the_memory_budget() {
         assert!(side.hub.queued_bytes <= 100_000);
     }
     assert!(side.hub.stats().dropped_memory_budget > 0);
-}
-
-/// A side with one peer that somebody is writing a message to, and all of it taken.
-fn side_that_writes() -> (Side, LinkId, Chunk) {
-    let mut side = Side::new(round_robin());
-    let link = side.up(who(1));
-    side.pass(millis(1));
-    assert_eq!(side.hub.poll_dirty(), None);
-    side.send_all(&["first"]);
-    let now = side.now;
-    let mut chunk = side.hub.claim(link, true, || now).expect("it is idle");
-    chunk.handle_taken(chunk.len());
-    (side, link, chunk)
-}
-
-/// A side whose keeper is on its way to the only peer, so that more for it is gathered.
-fn side_of_one() -> (Side, LinkId) {
-    let (mut side, link, chunk) = side_that_writes();
-    let now = side.now;
-    side.hub.handle_back(now, link, chunk, true);
-    side.send_all(&["second"]);
-    assert!(side.hub.claim(link, true, || now).is_none());
-    (side, link)
-}
-
-#[test]
-fn a_burst_to_the_only_peer_is_gathered_and_stays_in_order() {
-    let (mut side, link) = side_of_one();
-    side.send_all(&["a", "b"]);
-    assert_eq!(side.hub.queued_for(link), 3);
-    assert_eq!(side.hub.gathered.copies(), (2, 12));
-    side.send_to(who(1), "c").unwrap();
-    side.send_all(&["d"]);
-    let expected = ["second", "a", "b", "c", "d"];
-    assert_eq!(texts(&side.write(link)), expected);
-}
-
-#[test]
-fn what_comes_while_the_only_peer_is_written_is_gathered() {
-    let (mut side, link, chunk) = side_that_writes();
-    for body in [b"a", b"b"] {
-        side.hub.send(&body.into()).expect("there is room");
-    }
-    assert_eq!(side.hub.gathered.copies(), (2, 12));
-    assert!(!side.hub.has_effects(), "the keeper has nothing to do yet");
-    side.hub.handle_back(side.now, link, chunk, true);
-    let effects = side.hub.take_effects();
-    assert!(effects.is_some_and(|effects| effects.wake.keeper));
-    side.hub.send(&b"c".into()).expect("there is room");
-    assert_eq!(side.hub.gathered.copies(), (3, 18), "all leave together");
-    assert_eq!(side.hub.poll_dirty(), Some(link));
-    assert!(side.hub.gathered.is_empty(), "the outbox has it");
-    assert_eq!(texts(&side.write(link)), ["a", "b", "c"]);
-}
-
-#[test]
-fn what_fills_a_chunk_for_the_only_peer_is_written_by_its_sender() {
-    let (mut side, link) = side_of_one();
-    let text = "x".repeat(1_000);
-    let sent = (0..100).map(|_| side.send(&text).unwrap());
-    let claims: Vec<_> = sent.filter_map(|sent| sent.link).collect();
-    assert_eq!(claims, [link]);
-    let now = side.now;
-    assert!(side.hub.claim(link, true, || now).is_some());
-}
-
-#[test]
-fn what_was_gathered_for_a_peer_that_goes_is_for_the_next_one() {
-    let (mut side, link) = side_of_one();
-    side.send_all(&["a", "b"]);
-    side.end(link, DownReason::Reset);
-    let other = side.up(who(2));
-    assert_eq!(texts(&side.write(other)), ["second", "a", "b"]);
 }
 
 #[test]
@@ -308,7 +271,7 @@ fn other_chosen_peers_get_theirs_in_the_order_of_the_calls() {
 }
 
 #[test]
-fn what_was_gathered_for_chosen_peers_waits_for_them_alone() {
+fn what_chosen_peers_share_waits_for_them_alone() {
     let (mut side, links) = side_of_three(round_robin());
     for text in ["a", "b", "c"] {
         side.hub
@@ -322,7 +285,7 @@ fn what_was_gathered_for_chosen_peers_waits_for_them_alone() {
 }
 
 #[test]
-fn gathering_for_chosen_peers_ends_at_three_quarters_of_an_outbox() {
+fn sharing_for_chosen_peers_ends_at_three_quarters_of_an_outbox() {
     let (mut side, links) = side_of_three(round_robin().outbox(Limit {
         messages: 100,
         bytes: 100_000,
@@ -337,26 +300,6 @@ fn gathering_for_chosen_peers_ends_at_three_quarters_of_an_outbox() {
     });
     assert_eq!(missed.count(), 25);
     assert_eq!(side.write(links[1]).len(), 75);
-}
-
-#[test]
-fn the_keeper_writes_what_was_gathered_while_others_wrote_the_rest() {
-    let (mut side, link) = side_of_one();
-    side.send_all(&["a"]);
-    // Somebody writes all that is in the outbox; the keeper was told of the link before.
-    let mut chunk = side
-        .hub
-        .link_mut(link)
-        .unwrap()
-        .outbox
-        .poll_chunk(true)
-        .unwrap();
-    chunk.handle_taken(chunk.len());
-    assert_eq!(side.hub.queued_for(link), 2);
-    let now = side.now;
-    side.hub.handle_back(now, link, chunk, true);
-    assert_eq!(side.hub.poll_dirty(), Some(link));
-    assert_eq!(texts(&side.write(link)), ["a"]);
 }
 
 #[test]
