@@ -65,10 +65,15 @@ fn without_a_broker_a_call_waits_for_its_deadline(on: Road) {
     let home = Home::new(on);
     let there = &home.there;
     let bus = join(patient(), there).expect("a bus");
+    // A tunnel that finds nobody turns away whoever comes, which looks like a refusal.
+    let is_nobody = |error: &Error| match on {
+        Road::WebSocket => matches!(error, Error::NoBroker { .. } | Error::Denied { .. }),
+        _ => matches!(error, Error::NoBroker { .. }),
+    };
     let result = bus.call_timeout("echo", "", Duration::from_millis(50));
-    assert!(matches!(result, Err(Error::NoBroker { .. })), "{result:?}");
+    assert!(result.as_ref().is_err_and(is_nobody), "{result:?}");
     let known = bus.ready(Duration::ZERO);
-    assert!(matches!(known, Err(Error::NoBroker { .. })), "{known:?}");
+    assert!(known.as_ref().is_err_and(is_nobody), "{known:?}");
 }
 
 fn a_call_that_waited_for_the_broker_is_answered(on: Road) {
