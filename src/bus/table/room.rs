@@ -42,11 +42,8 @@ impl Table {
             return Some(send);
         }
         let message = send.message.into_bytes();
-        if let Some(message) = self.take_unread(number, message)
-            && let Some(client) = self.clients.get_mut(number)
-        {
-            client.unread.push_back(message);
-        }
+        let message = self.take_unread(number, message)?;
+        self.clients.get_mut(number)?.unread.push_back(message);
         None
     }
 
