@@ -257,20 +257,14 @@ impl Station {
                 break;
             }
             drop(shared);
-            let mut panicked = None;
-            for (send, missed) in &mut sends {
-                match catch_unwind(AssertUnwindSafe(|| self.carry_out(send))) {
-                    Ok(who) => *missed = who,
-                    Err(panic) => panicked = Some(panic),
-                }
-            }
+            let carried = catch_unwind(AssertUnwindSafe(|| self.carry_all(&mut sends)));
             let now = Instant::now();
             shared = self.lock();
             own = own.saturating_sub(sends.len());
             for (send, missed) in sends.drain(..) {
                 shared.table.handle_sent(now, send, &missed);
             }
-            if let Some(panic) = panicked {
+            if let Err(panic) = carried {
                 shared.is_carrying = false;
                 self.wake(&shared);
                 resume_unwind(panic);
@@ -304,6 +298,12 @@ impl Station {
                 return;
             }
             self.take_turn(shared);
+        }
+    }
+
+    fn carry_all(&self, sends: &mut [(Send, Vec<Key>)]) {
+        for (send, missed) in sends {
+            *missed = self.carry_out(send);
         }
     }
 

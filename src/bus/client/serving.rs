@@ -83,11 +83,12 @@ impl Client {
 
     fn run(&self, desk: &Desk, job: Job) {
         let run = job.run.clone();
-        if run.is_over() {
-            run.fail(&Error::NoPeer);
-        } else if Instant::now() >= job.deadline {
+        // Its caller may have said as well that it waits no longer.
+        if Instant::now() >= job.deadline {
             self.count(|counters| &counters.expired);
             run.fail(&Error::Timeout);
+        } else if run.is_over() {
+            run.fail(&Error::NoPeer);
         } else if let Err(message) = handler::call(|| (desk.handler)(job)) {
             self.count(|counters| &counters.panicked);
             let kind = "Panic".to_owned();
