@@ -68,6 +68,15 @@ pub(crate) fn put_nack(out: &mut Vec<u8>, id: MessageId) {
     out.extend_from_slice(&id.0);
 }
 
+/// Bytes of a whole DATA (no id) or DATA_REQ frame around a payload of `len` bytes.
+#[inline(always)]
+pub(crate) fn data_len(id: Option<MessageId>, len: usize) -> usize {
+    match id {
+        None => DATA_HEADER + len,
+        Some(_) => DATA_REQ_HEADER + len,
+    }
+}
+
 /// The header of a DATA (no id) or DATA_REQ frame around a payload of `len` bytes. Inlined as far as
 /// to where an id is made, so that the id stays in registers on its way.
 #[inline(always)]

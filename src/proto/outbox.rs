@@ -114,13 +114,12 @@ impl Outbox {
         debug_assert!(self.follows.is_none(), "it has parted with its page");
         self.open_chunk();
         self.untracked += usize::from(id.is_none());
-        let before = self.newest().len();
         let chunk = self.newest();
         match payload.is_shared() && payload.len() >= LARGE {
             true => chunk.push_shared(id, whose, payload.to_body()),
             false => chunk.push(id, whose, payload.as_bytes()),
         }
-        self.count(before)
+        self.count(frame::data_len(id, payload.len()))
     }
 
     /// The newest chunk; there is one.
@@ -129,13 +128,12 @@ impl Outbox {
         self.chunks.back_mut().expect("there is one with room")
     }
 
-    /// A message was added to the newest chunk, which had so many bytes; gives those it takes.
+    /// A message of so many bytes was added to the newest chunk; gives these.
     #[inline(always)]
-    fn count(&mut self, before: usize) -> usize {
-        let grown = self.newest().len() - before;
+    fn count(&mut self, bytes: usize) -> usize {
         self.messages += 1;
-        self.bytes += grown;
-        grown
+        self.bytes += bytes;
+        bytes
     }
 
     /// Queues a large message that its sender keeps until it has written it; returns the bytes it
@@ -145,9 +143,8 @@ impl Outbox {
         self.untracked += 1;
         let spare = self.take_spare();
         self.chunks.push_back(Chunk::reusing(spare));
-        let before = self.newest().len();
         self.newest().push_lent(whose, len);
-        self.count(before)
+        self.count(frame::data_len(None, len))
     }
 
     /// A message may follow in the newest chunk.
@@ -174,9 +171,8 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn append(&mut self, id: Option<MessageId>, whose: Whose, body: &[u8]) -> usize {
         self.untracked += usize::from(id.is_none());
-        let before = self.newest().len();
         self.newest().push(id, whose, body);
-        self.count(before)
+        self.count(frame::data_len(id, body.len()))
     }
 
     /// Whether the next message may be on a sheet of the newest chunk, and which.
@@ -194,9 +190,8 @@ impl Outbox {
         whose: Whose,
         body: &[u8],
     ) -> usize {
-        let before = self.newest().len();
         self.newest().push_listed(sheet, id, whose, body);
-        self.count(before)
+        self.count(frame::data_len(Some(id), body.len()))
     }
 
     /// The ids of messages whose last byte was given to the kernel, but not that of their chunk.
