@@ -30,20 +30,19 @@ impl Desk {
         }
     }
 
-    /// Takes a call, unless there is no room or the service has ended. One that is not taken is for
-    /// the caller to answer.
-    pub(crate) fn push(&self, job: Job, wakes: &mut Wakes) -> Result<(), (Job, Error)> {
+    /// Takes a call, unless there is no room or the service has ended: then it comes back, for the
+    /// caller to answer.
+    pub(crate) fn push(&self, job: Job, wakes: &mut Wakes) -> Option<(Job, Error)> {
         let one_more = |count: usize| (count < self.room).then_some(count + 1);
         let counted = self
             .in_hand
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more);
         if counted.is_err() {
-            return Err((job, Error::Busy));
+            return Some((job, Error::Busy));
         }
-        self.jobs.push(job, 0, wakes).map_err(|job| {
-            self.handle_done();
-            (job, Error::NoService)
-        })
+        let job = self.jobs.push(job, 0, wakes).err()?;
+        self.handle_done();
+        Some((job, Error::NoService))
     }
 
     /// A call has been run.

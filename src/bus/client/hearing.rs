@@ -258,11 +258,11 @@ impl Client {
             letter: Letter::new(message, called.places),
             deadline: called.deadline,
         };
-        let taken = match desk {
+        let refused = match desk {
             Some(desk) => desk.push(job, wakes),
-            None => Err((job, Error::NoService)),
+            None => Some((job, Error::NoService)),
         };
-        if let Err((job, error)) = taken {
+        if let Some((job, error)) = refused {
             if matches!(error, Error::Busy) {
                 self.count(|counters| &counters.busy);
             }

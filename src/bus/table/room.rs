@@ -68,9 +68,9 @@ impl Table {
             provider: None,
             asker: Asker::Room(now + TRY_AGAIN),
         });
-        self.clients
-            .get_mut(number)
-            .map(|client| client.probe = Some(probe));
+        if let Some(client) = self.clients.get_mut(number) {
+            client.probe = Some(probe);
+        }
         let run = Id::sealed(probe, &self.keys);
         let subscription = None;
         let word = Word::Probe { run, subscription };
