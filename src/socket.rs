@@ -171,7 +171,7 @@ impl Socket {
     }
 
     /// What [`recv`](Socket::recv) gives, and in their place among the messages who comes and
-    /// goes, each in its [`Session`](crate::Session). Ask for it before messages are received: who
+    /// goes, each in its [`Session`]. Ask for it before messages are received: who
     /// is there already is told first. [`recv`](Socket::recv) passes over those, with what comes
     /// back at the end of a session.
     pub fn arrivals(&self) -> Arrivals {

@@ -316,10 +316,8 @@ fn no_files_of_the_bus_import_each_other_in_a_circle() {
 #[test]
 fn the_words_of_the_bus_know_nothing_else_of_it_and_its_table_only_them() {
     let faults = faults(|name, line| {
-        let layer = ["words", "table"].into_iter();
-        let layer = layer
-            .filter(|layer| name.starts_with(&format!("bus/{layer}")))
-            .last()?;
+        let mut layers = ["words", "table"].into_iter();
+        let layer = layers.rfind(|layer| name.starts_with(&format!("bus/{layer}")))?;
         let mut known = line.split("crate::bus::").skip(1);
         let is_above = |rest: &&str| !rest.starts_with("words::") && !rest.starts_with(layer);
         known.find(is_above).map(|_| line.to_owned())

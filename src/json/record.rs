@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::{Error, Step};
 use super::value::Value;
 
-/// A struct that [`record!`](super::record) made.
+/// A struct that [`record!`](macro@super::record) made.
 pub trait Record {
     /// What it is called: the struct's own name, or what stands behind its `as`.
     const NAME: &'static str;

@@ -55,7 +55,6 @@ mod body;
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod browser;
 #[path = "../chaos/mod.rs"]
-#[allow(dead_code, reason = "each test crate uses its part")]
 mod chaos;
 mod enduring;
 mod gate;
