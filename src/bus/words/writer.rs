@@ -11,7 +11,7 @@ const LINE: usize = 128;
 
 impl Word<'_> {
     /// As it is sent.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.to_line(self.tail().len());
         self.tail().write(&mut bytes);
         bytes
