@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Instant;
 
 use crate::bus::end::{Ear, Link, Role};
-use crate::bus::station::{MAX_WAITING, Station, TURN};
+use crate::bus::station::{Patience, Station};
 use crate::bus::table::clients::Key;
 use crate::bus::words::{Error, is_for_client};
-use crate::{Arrival, Arrivals, Error as SocketError, Identity, Message, Session};
+use crate::{Arrival, Arrivals, Error as SocketError, Identity, Session};
 
 /// With an ear, who is there now is heard before it returns.
 pub(crate) fn start(
@@ -19,15 +19,12 @@ pub(crate) fn start(
 ) -> Result<thread::JoinHandle<()>, Error> {
     let mut reader = Reader {
         station,
-        heard: Vec::new(),
-        bytes: 0,
         ear,
         sessions: HashMap::new(),
     };
     while let (Some(_), Ok(arrival)) = (&reader.ear, arrivals.try_recv()) {
         reader.handle(arrival);
     }
-    reader.flush();
     let builder = thread::Builder::new().name("jackfield broker".to_owned());
     let work = move || reader.read_all(&arrivals);
     builder.spawn(work).map_err(Error::no_thread)
@@ -35,9 +32,6 @@ pub(crate) fn start(
 
 struct Reader {
     station: Arc<Station>,
-    /// What the table is to hear next, together.
-    heard: Vec<Message>,
-    bytes: usize,
     /// A bus that hears what is said to it.
     ear: Option<Ear>,
     /// Which session of a peer is the present one.
@@ -48,14 +42,11 @@ impl Reader {
     /// Until the socket is closed. It sleeps until something comes, or the deadline of a call.
     fn read_all(&mut self, arrivals: &Arrivals) {
         loop {
-            let mut arrival = arrivals.try_recv();
-            if matches!(arrival, Err(SocketError::Empty)) {
-                self.flush();
-                arrival = match self.station.has_work() {
-                    true => Err(SocketError::Timeout),
-                    false => self.wait(arrivals),
-                };
-            }
+            let arrival = match arrivals.try_recv() {
+                Err(SocketError::Empty) if self.station.has_work() => Err(SocketError::Timeout),
+                Err(SocketError::Empty) => self.wait(arrivals),
+                arrival => arrival,
+            };
             match arrival {
                 Ok(arrival) => self.handle(arrival),
                 Err(SocketError::Timeout) => self.station.handle_time(),
@@ -73,36 +64,6 @@ impl Reader {
 
     /// What is said to our own client is for it; the rest is for the table.
     fn handle(&mut self, arrival: Arrival) {
-        let Arrival::Message(message) = arrival else {
-            self.flush();
-            return self.handle_presence(arrival);
-        };
-        let session = self.sessions.get(&message.sender());
-        let ours = session.filter(|_| is_for_client(message.body()));
-        match (&self.ear, ours) {
-            (Some(ear), Some(session)) => {
-                ear.hear(Link::Session(*session), &mut vec![message.into_body()]);
-            }
-            _ => {
-                self.bytes += message.body().len();
-                self.heard.push(message);
-                if self.heard.len() >= MAX_WAITING || self.bytes >= TURN {
-                    self.flush();
-                }
-            }
-        }
-    }
-
-    /// Tells the table what was heard.
-    fn flush(&mut self) {
-        if !self.heard.is_empty() {
-            self.station.handle_messages(&self.heard);
-            self.heard.clear();
-            self.bytes = 0;
-        }
-    }
-
-    fn handle_presence(&mut self, arrival: Arrival) {
         if let Arrival::Up(session) = arrival {
             self.station.handle_up(session);
             if let Some(ear) = &self.ear {
@@ -114,6 +75,18 @@ impl Reader {
             if let Some(ear) = &self.ear {
                 self.sessions.remove(&session.peer());
                 ear.down(Link::Session(session), unsent);
+            }
+        } else if let Arrival::Message(message) = arrival {
+            let from = message.sender();
+            let session = self.sessions.get(&from);
+            let ours = session.filter(|_| is_for_client(message.body()));
+            match (&self.ear, ours) {
+                (Some(ear), Some(session)) => {
+                    ear.hear(Link::Session(*session), &mut vec![message.into_body()]);
+                }
+                _ => self
+                    .station
+                    .handle_message(Key::Peer(from), message.body(), Patience::Some),
             }
         }
     }

@@ -12,17 +12,17 @@ use crate::bus::table::Table;
 use crate::bus::table::calling::is_for_table;
 use crate::bus::table::census::ClientStats;
 use crate::bus::table::clients::Key;
-use crate::bus::table::send::{Send, To, Unfit};
+use crate::bus::table::send::{Send, To};
 use crate::bus::table::stats::BrokerStats;
 use crate::bus::words::{Error, Limits, Malformed, Word};
-use crate::{Error as SocketError, Identity, Message, Session, Socket};
+use crate::{Error as SocketError, Identity, Session, Socket};
 
 /// Past so many that wait to be sent, or bytes of them, whoever makes more waits for them.
-pub(crate) const MAX_WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// So many bytes of messages are heard, or of values looked at or sent, before others have their turn.
-pub(crate) const TURN: usize = 64 * 1024;
+/// So many bytes of values may be looked at or sent before others are heard.
+const TURN: usize = 64 * 1024;
 
 /// The lock is let go of while sends are carried out, and only one thread at a time does that: so
 /// they go out in the order in which the table wanted them.
@@ -41,8 +41,6 @@ struct Shared {
     locals: HashMap<u64, Ear>,
     made: u64,
     is_carrying: bool,
-    /// Room for those that are carried out, and for who had none.
-    sends: Vec<(Send, Vec<Key>)>,
     is_closed: bool,
     /// Threads that wait for sends to be carried out: a wake-up costs a system call even when nobody
     /// sleeps.
@@ -50,18 +48,6 @@ struct Shared {
 }
 
 impl Shared {
-    /// What is to be sent next, up to the first whose outcome decides on what follows.
-    fn poll_sends(&mut self, turn: &mut usize, sends: &mut Vec<(Send, Vec<Key>)>) {
-        let mut decides = false;
-        while !decides && sends.len() < MAX_WAITING {
-            let Some(send) = self.table.poll_send(turn) else {
-                return;
-            };
-            decides = send.unfit != Unfit::Missed;
-            sends.push((send, Vec::new()));
-        }
-    }
-
     fn has_many_waiting(&self) -> bool {
         let (count, bytes) = self.table.waiting();
         count > MAX_WAITING || bytes > MAX_BYTES
@@ -93,7 +79,6 @@ impl Station {
                 locals: HashMap::new(),
                 made: 0,
                 is_carrying: false,
-                sends: Vec::new(),
                 is_closed: false,
                 sleepers: 0,
             }),
@@ -145,48 +130,27 @@ impl Station {
         self.tell(Patience::None, |table| table.handle_down(key));
     }
 
-    /// A client in this process says something.
+    pub(crate) fn handle_message(&self, from: Key, message: &[u8], patience: Patience) {
+        self.handle_word(from, Word::parse(message), patience);
+    }
+
     pub(crate) fn handle_word(
         &self,
         from: Key,
         said: Result<Word<'_>, Malformed>,
         patience: Patience,
     ) {
-        let asks = matches!(&said, Ok(Word::Call(call)) if is_for_table(call));
-        self.hear(asks, std::iter::once((from, said)), patience);
-        self.work();
-    }
-
-    /// Clients elsewhere have said this, in this order: one lock and one look at the clock for all.
-    pub(crate) fn handle_messages(&self, messages: &[Message]) {
-        let asks = |message: &Message| {
-            let said = message.body();
-            let word = said.starts_with(b"call").then(|| Word::parse(said));
-            matches!(word, Some(Ok(Word::Call(call))) if is_for_table(&call))
-        };
-        let asks = messages.iter().any(asks);
-        let said = messages.iter().map(|message| {
-            let from = Key::Peer(message.sender());
-            (from, Word::parse(message.body()))
-        });
-        self.hear(asks, said, Patience::Some);
-    }
-
-    /// Somebody `asks` for what the socket knows.
-    fn hear<'a>(
-        &self,
-        asks: bool,
-        said: impl Iterator<Item = (Key, Result<Word<'a>, Malformed>)>,
-        patience: Patience,
-    ) {
-        if asks {
+        if matches!(&said, Ok(Word::Call(call)) if is_for_table(call)) {
             self.ask_socket();
         }
         let now = Instant::now();
         self.tell(patience, |table| {
             table.handle_time(now);
-            said.for_each(|(from, said)| table.handle_word(now, from, said));
+            table.handle_word(now, from, said);
         });
+        if let Key::Local(_) = from {
+            self.work();
+        }
     }
 
     pub(crate) fn handle_time(&self) {
@@ -249,26 +213,18 @@ impl Station {
         }
         shared.is_carrying = true;
         let (mut turn, mut own) = (TURN, shared.table.waiting().0);
-        let mut sends = std::mem::take(&mut shared.sends);
-        loop {
+        while let Some(send) = shared.table.poll_send(&mut turn) {
             let had_many = shared.has_many_waiting();
-            shared.poll_sends(&mut turn, &mut sends);
-            if sends.is_empty() {
-                break;
-            }
             drop(shared);
-            let carried = catch_unwind(AssertUnwindSafe(|| self.carry_all(&mut sends)));
-            let now = Instant::now();
+            let missed = catch_unwind(AssertUnwindSafe(|| self.carry_out(&send)));
             shared = self.lock();
-            own = own.saturating_sub(sends.len());
-            for (send, missed) in sends.drain(..) {
-                shared.table.handle_sent(now, send, &missed);
-            }
-            if let Err(panic) = carried {
+            let missed = missed.unwrap_or_else(|panic| {
                 shared.is_carrying = false;
                 self.wake(&shared);
-                resume_unwind(panic);
-            }
+                resume_unwind(panic)
+            });
+            shared.table.handle_sent(Instant::now(), send, &missed);
+            own = own.saturating_sub(1);
             if own == 0 && shared.sleepers > 0 {
                 break;
             }
@@ -276,7 +232,6 @@ impl Station {
                 self.wake(&shared);
             }
         }
-        shared.sends = sends;
         shared.is_carrying = false;
         self.wake(&shared);
         let expelled: Vec<Key> = std::iter::from_fn(|| shared.table.poll_expelled()).collect();
@@ -298,12 +253,6 @@ impl Station {
                 return;
             }
             self.take_turn(shared);
-        }
-    }
-
-    fn carry_all(&self, sends: &mut [(Send, Vec<Key>)]) {
-        for (send, missed) in sends {
-            *missed = self.carry_out(send);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::bus::end::{Ear, Hears, Link, Role};
 use crate::bus::station::{MAX_WAITING, Patience, Station};
 use crate::bus::table::clients::Key;
-use crate::bus::words::{Limits, Word};
+use crate::bus::words::Limits;
 
 const SLACK: Duration = Duration::from_secs(20);
 
@@ -40,7 +40,7 @@ fn join(station: &Station, ear: Ear) -> Key {
 
 fn publish(station: &Station, from: Key) {
     let message = b"pub 00000000000000000000000000000001 a\n\n";
-    station.handle_word(from, Word::parse(message), Patience::Some);
+    station.handle_message(from, message, Patience::Some);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn whoever_has_said_something_does_not_carry_out_what_others_say_for_ever() {
     let key = join(&station, Ear::new(Arc::downgrade(&hears)));
     allow.send(()).expect("it is there");
     let sub = b"sub 00000000000000000000000000000001 a\n\n";
-    station.handle_word(key, Word::parse(sub), Patience::Some);
+    station.handle_message(key, sub, Patience::Some);
     heard.recv_timeout(SLACK).expect("it is subscribed");
 
     let (over, is_over) = channel();
